@@ -1,0 +1,133 @@
+"""Recordings: reading them as one mono signal, and telling a broken one from a good one.
+
+Decoding is soundfile's (libsndfile), resampling is soxr's, which is also what librosa uses.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from .errors import UserError
+
+SAMPLE_RATE = 16_000
+"""Sample rate, in Hz, at which features are computed."""
+
+FRAME_LENGTH = 400
+"""Samples of one analysis frame (25 ms): a shorter clip has no whole frame."""
+
+Channel = int | Literal["mean"]
+
+
+class BadClipError(UserError):
+    """A recording that can't be used.  The message names the file and says why."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording as a mono signal.
+
+    Attributes
+    ----------
+    samples
+        float32 [samples] in [-1, 1), at `SAMPLE_RATE`.
+    duration
+        Seconds, as recorded.
+    sample_rate
+        Hz, as recorded.
+    channels
+        Number of channels, as recorded.
+    """
+
+    samples: NDArray[np.float32]
+    duration: float
+    sample_rate: int
+    channels: int
+
+
+def _missing_wav_bytes(path: Path) -> int:
+    """How many bytes of the ``data`` chunk the header of a WAV file promises and the file lacks.
+
+    libsndfile reads such a file without complaint as far as it goes, so a recording cut off in the middle of
+    a copy would pass for a shorter one.  Sizes of 0 and 0xFFFFFFFF are what programs write that stream to a
+    pipe; they promise nothing.  Other formats than RIFF/WAVE return 0.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if len(head) < 12 or head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return 0
+        position = 12
+        while position + 8 <= size:
+            file.seek(position)
+            name, length = struct.unpack("<4sI", file.read(8))
+            if name == b"data":
+                return 0 if length in (0, 0xFFFFFFFF) else max(0, position + 8 + length - size)
+            position += 8 + length + length % 2
+    return 0
+
+
+def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
+    """Read a recording, mix or pick its channels, and resample it to `SAMPLE_RATE` where needed.
+
+    Parameters
+    ----------
+    path
+        Any format libsndfile reads, any number of channels.
+    channel
+        ``"mean"`` for the mean over all channels, or one channel's number, from 0.
+
+    Raises
+    ------
+    BadClipError
+        If the file is missing, empty, no audio, truncated, silent or constant, has NaN or infinite samples,
+        lacks the channel asked for, or is shorter than one frame of 25 ms.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise BadClipError(f"{path}: the file is empty (0 bytes)")
+        missing = _missing_wav_bytes(path)
+        if missing:
+            raise BadClipError(f"{path}: truncated, {missing} bytes of audio are missing at the end")
+        with soundfile.SoundFile(path) as file:
+            declared, rate, channels = file.frames, file.samplerate, file.channels
+            data = file.read(dtype="float32", always_2d=True)
+    except FileNotFoundError:
+        raise BadClipError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise BadClipError(f"{path}: is a folder, not a recording") from None
+    except PermissionError:
+        raise BadClipError(f"{path}: no permission to read the file") from None
+    except soundfile.LibsndfileError as error:
+        raise BadClipError(f"{path}: not readable as audio ({error.error_string})") from None
+    if len(data) < declared:
+        raise BadClipError(f"{path}: truncated, {len(data)} of {declared} samples could be read")
+    if channel == "mean":
+        samples = data.mean(axis=1) if channels > 1 else data[:, 0]
+    elif channel < channels:
+        samples = data[:, channel]
+    else:
+        raise BadClipError(
+            f"{path}: has {channels} channel(s), numbered from 0, but dataset.channel asks for number {channel}"
+        )
+    if not np.isfinite(samples).all():
+        raise BadClipError(f"{path}: contains NaN or infinite samples")
+    if rate != SAMPLE_RATE and len(samples):
+        import soxr
+
+        samples = soxr.resample(samples, rate, SAMPLE_RATE)
+    if len(samples) < FRAME_LENGTH:
+        raise BadClipError(
+            f"{path}: {len(samples)} samples at {SAMPLE_RATE} Hz are shorter than one frame ({FRAME_LENGTH})"
+        )
+    if samples.min() == samples.max():
+        raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}")
+    return Clip(np.ascontiguousarray(samples, np.float32), declared / rate, rate, channels)

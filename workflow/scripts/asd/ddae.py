@@ -1,0 +1,219 @@
+"""The deep denoising autoencoder (DDAE): two small networks, their training and their checkpoint.
+
+Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep Denoising Autoencoder*.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .atomic import whole_file
+from .denoising import NETWORKS, Denoiser, Layers
+from .errors import UserError
+from .scaling import MinMaxScaling
+
+logger = logging.getLogger(__name__)
+
+ENCODER_WIDTHS = {"mfcc": (128, 64, 32, 16, 8), "basic": (8, 16, 32, 64, 128)}
+"""Units of each encoder layer, from the input to the code; the decoder mirrors them.  *basic* is over-complete."""
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a DDAE is trained.
+
+    Attributes
+    ----------
+    noise_factor
+        Strength of the added noise, in standard deviations of each column; >= 0.
+    epochs, batch_size, learning_rate
+        Of Adam with its default betas.
+    seed
+        Of torch's random numbers: initial weights, order of the rows and noise.
+    """
+
+    noise_factor: float
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+def build_network(widths: tuple[int, ...]) -> nn.Sequential:
+    """An autoencoder of fully connected layers with encoder `widths` and a mirrored decoder.
+
+    ReLU between the layers, none on the code layer and none before the sigmoid at the end.
+    """
+    sizes = (*widths, *reversed(widths[:-1]))
+    code, last = len(widths) - 2, len(sizes) - 2
+    modules: list[nn.Module] = []
+    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        modules.append(nn.Linear(inputs, outputs))
+        if number == last:
+            modules.append(nn.Sigmoid())
+        elif number != code:
+            modules.append(nn.ReLU())
+    return nn.Sequential(*modules)
+
+
+def train_network(
+    network: nn.Sequential, rows: Tensor, settings: TrainingSettings, device: torch.device
+) -> list[float]:
+    """Train `network` in place to restore clean rows from noisy ones.
+
+    Each epoch draws one permutation and, for each mini-batch, noise of the batch's shape, both from torch's global
+    generator on the CPU, so that CPU and GPU see the same numbers.  The noisy input is
+    ``clip(x + noise_factor * sigma * noise, 0, 1)`` with sigma the columns' sample standard deviation (n - 1).
+
+    Parameters
+    ----------
+    rows
+        float32 [clips, columns], scaled to [0, 1], on the CPU.
+
+    Returns
+    -------
+    list of float
+        Mean squared error of each epoch, averaged over its rows.
+    """
+    network.to(device)
+    strength = (settings.noise_factor * (rows.std(dim=0) + 1e-12)).to(device)
+    clean_rows = rows.to(device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
+    criterion = nn.MSELoss()
+    curve = []
+    for _ in range(settings.epochs):
+        order = torch.randperm(len(rows))
+        total = torch.zeros((), device=device)
+        for batch in order.split(settings.batch_size):
+            clean = clean_rows[batch.to(device)]
+            noise = torch.randn(clean.shape).to(device)
+            noisy = torch.clamp(clean + strength * noise, 0.0, 1.0)
+            optimizer.zero_grad(set_to_none=True)
+            loss = criterion(network(noisy), clean)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(batch)
+        curve.append(float(total) / len(rows))
+    return curve
+
+
+def choose_device(wanted: Device) -> torch.device:
+    """The device to train on: CUDA where there is one and `wanted` is ``"auto"`` or ``"cuda"``.
+
+    Raises
+    ------
+    UserError
+        If ``"cuda"`` is wanted and torch finds no usable GPU.
+    """
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise UserError(
+            "ddae.device is cuda, but torch finds no CUDA device here. Use ddae.device: auto (a GPU where there is "
+            "one, else the CPU), or check the driver and that this torch was built for CUDA."
+        )
+    device = torch.device("cuda" if available and wanted != "cpu" else "cpu")
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    logger.info("ddae.device: %s -> training on %s (torch %s)", wanted, name, torch.__version__)
+    return device
+
+
+@dataclass(frozen=True)
+class TrainedDDAE:
+    """Both networks (on the CPU), the scaling of their input, and the loss of each epoch."""
+
+    scaling: MinMaxScaling
+    networks: dict[str, nn.Sequential]
+    loss: dict[str, list[float]]
+
+    def denoiser(self) -> Denoiser:
+        """The same networks without torch."""
+        return Denoiser(self.scaling, {name: _layers(network) for name, network in self.networks.items()})
+
+
+def _layers(network: nn.Sequential) -> Layers:
+    linear = [module for module in network if isinstance(module, nn.Linear)]
+    return [(layer.weight.detach().numpy().copy(), layer.bias.detach().numpy().copy()) for layer in linear]
+
+
+def train(
+    scaling: MinMaxScaling,
+    features: NDArray[np.float32],
+    settings: TrainingSettings,
+    device: torch.device | None = None,
+    threads: int = 1,
+) -> TrainedDDAE:
+    """Train the two networks of a machine, *mfcc* first, then *basic*, after seeding once.
+
+    Parameters
+    ----------
+    scaling
+        Applied to `features` before training.
+    features
+        float32 [clips, 136], unscaled, normal clips only.
+    device
+        Where to train; the CPU if left out.
+    threads
+        Of torch.  Another number rounds sums differently, so it changes the weights in their last digits.
+    """
+    torch.set_num_threads(threads)
+    device = device or torch.device("cpu")
+    scaled = torch.from_numpy(scaling.apply(features))
+    networks, loss = {}, {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        for name, columns in NETWORKS.items():
+            networks[name] = build_network(ENCODER_WIDTHS[name])
+            loss[name] = train_network(networks[name], scaled[:, columns].contiguous(), settings, device)
+            networks[name].to("cpu").eval()
+            logger.info("%s network: loss %.6f -> %.6f", name, loss[name][0], loss[name][-1])
+    return TrainedDDAE(scaling, networks, loss)
+
+
+def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write networks, scaling, loss curves and the `configuration` that made them, whole or not at all.
+
+    The file holds tensors and plain values only, so that ``torch.load(path, weights_only=True)`` reads it.
+    """
+    content = {
+        "networks": {name: network.state_dict() for name, network in trained.networks.items()},
+        "scaling": {
+            "minimum": torch.from_numpy(trained.scaling.minimum),
+            "maximum": torch.from_numpy(trained.scaling.maximum),
+        },
+        "configuration": dict(configuration),
+        "loss": trained.loss,
+    }
+    with whole_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str, Any]]:
+    """Read a checkpoint and the configuration that made it.  No code of the file is executed.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or no checkpoint of a DDAE.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        networks = {}
+        for name, widths in ENCODER_WIDTHS.items():
+            networks[name] = build_network(widths)
+            networks[name].load_state_dict(content["networks"][name])
+            networks[name].eval()
+        scaling = MinMaxScaling(*(content["scaling"][key].numpy() for key in ("minimum", "maximum")))
+        return TrainedDDAE(scaling, networks, content["loss"]), content["configuration"]
+    except Exception as error:  # torch.load raises many types, depending on where the file is damaged
+        raise UserError(f"{path}: not a readable DDAE checkpoint ({type(error).__name__}: {error})") from error

@@ -1,0 +1,84 @@
+"""Content hashes of Python code, so that a stage is repeated when, and only when, its code changes."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def _meaning(node: Any) -> Any:
+    """Nested tuples that hold what the code does, without positions, comments, docstrings and empty fields.
+
+    Empty fields are left out because newer Python versions add some to old node types; so one and the same
+    code has one and the same hash under all of them.
+    """
+    if isinstance(node, list):
+        return tuple(_meaning(item) for item in node)
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    body = getattr(node, "body", None)
+    if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and isinstance(body, list):
+        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            if isinstance(body[0].value.value, str):
+                node.body = body[1:]
+    fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+    return (type(node).__name__, *((name, _meaning(value)) for name, value in fields))
+
+
+def _imported_modules(tree: ast.Module, package: Path) -> set[Path]:
+    """Files of `package` that the parsed module names in an import statement, at any depth of the code."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level == 1:
+                names |= {module} if module else {alias.name for alias in node.names}
+            elif module == package.name:
+                names |= {alias.name for alias in node.names}
+            elif module.startswith(f"{package.name}."):
+                names.add(module.removeprefix(f"{package.name}."))
+        elif isinstance(node, ast.Import):
+            prefix = f"{package.name}."
+            names |= {alias.name.removeprefix(prefix) for alias in node.names if alias.name.startswith(prefix)}
+    files = {package / f"{name.replace('.', '/')}.py" for name in names}
+    return {file for file in files if file.is_file()}
+
+
+@cache
+def code_fingerprint(script: Path, package: Path) -> str:
+    """Hash of what a script does, together with all modules of `package` that it imports, directly or not.
+
+    Parameters
+    ----------
+    script
+        A Python file.
+    package
+        The folder of the package whose modules are followed.  Imports of other packages are not.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.  Comments, docstrings, blank lines and time stamps do not change them.
+
+    Raises
+    ------
+    SyntaxError
+        If a file is not valid Python.
+    """
+    pending, seen = [script], set()
+    digest = hashlib.sha256()
+    parts: list[tuple[str, str]] = []
+    while pending:
+        file = pending.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+        pending.extend(_imported_modules(tree, package))
+        parts.append((file.name, repr(_meaning(tree))))
+    for name, meaning in sorted(parts):
+        digest.update(f"{name}\0{meaning}\0".encode())
+    return digest.hexdigest()[:16]
