@@ -36,9 +36,9 @@ def map_test(rows: NDArray[np.floating]) -> int:
     Velicer, W. F. (1976). Determining the number of components from the matrix of partial correlations.
     *Psychometrika* 41, 321-327.
     """
-    rows = np.asarray(rows, np.float64)
-    count, columns = rows.shape
-    z = (rows - rows.mean(axis=0)) / (rows.std(axis=0) + _TINY)
+    x = np.asarray(rows, np.float64)
+    count, columns = x.shape
+    z = (x - x.mean(axis=0)) / (x.std(axis=0) + _TINY)
     correlation = z.T @ z / count
     values, vectors = np.linalg.eigh(correlation)
     values, vectors = values[::-1], vectors[:, ::-1]
@@ -50,7 +50,8 @@ def map_test(rows: NDArray[np.floating]) -> int:
         partial = remaining * scale[:, None] * scale[None, :]
         np.fill_diagonal(partial, 0.0)
         scores.append(np.mean(partial**2))
-    return max(1, min(int(np.argmin(scores)) + 1, count - 1))
+    best = int(np.argmin(scores)) + 1
+    return max(1, min(best, int(count) - 1))
 
 
 @dataclass(frozen=True)

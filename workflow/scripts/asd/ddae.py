@@ -5,6 +5,7 @@ Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep De
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 from collections.abc import Mapping
@@ -58,7 +59,7 @@ def build_network(widths: tuple[int, ...]) -> nn.Sequential:
     sizes = (*widths, *reversed(widths[:-1]))
     code, last = len(widths) - 2, len(sizes) - 2
     modules: list[nn.Module] = []
-    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         modules.append(nn.Linear(inputs, outputs))
         if number == last:
             modules.append(nn.Sigmoid())
@@ -95,7 +96,7 @@ def train_network(
     for _ in range(settings.epochs):
         order = torch.randperm(len(rows))
         total = torch.zeros((), device=device)
-        for batch in order.split(settings.batch_size):
+        for batch in torch.split(order, settings.batch_size):
             clean = clean_rows[batch.to(device)]
             noise = torch.randn(clean.shape).to(device)
             noisy = torch.clamp(clean + strength * noise, 0.0, 1.0)
@@ -178,6 +179,35 @@ def train(
             networks[name].to("cpu").eval()
             logger.info("%s network: loss %.6f -> %.6f", name, loss[name][0], loss[name][-1])
     return TrainedDDAE(scaling, networks, loss)
+
+
+def train_machine(
+    normal: Mapping[str, NDArray[np.float32]],
+    rows: Mapping[str, int],
+    settings: TrainingSettings,
+    device: torch.device | None = None,
+    threads: int = 1,
+) -> TrainedDDAE:
+    """Fit the scaling on all normal clips and train on the first ones of each ID, stacked in the order of the IDs.
+
+    Parameters
+    ----------
+    normal
+        ID -> unscaled features of its normal clips at the reference SNR, float32 [clips, 136].
+    rows
+        ID -> number of its first clips that train the networks.
+
+    Raises
+    ------
+    UserError
+        If fewer than two clips are left to train, too few for a standard deviation.
+    """
+    scaling = MinMaxScaling.fit(normal.values())
+    features = np.concatenate([normal[name][:count] for name, count in rows.items()])
+    if len(features) < 2:
+        raise UserError("the DDAE needs at least 2 clips to train, the split leaves 1. Raise machines.<name>.split.")
+    logger.info("%d clips of %d IDs train the networks: %s", len(features), len(rows), settings)
+    return train(scaling, features, settings, device, threads)
 
 
 def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path: str | os.PathLike[str]) -> None:

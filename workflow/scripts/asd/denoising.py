@@ -89,7 +89,7 @@ class Denoiser:
         path = Path(path)
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                networks = {}
+                networks: dict[str, Layers] = {}
                 for name in NETWORKS:
                     count = sum(key.startswith(f"{name}.") for key in arrays.files) // 2
                     keys = [(f"{name}.{number}.weight", f"{name}.{number}.bias") for number in range(count)]

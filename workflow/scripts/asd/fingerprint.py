@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+_WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
 
 def _meaning(node: Any) -> Any:
     """Nested tuples that hold what the code does, without positions, comments, docstrings and empty fields.
@@ -19,13 +21,13 @@ def _meaning(node: Any) -> Any:
         return tuple(_meaning(item) for item in node)
     if not isinstance(node, ast.AST):
         return repr(node)
-    body = getattr(node, "body", None)
-    if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and isinstance(body, list):
-        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            if isinstance(body[0].value.value, str):
-                node.body = body[1:]
-    fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
-    return (type(node).__name__, *((name, _meaning(value)) for name, value in fields))
+    documented = isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None
+    fields = []
+    for name, value in ast.iter_fields(node):
+        code = value[1:] if documented and name == "body" else value
+        if code is not None and code != []:
+            fields.append((name, _meaning(code)))
+    return (type(node).__name__, *fields)
 
 
 def _imported_modules(tree: ast.Module, package: Path) -> set[Path]:

@@ -34,7 +34,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Parts:
-    """Rows of one ID at one SNR: normal ``[:n_train]`` train; the next `n_normal` and abnormal ``[:n_abnormal]`` test."""
+    """Rows of one ID at one SNR.
+
+    Normal rows ``[:n_train]`` train the detectors; the next `n_normal` and abnormal rows ``[:n_abnormal]`` test them.
+    """
 
     n_train: int
     n_normal: int

@@ -1,0 +1,307 @@
+# Everything that rules need beside their own text: the checked configuration, lists of files, parameters, code hashes.
+
+import re
+import sys
+import time
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import validate
+
+STARTED = time.time()
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+SCRIPTS = RULES.parent / "scripts"
+SCHEMA = RULES.parent / "schemas" / "config.schema.yaml"
+if str(SCRIPTS) not in sys.path:
+    sys.path.insert(0, str(SCRIPTS))
+
+from asd import configuration, dataset, fingerprint, splits
+from asd.dataset import KINDS, Folder
+from asd.errors import UserError
+
+# ------------------------------------------------------------------------------------------ configuration
+
+
+def stop(headline, problems):
+    raise WorkflowError("\n".join([headline, *(f"  - {problem}" for problem in problems)]))
+
+
+def check_config():
+    """Stop with everything that is wrong with the configuration, or fill in the defaults."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    problems = configuration.schema_problems(config, schema)
+    if not problems:
+        validate(config, str(SCHEMA))
+        problems = configuration.consistency_problems(config)
+    if problems:
+        stop("The configuration can't be used:", problems)
+
+
+check_config()
+
+DEMO_ROOT = "resources/demo"
+MACHINES = config["machines"]
+SNRS = config["snrs"]
+REFERENCE = config["reference_snr"]
+DETECTORS = config["detectors"]
+SHORTFALL = config["on_shortfall"]
+CACHE = config["dataset"]["cache"]
+RECORDINGS = dataset.Recordings(
+    root=dataset.clean_path(config["dataset"]["root"]),
+    pattern=config["dataset"]["pattern"],
+    snr_dirs=SNRS,
+)
+IS_DEMO = CACHE is None and RECORDINGS.root == DEMO_ROOT
+
+
+def any_of(values):
+    """Regular expression of a wildcard that takes just these values."""
+    return "|".join(sorted({re.escape(str(value)) for value in values}))
+
+
+wildcard_constraints:
+    machine=any_of(MACHINES),
+    snr=any_of(SNRS),
+    id=any_of(name for settings in MACHINES.values() for name in settings["ids"]),
+    kind=any_of(KINDS),
+    nf=any_of(config["noise_factors"]),
+    seed=any_of(config["seeds"]),
+
+
+# -------------------------------------------------------------------------------------------------- files
+
+
+def machine_ids(wildcards):
+    return MACHINES[wildcards.machine]["ids"]
+
+
+def demo_files(machine, snr, machine_id, kind):
+    """Recordings that rule simulate_recordings makes, in MIMII's layout; machine and ID may be wildcards."""
+    folder = f"{DEMO_ROOT}/{SNRS[snr]}_{machine}/{machine}/{machine_id}/{kind}"
+    return [f"{folder}/{number:08d}.wav" for number in range(config["demo"][f"{kind}_clips"])]
+
+
+@cache
+def recordings(machine, snr, machine_id, kind):
+    """Recordings of a folder, in the order of the rows of its feature cache."""
+    if IS_DEMO:
+        return demo_files(machine, snr, machine_id, kind)
+    return RECORDINGS.files(Folder(machine, snr, machine_id, kind))
+
+
+def clips_of(wildcards):
+    return recordings(wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind)
+
+
+def state_of_clips(wildcards):
+    """Changes with each change of a recording; Snakemake itself would not notice one replaced by an older file."""
+    return "simulated" if IS_DEMO else dataset.state_of_files(clips_of(wildcards))
+
+
+def given_cache(wildcards):
+    values = {name: wildcards[name] for name in dataset.CACHE_FIELDS}
+    return dataset.clean_path(dataset.fill(CACHE, values))
+
+
+def given_clip_list(wildcards):
+    """The clip list beside a given cache, where there is one."""
+    clip_list = Path(given_cache(wildcards)).with_suffix(".csv")
+    return [str(clip_list)] if clip_list.exists() else []
+
+
+def reference_caches(wildcards):
+    """Normal clips of all IDs at the reference SNR, in the order of the IDs."""
+    return [
+        f"results/features/{wildcards.machine}/{REFERENCE}_{machine_id}_normal.npy"
+        for machine_id in machine_ids(wildcards)
+    ]
+
+
+def score_files(suffix):
+    """Input function: results of detection of all SNRs and IDs of a machine."""
+
+    def files(wildcards):
+        return [
+            f"results/scores/{wildcards.machine}/nf{wildcards.nf}_seed{wildcards.seed}/{snr}_{machine_id}.{suffix}"
+            for snr, machine_id in product(SNRS, machine_ids(wildcards))
+        ]
+
+    return files
+
+
+def evaluation_files(machines):
+    return [
+        f"results/evaluation/{machine}/nf{nf}_seed{seed}.csv"
+        for machine, nf, seed in product(machines, config["noise_factors"], config["seeds"])
+    ]
+
+
+def skipped_files():
+    """Lists of recordings left out; caches that were given have none."""
+    if CACHE is not None:
+        return []
+    return [
+        f"results/features/{machine}/{snr}_{machine_id}_{kind}.skipped.csv"
+        for machine, settings in MACHINES.items()
+        for snr, machine_id, kind in product(SNRS, settings["ids"], KINDS)
+    ]
+
+
+def confusion_figure(snr, detector):
+    path = f"results/figures/confusion/seed{{seed}}/{{machine}}_NF{{nf}}_{snr}_{detector}.png"
+    labels = {
+        "noise factor": "{nf}",
+        "seed": "{seed}",
+        "SNR": SNRS[snr],
+        "detector": detector,
+    }
+    caption, category = "../report/confusion.rst", "Confusion matrices"
+    return report(path, caption=caption, category=category, subcategory="{machine}", labels=labels)
+
+
+def confusion_figures():
+    """Figures of one machine, noise factor and seed."""
+    return [confusion_figure(snr, detector) for snr, detector in product(SNRS, DETECTORS)]
+
+
+def final_outputs():
+    figures = [
+        f"results/figures/confusion/seed{seed}/{machine}_NF{nf}_{snr}_{detector}.png"
+        for seed, machine, nf, snr, detector in product(
+            config["seeds"], MACHINES, config["noise_factors"], SNRS, DETECTORS
+        )
+    ]
+    return [
+        "results/auc.csv",
+        "results/summary.csv",
+        *(f"results/figures/auc/{machine}.png" for machine in MACHINES),
+        *figures,
+    ]
+
+
+# --------------------------------------------------------------------------------------------- parameters
+# A rule gets its settings as one dictionary: Snakemake compares the values of parameters without their names, so two
+# numbers that change places would go unnoticed.
+
+
+def code(script):
+    """Hash of what a script and the modules it imports do: Snakemake does not look into imported modules."""
+    return fingerprint.code_fingerprint(SCRIPTS / script, SCRIPTS / "asd")
+
+
+@cache
+def clip_counts(machine, snr, machine_id):
+    """Numbers of normal and abnormal clips there are."""
+    if CACHE is None:
+        return tuple(len(recordings(machine, snr, machine_id, kind)) for kind in KINDS)
+    from asd.caches import count_rows
+
+    names = {"machine": machine, "snr": snr, "id": machine_id}
+    return tuple(
+        count_rows(dataset.clean_path(dataset.fill(CACHE, {**names, "kind": kind})))
+        for kind in KINDS
+    )
+
+
+def split_of(machine, snr, machine_id):
+    """The numbers of clips asked for; automatic ones follow from the clips of this SNR."""
+    counts = MACHINES[machine]["split"]
+    if counts == "auto":
+        return splits.Split.auto(*clip_counts(machine, snr, machine_id))
+    return splits.Split(**counts[machine_id])
+
+
+def training_settings(wildcards):
+    machine = wildcards.machine
+    ids = machine_ids(wildcards)
+    return {
+        "machine": machine,
+        "ids": ids,
+        "reference_snr": REFERENCE,
+        "clips": [split_of(machine, REFERENCE, machine_id).ddae for machine_id in ids],
+        "on_shortfall": SHORTFALL,
+        "noise_factor": float(wildcards.nf),
+        "seed": int(wildcards.seed),
+        **configuration.training_settings(config, machine),
+    }
+
+
+def detection_settings(wildcards):
+    split = split_of(wildcards.machine, wildcards.snr, wildcards.id)
+    return {
+        "machine": wildcards.machine,
+        "snr": wildcards.snr,
+        "id": wildcards.id,
+        "seed": int(wildcards.seed),
+        "ad_train": split.ad_train,
+        "ad_test": split.ad_test,
+        "on_shortfall": SHORTFALL,
+        "detectors": DETECTORS,
+        "threshold_percentile": config["threshold_percentile"],
+    }
+
+
+def evaluation_settings(wildcards):
+    return {
+        "machine": wildcards.machine,
+        "noise_factor": float(wildcards.nf),
+        "seed": int(wildcards.seed),
+        "units": [list(unit) for unit in product(SNRS, machine_ids(wildcards))],
+        "detectors": DETECTORS,
+    }
+
+
+def extraction_settings():
+    settings = config["dataset"]
+    return {
+        "root": RECORDINGS.root,
+        "channel": settings["channel"],
+        "on_bad_clip": settings["on_bad_clip"],
+    }
+
+
+# ------------------------------------------------------------------------------------- before and after a run
+
+
+def check_data():
+    """Stop before any job runs if clips are missing or too few, with everything that is."""
+    problems = []
+    if IS_DEMO:
+        from asd.simulation import FAULTS
+
+        unknown = [machine for machine in MACHINES if machine not in FAULTS]
+        if unknown:
+            problems.append(
+                f"machines: {', '.join(unknown)} can't be simulated ({', '.join(FAULTS)} can). Set dataset.root to "
+                "the folder of your recordings."
+            )
+    for machine, settings in MACHINES.items():
+        for snr, machine_id in product(SNRS, settings["ids"]):
+            where = f"machine {machine}, SNR {snr}, ID {machine_id}"
+            try:
+                counts = clip_counts(machine, snr, machine_id)
+                split = split_of(machine, snr, machine_id)
+                splits.parts(split, *counts, SHORTFALL, where)
+                if snr == REFERENCE:
+                    splits.ddae_rows(split.ddae, counts[0], SHORTFALL, where)
+            except UserError as error:
+                problems.append(str(error))
+    if problems:
+        shown = list(dict.fromkeys(problems))
+        more = [f"and {len(shown) - 12} more"] if len(shown) > 12 else []
+        stop("The data can't be used:", shown[:12] + more)
+
+
+# the jobs of a run parse this file again; the data have been checked by then
+if workflow.is_main_process:
+    check_data()
+
+
+def show_summary():
+    """Print the table of AUCs if this run made it."""
+    table = Path("results/summary.txt")
+    if table.exists() and table.stat().st_mtime >= STARTED:
+        print(f"\n{table.read_text(encoding='utf-8')}", file=sys.stderr, flush=True)

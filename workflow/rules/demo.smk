@@ -1,0 +1,23 @@
+# The recordings of the default configuration, so that it runs without a download.
+
+
+rule simulate_recordings:
+    output:
+        [
+            file
+            for snr, kind in product(SNRS, KINDS)
+            for file in demo_files("{machine}", snr, "{id}", kind)
+        ],
+    params:
+        settings={**config["demo"], "snr_dirs": list(SNRS.values())},
+        code=code("simulate_recordings.py"),
+    log:
+        "results/logs/simulate_recordings/{machine}_{id}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    conda:
+        "../../envs/audio.yaml"
+    script:
+        "../scripts/simulate_recordings.py"

@@ -1,0 +1,283 @@
+"""Feature caches: one array of features and one list of clips for each folder of recordings.
+
+Row *n* of the array belongs to line *n* of the list, and both follow the sorted order of the files.  The list also
+says what each row was computed from, so that a changed folder costs only its changed clips.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .atomic import whole_file
+from .errors import UserError
+from .features import N_FEATURES
+
+logger = logging.getLogger(__name__)
+
+OnBadClip = Literal["error", "skip"]
+Features = NDArray[np.float32]
+
+_MESSAGES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One line of a clip list; every value as text, empty where it is not known.
+
+    Attributes
+    ----------
+    file
+        Path under the data set's root.
+    duration, sample_rate, channels
+        As recorded: seconds, Hz, count.
+    size, modified_ns
+        Of the file when it was read: bytes, and nanoseconds since 1970.
+    extraction
+        What the features were computed with (code and settings), as a hash.
+    checksum
+        CRC-32 of the row of features, 8 hexadecimal digits.
+    """
+
+    file: str
+    duration: str = ""
+    sample_rate: str = ""
+    channels: str = ""
+    size: str = ""
+    modified_ns: str = ""
+    extraction: str = ""
+    checksum: str = ""
+
+
+def _checksum(row: Features) -> str:
+    return f"{zlib.crc32(np.ascontiguousarray(row, np.float32).tobytes()):08x}"
+
+
+def _write_rows(path: str | os.PathLike[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_cache(
+    array_path: str | os.PathLike[str], list_path: str | os.PathLike[str], features: Features, clips: list[ClipRecord]
+) -> None:
+    """Write features, float32 [clips, 136], and their clip list."""
+    with whole_file(array_path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.ascontiguousarray(features, np.float32), allow_pickle=False)
+    header = [field.name for field in fields(ClipRecord)]
+    _write_rows(list_path, header, [list(asdict(clip).values()) for clip in clips])
+
+
+def read_clip_list(path: str | os.PathLike[str]) -> list[ClipRecord]:
+    """Read a clip list; columns that `ClipRecord` does not know are ignored, missing ones are empty.
+
+    Raises
+    ------
+    UserError
+        If the file has no column ``file``, or is no text.
+    """
+    known = [field.name for field in fields(ClipRecord)]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if "file" not in (reader.fieldnames or []):
+                raise UserError(f"{path}: not a clip list, it has no column 'file'")
+            return [ClipRecord(**{name: row.get(name) or "" for name in known}) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not a clip list ({error})") from error
+
+
+def read_features(path: str | os.PathLike[str]) -> Features:
+    """Read a feature cache and check it.
+
+    Returns
+    -------
+    float32 [clips, 136]
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no array, or has another shape or type, no rows, or values that are not finite.
+    """
+    path = Path(path)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such feature cache. Check dataset.cache.") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: not a readable NumPy array ({error}). Make the cache again.") from None
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != N_FEATURES:
+        shape = list(getattr(array, "shape", ()))
+        raise UserError(f"{path}: a feature cache has the shape [clips, {N_FEATURES}], this one has {shape}.")
+    if array.dtype not in (np.float32, np.float64):
+        raise UserError(f"{path}: a feature cache holds float32 (or float64) numbers, this one {array.dtype}.")
+    if len(array) == 0:
+        raise UserError(f"{path}: the feature cache has no rows.")
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise UserError(
+            f"{path}: {len(bad)} of {len(array)} rows hold NaN or infinite values, the first is row {bad[0]}. "
+            "Make the cache again from the recordings."
+        )
+    return array.astype(np.float32, copy=False)
+
+
+def count_rows(path: str | os.PathLike[str]) -> int:
+    """Number of clips in a feature cache, from its header alone.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no array, or has another shape.
+    """
+    try:
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such feature cache. Check dataset.cache, snrs and machines.") from None
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise UserError(f"{path}: not a readable NumPy array ({error}). Make the cache again.") from None
+    if len(shape) != 2 or shape[1] != N_FEATURES:
+        raise UserError(f"{path}: a feature cache has the shape [clips, {N_FEATURES}], this one has {list(shape)}.")
+    return int(shape[0])
+
+
+def import_cache(
+    source: str | os.PathLike[str],
+    source_list: str | os.PathLike[str] | None,
+    array_path: str | os.PathLike[str],
+    list_path: str | os.PathLike[str],
+) -> None:
+    """Take over a cache that exists already, after checking it; its clips are called ``<file name>[<row>]``
+    unless `source_list` names them.
+
+    Raises
+    ------
+    UserError
+        As `read_features` does, or if `source_list` has another number of lines than the cache has rows.
+    """
+    features = read_features(source)
+    if source_list is None:
+        clips = [ClipRecord(f"{Path(source).name}[{row}]") for row in range(len(features))]
+    else:
+        clips = read_clip_list(source_list)
+        if len(clips) != len(features):
+            raise UserError(f"{source_list} lists {len(clips)} clips, but {source} has {len(features)} rows.")
+    write_cache(array_path, list_path, features, clips)
+    logger.info("%s: %d clips", source, len(features))
+
+
+def _reusable_rows(
+    array_path: Path, list_path: Path, extraction: str
+) -> dict[tuple[str, str, str], tuple[ClipRecord, Features]]:
+    """Rows of an earlier cache by (file, size, modified_ns); none if array and list do not belong together."""
+    if not (array_path.exists() and list_path.exists()):
+        return {}
+    try:
+        features, clips = read_features(array_path), read_clip_list(list_path)
+    except UserError as error:
+        logger.warning("the earlier cache is not used: %s", error)
+        return {}
+    if len(features) != len(clips):
+        logger.warning("the earlier cache is not used: %d rows, but %d clips listed", len(features), len(clips))
+        return {}
+    return {
+        (clip.file, clip.size, clip.modified_ns): (clip, row)
+        for clip, row in zip(clips, features, strict=True)
+        if clip.extraction == extraction and clip.checksum == _checksum(row)
+    }
+
+
+def extract_cache(
+    files: Sequence[str],
+    root: str,
+    array_path: str | os.PathLike[str],
+    list_path: str | os.PathLike[str],
+    skipped_path: str | os.PathLike[str],
+    channel: int | Literal["mean"],
+    on_bad_clip: OnBadClip,
+    extraction: str,
+) -> None:
+    """Compute the features of `files` and write cache, clip list and list of skipped clips.
+
+    If the outputs exist already, rows are taken over from them for files whose name, size and modification time are
+    unchanged and that were computed with the same `extraction`; only the others are read.
+
+    Parameters
+    ----------
+    files
+        Recordings, in the order of the rows.
+    root
+        Left out of the names in the lists.
+    channel
+        See `asd.audio.read_clip`.
+    on_bad_clip
+        ``"error"`` to stop and name the broken recordings; ``"skip"`` to leave them out and list them.
+    extraction
+        Hash of all that the features depend on but the recording: code and settings.
+
+    Raises
+    ------
+    UserError
+        If a recording is broken and `on_bad_clip` is ``"error"``, or if no good one is left.
+    """
+    from .audio import BadClipError, read_clip
+    from .features import clip_features
+
+    earlier = _reusable_rows(Path(array_path), Path(list_path), extraction)
+    features = np.empty((len(files), N_FEATURES), np.float32)
+    clips: list[ClipRecord] = []
+    problems: list[tuple[str, str]] = []
+    reused = 0
+    for number, path in enumerate(files, start=1):
+        name = os.path.relpath(path, root)
+        try:
+            # before reading: if the file changes meanwhile, it does not match next time and is read again
+            status = os.stat(path)
+            key = (name, str(status.st_size), str(status.st_mtime_ns))
+            if key in earlier:
+                clip, row = earlier[key]
+                reused += 1
+            else:
+                read = read_clip(path, channel)
+                row = clip_features(read.samples)
+                about = (f"{read.duration:g}", str(read.sample_rate), str(read.channels))
+                clip = ClipRecord(name, *about, *key[1:], extraction, _checksum(row))
+        except FileNotFoundError:
+            problems.append((name, f"{path}: no such file"))
+        except BadClipError as error:
+            problems.append((name, str(error)))
+        else:
+            features[len(clips)] = row
+            clips.append(clip)
+        if number % 100 == 0:
+            logger.info("%d of %d clips", number, len(files))
+    messages = [message for _, message in problems]
+    if problems and (on_bad_clip == "error" or not clips):
+        raise UserError(_bad_clips_message(messages, len(files), can_skip=bool(clips)))
+    for message in messages:
+        logger.warning("skipped: %s", message)
+    write_cache(array_path, list_path, features[: len(clips)], clips)
+    _write_rows(skipped_path, ("file", "reason"), problems)
+    logger.info(
+        "%d clips: %d computed, %d taken over, %d skipped", len(files), len(clips) - reused, reused, len(problems)
+    )
+
+
+def _bad_clips_message(messages: Sequence[str], total: int, can_skip: bool) -> str:
+    listed = "\n".join(f"  {message}" for message in messages[:_MESSAGES_SHOWN])
+    more = f"\n  and {len(messages) - _MESSAGES_SHOWN} more" if len(messages) > _MESSAGES_SHOWN else ""
+    remedy = "Replace or remove them, or set dataset.on_bad_clip: skip to leave them out and list them."
+    if not can_skip:
+        remedy = "No usable recording is left in this folder."
+    return f"{len(messages)} of {total} recordings can't be used:\n{listed}{more}\n{remedy}"

@@ -1,0 +1,193 @@
+"""Configuration: what is wrong with it, in words, and what follows from it for one machine."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from .dataset import CACHE_FIELDS, KINDS, RECORDING_FIELDS, placeholders
+
+_TYPE_NAMES = {
+    "object": "a mapping (key: value)",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+_LIMITS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+
+
+def _key(path: Any) -> str:
+    """``machines.fan.ids[0]`` for the path of an error."""
+    key = ""
+    for part in path:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
+    return key or "the configuration"
+
+
+def _is_number_as_text(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _wrong_type(error: Any) -> str:
+    wanted = error.validator_value
+    names = " or ".join(_TYPE_NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
+    text = f"{error.instance!r} is not allowed, {names} is needed"
+    if error.instance is None:
+        text = f"has no value, {names} is needed (leave the key out to take its default)"
+    elif _is_number_as_text(error.instance):
+        text += f" (YAML reads {error.instance} as text: write it with a point, like 1.0e-4, and without quotes)"
+    elif wanted == "string" and isinstance(error.instance, int | float):
+        text += ' (put names made of digits in quotes, like "00")'
+    return text
+
+
+def _unknown_keys(error: Any) -> str:
+    allowed = list(error.schema.get("properties", {}))
+    parts = []
+    for name in error.instance:
+        if name in allowed:
+            continue
+        close = difflib.get_close_matches(str(name), allowed, n=1)
+        parts.append(f"unknown key {name!r}" + (f", did you mean {close[0]!r}?" if close else ""))
+    return f"{'; '.join(parts)} Allowed here: {', '.join(allowed)}"
+
+
+def _explain(error: Any) -> Iterator[str]:
+    """One line for each thing that is wrong."""
+    key, value, limit = _key(error.absolute_path), error.instance, error.validator_value
+    allowed = error.schema.get("description") if isinstance(error.schema, Mapping) else None
+    if error.validator in ("anyOf", "oneOf"):
+        # the alternative of the value's own type explains best what is wrong inside it
+        inside = [part for part in error.context or () if part.validator != "type" or len(part.path) > 0]
+        inside = [part for part in inside if part.validator not in ("const", "enum")] if len(inside) > 1 else inside
+        if inside and isinstance(value, Mapping):
+            for part in inside:
+                yield from _explain(part)
+            return
+        yield f"{key}: {value!r} is not allowed. {allowed or ''}".rstrip()
+        return
+    match error.validator:
+        case "type":
+            text = _wrong_type(error)
+        case "additionalProperties":
+            text = _unknown_keys(error)
+        case "required":
+            missing = [name for name in limit if name not in value]
+            text = f"the key {missing[0]!r} is missing"
+        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
+            text = f"{value!r} is out of range, {_LIMITS[error.validator]} {limit} is needed"
+        case "enum" | "const":
+            options = limit if isinstance(limit, list) else [limit]
+            text = f"{value!r} is not allowed, choose from {', '.join(map(str, options))}"
+        case "uniqueItems":
+            twice = [item for number, item in enumerate(value) if item in value[:number]]
+            text = f"{', '.join(map(str, twice))} stands there more than once"
+        case "pattern":
+            text = f"{value!r} is not allowed"
+        case "minItems" | "minProperties" | "minLength":
+            text = "is empty, at least one entry is needed"
+        case _:
+            text = error.message
+    yield f"{key}: {text}" + (f". Meaning: {allowed}" if allowed and error.validator != "additionalProperties" else "")
+
+
+def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Everything in `config` that the JSON `schema` does not allow, a sentence each, naming key, value and remedy."""
+    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: [str(p) for p in error.path])
+    return [line for error in errors for line in _explain(error)]
+
+
+def _pattern_problems(key: str, pattern: str, fields: tuple[str, ...], many: Mapping[str, bool]) -> Iterator[str]:
+    """`many` says of each field whether the configuration has several values of it."""
+    try:
+        names = placeholders(pattern)
+    except ValueError as error:
+        yield f"{key}: {pattern!r} is not a valid pattern ({error})"
+        return
+    for name in dict.fromkeys(names):
+        if name not in fields:
+            known = ", ".join(f"{{{field}}}" for field in fields)
+            yield f"{key}: unknown placeholder {{{name}}} in {pattern!r}. Known: {known}"
+    for name in fields:
+        if many[name] and name not in names:
+            yield (
+                f"{key}: {pattern!r} lacks {{{name}}}, but the configuration has several of them, which would all "
+                "read the same files"
+            )
+
+
+def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """SNR and ID stand side by side in file names, joined by an underscore; the two must be told apart."""
+    for machine, settings in config["machines"].items():
+        seen: dict[str, tuple[str, str]] = {}
+        for pair in itertools.product(config["snrs"], settings["ids"]):
+            name = "_".join(pair)
+            if name in seen:
+                first = seen[name]
+                yield (
+                    f"machines.{machine}.ids: SNR {first[0]!r} with ID {first[1]!r} and SNR {pair[0]!r} with ID "
+                    f"{pair[1]!r} would both be called {name!r}. Rename one of the SNRs under snrs"
+                )
+            seen[name] = pair
+
+
+def consistency_problems(config: Mapping[str, Any]) -> list[str]:
+    """What a schema can't see: keys that contradict each other.  `config` has passed the schema, with defaults."""
+    problems = []
+    snrs = config["snrs"]
+    if config["reference_snr"] not in snrs:
+        problems.append(
+            f"reference_snr: {config['reference_snr']!r} is not among the snrs ({', '.join(snrs)}). It names the noise "
+            "level that fits the scaling and trains the DDAE"
+        )
+    problems.extend(_name_problems(config))
+    for machine, settings in config["machines"].items():
+        split = settings["split"]
+        missing = [] if split == "auto" else [name for name in settings["ids"] if name not in split]
+        if missing:
+            problems.append(
+                f"machines.{machine}.split: no counts for {', '.join(missing)}. Add ddae, ad_train and ad_test for "
+                "each ID, or use split: auto"
+            )
+    machines = config["machines"].values()
+    many = {
+        "snr": len(snrs) > 1,
+        "snr_dir": len(snrs) > 1,
+        "machine": len(machines) > 1,
+        "id": any(len(settings["ids"]) > 1 for settings in machines),
+        "kind": len(KINDS) > 1,
+    }
+    dataset = config["dataset"]
+    if dataset["cache"] is not None:
+        problems.extend(_pattern_problems("dataset.cache", dataset["cache"], CACHE_FIELDS, many))
+    else:
+        problems.extend(_pattern_problems("dataset.pattern", dataset["pattern"], RECORDING_FIELDS, many))
+        texts = list(snrs.values())
+        twice = sorted({text for text in texts if texts.count(text) > 1})
+        if twice:
+            problems.append(f"snrs: {', '.join(map(repr, twice))} stands for more than one SNR")
+    return problems
+
+
+def training_settings(config: Mapping[str, Any], machine: str) -> dict[str, Any]:
+    """``epochs``, ``batch_size``, ``learning_rate`` and ``device`` for `machine`: its own, else the common ones."""
+    return {**config["ddae"], **config["machines"][machine]["ddae"]}

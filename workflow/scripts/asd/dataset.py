@@ -1,0 +1,130 @@
+"""Where the recordings of a data set lie: from a pattern with placeholders to sorted lists of files."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import posixpath
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import UserError
+
+KINDS = ("normal", "abnormal")
+MIMII_PATTERN = "{snr_dir}_{machine}/{machine}/{id}/{kind}/*.wav"
+RECORDING_FIELDS = ("snr_dir", "machine", "id", "kind")
+CACHE_FIELDS = ("snr", "machine", "id", "kind")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The clips of one kind (normal or abnormal) of one machine ID at one SNR."""
+
+    machine: str
+    snr: str
+    machine_id: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"machine {self.machine}, SNR {self.snr}, ID {self.machine_id}, {self.kind}"
+
+
+def placeholders(pattern: str) -> list[str]:
+    """Names in braces in `pattern`, in order.
+
+    Raises
+    ------
+    ValueError
+        If braces do not match, or one holds anything but a name.
+    """
+    names = []
+    for _, name, spec, conversion in string.Formatter().parse(pattern):
+        if name is None:
+            continue
+        if not name.isidentifier() or spec or conversion:
+            raise ValueError(f"{{{name}}} is no plain placeholder")
+        names.append(name)
+    return names
+
+
+def fill(pattern: str, values: Mapping[str, str], *, for_glob: bool = False) -> str:
+    """`pattern` with its placeholders replaced; for a glob, special characters of the values are escaped."""
+    if for_glob:
+        values = {name: glob.escape(value) for name, value in values.items()}
+    return pattern.format(**values)
+
+
+def clean_path(path: str) -> str:
+    """`path` with ``~`` expanded and redundant parts removed, so that one file always has one spelling."""
+    return posixpath.normpath(os.path.expanduser(path))
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """A tree of recordings.
+
+    Attributes
+    ----------
+    root
+        Existing folder.
+    pattern
+        Path under `root`, a glob with the placeholders of `RECORDING_FIELDS`.
+    snr_dirs
+        SNR name -> text of ``{snr_dir}``.
+    """
+
+    root: str
+    pattern: str
+    snr_dirs: Mapping[str, str]
+
+    def files(self, folder: Folder) -> list[str]:
+        """Recordings of `folder` in sorted order, each with `root` in front; hidden files are left out.
+
+        Raises
+        ------
+        UserError
+            If `root` or the folder does not exist, or no file matches.  The message names how far the path
+            exists and what there is instead.
+        """
+        if not os.path.isdir(self.root):
+            raise UserError(
+                f"dataset.root: there is no folder {self.root!r}"
+                f"{'' if os.path.isabs(self.root) else f' in {os.getcwd()!r}'}. "
+                "Set dataset.root to the folder that holds the recordings."
+            )
+        values = {
+            "snr_dir": self.snr_dirs[folder.snr],
+            "machine": folder.machine,
+            "id": folder.machine_id,
+            "kind": folder.kind,
+        }
+        wanted = fill(self.pattern, values, for_glob=True)
+        found = glob.glob(wanted, root_dir=self.root, recursive=True)
+        files = sorted(name for name in found if os.path.isfile(os.path.join(self.root, name)))
+        if not files:
+            readable = fill(self.pattern, values)
+            raise UserError(f"no recordings for {folder}: nothing matches {readable!r}. {self._how_far(readable)}")
+        return [posixpath.join(self.root, name) for name in files]
+
+    def _how_far(self, wanted: str) -> str:
+        """Which part of a path under `root` exists, and what lies there."""
+        there = Path(self.root)
+        for part in wanted.split("/")[:-1]:
+            if not (there / part).is_dir():
+                break
+            there /= part
+        names = sorted(entry.name for entry in there.iterdir())
+        listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        return f"{str(there)!r} exists and holds: {listed or 'nothing'}. Check dataset.pattern, snrs and machines."
+
+
+def state_of_files(files: Sequence[str]) -> str:
+    """Digest of sizes and modification times, which changes when a file is replaced, even by an older one."""
+    digest = hashlib.sha256()
+    for file in files:
+        status = os.stat(file)
+        digest.update(f"{status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,13 @@
+"""Rule import_features: a feature cache that exists already, checked and taken over."""
+
+from asd.caches import import_cache
+from asd.console import job_log
+
+with job_log(snakemake.log[0]):
+    clip_lists = list(snakemake.input.clips)
+    import_cache(
+        snakemake.input.cache,
+        clip_lists[0] if clip_lists else None,
+        snakemake.output.cache,
+        snakemake.output.clips,
+    )

@@ -1,0 +1,19 @@
+"""Rule plot_confusion: confusion matrices of one machine, noise factor and seed, summed over the IDs."""
+
+from itertools import product
+
+from asd.console import job_log
+
+with job_log(snakemake.log[0]):
+    from asd.evaluation import read_table
+    from asd.figures import confusion_counts, confusion_heat_map, save
+
+    settings, wildcards = snakemake.params.settings, snakemake.wildcards
+    table = read_table([snakemake.input[0]])
+    units = product(settings["snrs"].items(), settings["detectors"])
+    for ((snr, snr_dir), detector), path in zip(units, snakemake.output, strict=True):
+        rows = table[(table["snr"] == snr) & (table["detector"] == detector)]
+        title = f"{wildcards.machine}, {snr_dir.replace('_', ' ')}, {detector}, {len(rows)} IDs\n" + (
+            f"noise factor {wildcards.nf}, seed {wildcards.seed}"
+        )
+        save(confusion_heat_map(confusion_counts(rows), title), path)

@@ -1,0 +1,24 @@
+"""Rule simulate_recordings: the demo's recordings of one machine ID, at every SNR."""
+
+from pathlib import Path
+
+from asd.console import job_log
+from asd.dataset import KINDS
+from asd.simulation import snr_db_of, write_recordings
+
+with job_log(snakemake.log[0]):
+    settings = snakemake.params.settings
+    keys = [
+        (snr_db_of(snr_dir), kind, number)
+        for snr_dir in settings["snr_dirs"]
+        for kind in KINDS
+        for number in range(settings[f"{kind}_clips"])
+    ]
+    write_recordings(
+        dict(zip(keys, map(Path, snakemake.output), strict=True)),
+        snakemake.wildcards.machine,
+        snakemake.wildcards.id,
+        seconds=settings["seconds"],
+        microphones=settings["microphones"],
+        seed=settings["seed"],
+    )
