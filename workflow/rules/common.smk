@@ -183,7 +183,7 @@ def final_outputs():
 
 
 # --------------------------------------------------------------------------------------------- parameters
-# A rule gets its settings as one dictionary: Snakemake compares the values of parameters without their names, so two
+# Settings go to a rule as one dictionary, since Snakemake compares the values of parameters without their names, so two
 # numbers that change places would go unnoticed.
 
 

@@ -8,16 +8,16 @@ rule simulate_recordings:
             for snr, kind in product(SNRS, KINDS)
             for file in demo_files("{machine}", snr, "{id}", kind)
         ],
-    params:
-        settings={**config["demo"], "snr_dirs": list(SNRS.values())},
-        code=code("simulate_recordings.py"),
     log:
         "results/logs/simulate_recordings/{machine}_{id}.log",
+    conda:
+        "../../envs/audio.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=20,
-    conda:
-        "../../envs/audio.yaml"
+    params:
+        settings={**config["demo"], "snr_dirs": list(SNRS.values())},
+        code=code("simulate_recordings.py"),
     script:
         "../scripts/simulate_recordings.py"

@@ -11,16 +11,16 @@ rule detect_anomalies:
     output:
         scores="results/scores/{machine}/nf{nf}_seed{seed}/{snr}_{id}.csv",
         summary="results/scores/{machine}/nf{nf}_seed{seed}/{snr}_{id}.json",
-    params:
-        settings=detection_settings,
-        code=code("detect_anomalies.py"),
     log:
         "results/logs/detect_anomalies/{machine}/nf{nf}_seed{seed}/{snr}_{id}.log",
+    conda:
+        "../../envs/detection.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=20,
-    conda:
-        "../../envs/detection.yaml"
+    params:
+        settings=detection_settings,
+        code=code("detect_anomalies.py"),
     script:
         "../scripts/detect_anomalies.py"

@@ -7,17 +7,17 @@ rule evaluate_scores:
         summaries=score_files("json"),
     output:
         "results/evaluation/{machine}/nf{nf}_seed{seed}.csv",
-    params:
-        settings=evaluation_settings,
-        code=code("evaluate_scores.py"),
     log:
         "results/logs/evaluate_scores/{machine}/nf{nf}_seed{seed}.log",
+    conda:
+        "../../envs/detection.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../../envs/detection.yaml"
+    params:
+        settings=evaluation_settings,
+        code=code("evaluate_scores.py"),
     script:
         "../scripts/evaluate_scores.py"
 
@@ -41,16 +41,16 @@ rule collect_results:
         ),
         skipped="results/skipped_clips.csv",
         text="results/summary.txt",
-    params:
-        code=code("collect_results.py"),
     log:
         "results/logs/collect_results.log",
+    conda:
+        "../../envs/detection.yaml"
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../../envs/detection.yaml"
+    params:
+        code=code("collect_results.py"),
     script:
         "../scripts/collect_results.py"
 
@@ -60,17 +60,17 @@ rule plot_confusion:
         "results/evaluation/{machine}/nf{nf}_seed{seed}.csv",
     output:
         confusion_figures(),
-    params:
-        settings={"snrs": SNRS, "detectors": DETECTORS},
-        code=code("plot_confusion.py"),
     log:
         "results/logs/plot_confusion/{machine}/nf{nf}_seed{seed}.log",
+    conda:
+        "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=20,
-    conda:
-        "../../envs/figures.yaml"
+    params:
+        settings={"snrs": SNRS, "detectors": DETECTORS},
+        code=code("plot_confusion.py"),
     script:
         "../scripts/plot_confusion.py"
 
@@ -85,16 +85,16 @@ rule plot_auc:
             category="AUC by SNR",
             labels={"machine": "{machine}"},
         ),
-    params:
-        settings={"snrs": SNRS},
-        code=code("plot_auc.py"),
     log:
         "results/logs/plot_auc/{machine}.log",
+    conda:
+        "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        "../../envs/figures.yaml"
+    params:
+        settings={"snrs": SNRS},
+        code=code("plot_auc.py"),
     script:
         "../scripts/plot_auc.py"

@@ -10,20 +10,20 @@ if CACHE is None:
             cache=update("results/features/{machine}/{snr}_{id}_{kind}.npy"),
             clips=update("results/features/{machine}/{snr}_{id}_{kind}.csv"),
             skipped="results/features/{machine}/{snr}_{id}_{kind}.skipped.csv",
-        params:
-            settings=extraction_settings(),
-            recordings=state_of_clips,
-            code=code("extract_features.py"),
         log:
             "results/logs/extract_features/{machine}/{snr}_{id}_{kind}.log",
         benchmark:
             "results/benchmarks/extract_features/{machine}/{snr}_{id}_{kind}.tsv"
+        conda:
+            "../../envs/audio.yaml"
         threads: 1
         resources:
             mem_mb=1000,
             runtime=60,
-        conda:
-            "../../envs/audio.yaml"
+        params:
+            settings=extraction_settings(),
+            recordings=state_of_clips,
+            code=code("extract_features.py"),
         script:
             "../scripts/extract_features.py"
 
@@ -36,15 +36,15 @@ else:
         output:
             cache="results/features/{machine}/{snr}_{id}_{kind}.npy",
             clips="results/features/{machine}/{snr}_{id}_{kind}.csv",
-        params:
-            code=code("import_features.py"),
         log:
             "results/logs/import_features/{machine}/{snr}_{id}_{kind}.log",
+        conda:
+            "../../envs/audio.yaml"
         threads: 1
         resources:
             mem_mb=500,
             runtime=10,
-        conda:
-            "../../envs/audio.yaml"
+        params:
+            code=code("import_features.py"),
         script:
             "../scripts/import_features.py"
