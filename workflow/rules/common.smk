@@ -1,5 +1,6 @@
 # Everything that rules need beside their own text: the checked configuration, lists of files, parameters, code hashes.
 
+import logging
 import re
 import sys
 import time
@@ -184,7 +185,7 @@ def final_outputs():
 
 # --------------------------------------------------------------------------------------------- parameters
 # Settings go to a rule as one dictionary, since Snakemake compares the values of parameters without their names, so two
-# numbers that change places would go unnoticed.
+# numbers that change places would go unnoticed; always in the same order, since it compares dictionaries as text.
 
 
 def code(script):
@@ -254,6 +255,10 @@ def evaluation_settings(wildcards):
     }
 
 
+def simulation_settings():
+    return {**dict(sorted(config["demo"].items())), "snr_dirs": list(SNRS.values())}
+
+
 def extraction_settings():
     settings = config["dataset"]
     return {
@@ -294,6 +299,9 @@ def check_data():
         more = [f"and {len(shown) - 12} more"] if len(shown) > 12 else []
         stop("The data can't be used:", shown[:12] + more)
 
+
+# each job says in its log where it makes do with fewer clips
+logging.getLogger("asd.splits").setLevel(logging.ERROR)
 
 # the jobs of a run parse this file again; the data have been checked by then
 if workflow.is_main_process:

@@ -17,7 +17,7 @@ rule simulate_recordings:
         mem_mb=1000,
         runtime=20,
     params:
-        settings={**config["demo"], "snr_dirs": list(SNRS.values())},
+        settings=simulation_settings(),
         code=code("simulate_recordings.py"),
     script:
         "../scripts/simulate_recordings.py"

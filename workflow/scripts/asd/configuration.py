@@ -189,5 +189,8 @@ def consistency_problems(config: Mapping[str, Any]) -> list[str]:
 
 
 def training_settings(config: Mapping[str, Any], machine: str) -> dict[str, Any]:
-    """``epochs``, ``batch_size``, ``learning_rate`` and ``device`` for `machine`: its own, else the common ones."""
-    return {**config["ddae"], **config["machines"][machine]["ddae"]}
+    """``batch_size``, ``device``, ``epochs`` and ``learning_rate`` for `machine`: its own, else the common ones.
+
+    In this order, whatever the order in the file, so that the same settings compare equal.
+    """
+    return dict(sorted({**config["ddae"], **config["machines"][machine]["ddae"]}.items()))

@@ -6,10 +6,13 @@ normal and the first abnormal ones, and the DDAE trains on the first ``ddae`` no
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Literal
 
 from .errors import UserError
+
+logger = logging.getLogger(__name__)
 
 OnShortfall = Literal["error", "shrink"]
 
@@ -84,6 +87,10 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
             train = n_normal * train // (train + test_normal)
         ad_test = min(split.ad_test, 2 * (n_normal - train), 2 * n_abnormal + 1)
         test_normal, test_abnormal = _halves(ad_test)
+        logger.warning(
+            "%s: fewer clips than the split asks for (%s): %d train, %d normal and %d abnormal ones test",
+            *(where, "; ".join(short), train, test_normal, test_abnormal),
+        )
     if train < 2 or test_normal < 1 or test_abnormal < 1:
         raise UserError(
             f"{where}: {n_normal} normal and {n_abnormal} abnormal clips are too few, they give {train} training, "
@@ -106,6 +113,8 @@ def ddae_rows(ddae: int, n_normal: int, on_shortfall: OnShortfall, where: str) -
             "machines.<name>.split, or set on_shortfall: shrink to train with those there are."
         )
     rows = min(ddae, n_normal)
+    if rows < ddae:
+        logger.warning("%s: fewer clips than the split asks for: %d instead of %d train the DDAE", where, rows, ddae)
     if rows < 1:
         raise UserError(f"{where}: no normal clip is left to train the DDAE ({ddae} asked for, {n_normal} there).")
     return rows

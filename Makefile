@@ -1,0 +1,43 @@
+# make run    the default configuration (a demo on simulated recordings), from nothing but Python >= 3.11
+# make test   lint, format check, types and all tests
+# make setup  only the virtual environment .venv
+# make lint   only lint, format check and types
+# make clean  remove what `make run` made (results/ and resources/demo/)
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+BIN := .venv/bin
+
+.PHONY: run test setup lint clean
+
+run: setup
+	$(BIN)/snakemake --cores $(CORES)
+
+setup: .venv/.installed
+
+test: .venv/.installed-dev lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+clean:
+	rm -rf results resources/demo
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python >= 3.11 is needed, $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed: .venv/.python requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-slurm.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,284 @@
+"""What re-runs after an edit: exactly what depends on it.  Snakemake runs for real; its jobs are compared with what
+the documentation promises."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from small_data import SNRS, make_recordings, small_config, write_clip
+from workflow_runner import Run, job, snakemake, write_config
+
+MACHINES = {"fan": ["id_00", "id_02"], "pump": ["id_00", "id_02"]}
+
+
+def from_training(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
+    """The jobs of one machine, noise factor and seed from training to its figures."""
+    unit = {"machine": machine, "nf": nf, "seed": seed}
+    return {job("train_ddae", **unit)} | from_detection(machine, product(SNRS, MACHINES[machine]), nf, seed)
+
+
+def from_detection(machine: str, units: Iterable[tuple[str, str]], nf: float = 0.5, seed: int = 0) -> set[str]:
+    """Detection of `units` (SNR, ID), and what follows for the machine."""
+    unit = {"machine": machine, "nf": nf, "seed": seed}
+    return {job("detect_anomalies", **unit, snr=snr, id=name) for snr, name in units} | from_evaluation(machine, nf, seed)
+
+
+def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
+    unit = {"machine": machine, "nf": nf, "seed": seed}
+    return {job("evaluate_scores", **unit), job("plot_confusion", **unit)} | the_end(machine)
+
+
+def the_end(machine: str) -> set[str]:
+    return {job("collect_results"), job("plot_auc", machine=machine)}
+
+
+def extraction(machine: str, snr: str, name: str, kind: str) -> set[str]:
+    return {job("extract_features", machine=machine, snr=snr, id=name, kind=kind)}
+
+
+ALL_EXTRACTIONS = {
+    one
+    for machine, names in MACHINES.items()
+    for snr, name, kind in product(SNRS, names, ("normal", "abnormal"))
+    for one in extraction(machine, snr, name, kind)
+}
+ALL_TRAININGS = {job("train_ddae", machine=machine, nf=0.5, seed=0) for machine in MACHINES}
+FROM_TRAINING = from_training("fan") | from_training("pump")
+FROM_DETECTION = FROM_TRAINING - ALL_TRAININGS
+FROM_EVALUATION = from_evaluation("fan") | from_evaluation("pump")
+FIGURES = {name for name in FROM_EVALUATION if name.startswith("plot_")}
+
+
+class Finished:
+    """A finished run: a working directory with recordings, results and a configuration that can be edited."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config: dict[str, Any] = small_config()
+        self.repository = REPOSITORY
+
+    def recording(self, machine: str, snr: str, name: str, kind: str, number: int) -> Path:
+        return self.directory / f"recordings/{SNRS[snr]}_{machine}/{machine}/{name}/{kind}/{number:08d}.wav"
+
+    def run(self, *arguments: str, cores: int = 1) -> Run:
+        configfile = write_config(self.directory, self.config)
+        arguments = (*arguments, "--configfile", str(configfile))
+        run = snakemake(self.directory, *arguments, repository=self.repository, cores=cores)
+        assert len(run.jobs) == len(set(run.jobs)), "a job ran twice"
+        return run.ok()
+
+    def plan(self) -> set[str]:
+        """The jobs that would run."""
+        return set(self.run("--dry-run").jobs)
+
+    def runs(self) -> set[str]:
+        """The jobs that run; a second call must find nothing left to do."""
+        jobs = set(self.run().jobs)
+        again = self.run()
+        assert again.jobs == []
+        assert "Nothing to be done" in again.output
+        return jobs
+
+    def edit_code(self, module: str, old: str, new: str) -> None:
+        path = self.repository / "workflow" / "scripts" / module
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {module}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Run]:
+    directory = tmp_path_factory.mktemp("first")
+    make_recordings(directory / "recordings", MACHINES)
+    finished = Finished(directory)
+    return finished, finished.run(cores=2)
+
+
+@pytest.fixture
+def finished(first_run: tuple[Finished, Run], tmp_path: Path) -> Finished:
+    """A copy of the finished run, time stamps included."""
+    directory = tmp_path / "work"
+    shutil.copytree(first_run[0].directory, directory, symlinks=True)
+    return Finished(directory)
+
+
+@pytest.fixture
+def clone(finished: Finished, tmp_path: Path) -> Finished:
+    """The finished run, continued from a copy of the repository whose files are all new."""
+    copy = tmp_path / "clone"
+    for name in ("workflow", "config", "envs", "profiles"):
+        shutil.copytree(REPOSITORY / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "Snakefile", copy / "Snakefile")
+    for path in copy.rglob("*"):
+        os.utime(path)
+    finished.repository = copy
+    return finished
+
+
+def test_first_run_makes_each_target_once(first_run: tuple[Finished, Run]) -> None:
+    assert set(first_run[1].jobs) == ALL_EXTRACTIONS | FROM_TRAINING
+
+
+def test_nothing_changed_runs_nothing(finished: Finished) -> None:
+    assert finished.plan() == set()
+
+
+def test_other_number_of_cores_runs_nothing(finished: Finished) -> None:
+    assert finished.run("--dry-run", cores=7).jobs == []
+
+
+def test_comment_in_config_runs_nothing(finished: Finished) -> None:
+    path = write_config(finished.directory, finished.config)
+    path.write_text("# a comment\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    run = snakemake(finished.directory, "--configfile", path, "--dry-run").ok()
+    assert run.jobs == []
+
+
+def test_same_config_in_another_order_runs_nothing(finished: Finished) -> None:
+    finished.config = dict(reversed(finished.config.items()))
+    finished.config["ddae"] = dict(reversed(finished.config["ddae"].items()))
+    assert finished.plan() == set()
+
+
+def test_fresh_clone_runs_nothing(clone: Finished) -> None:
+    assert clone.plan() == set()
+
+
+def test_comments_and_docstrings_of_code_run_nothing(clone: Finished) -> None:
+    for module in (clone.repository / "workflow" / "scripts").rglob("*.py"):
+        text = module.read_text(encoding="utf-8")
+        module.write_text(text.replace('"""', '"""Reworded. ', 1) + "\n# a comment\n", encoding="utf-8")
+    assert clone.plan() == set()
+
+
+def test_other_entry_point_runs_nothing(finished: Finished) -> None:
+    arguments = ["--configfile", write_config(finished.directory, finished.config), "--dry-run"]
+    run = snakemake(finished.directory, "--snakefile", REPOSITORY / "workflow" / "Snakefile", *arguments).ok()
+    assert run.jobs == []
+
+
+def test_seed_added(finished: Finished) -> None:
+    finished.config["seeds"] = [0, 1]
+    assert finished.plan() == from_training("fan", seed=1) | from_training("pump", seed=1)
+
+
+def test_noise_factor_added_and_another_removed(finished: Finished) -> None:
+    finished.config["noise_factors"] = [0.2, 0.5]
+    both = finished.runs()
+    finished.config["noise_factors"] = [0.2]
+    assert both == from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
+    assert finished.plan() == the_end("fan") | the_end("pump")
+
+
+def test_epochs_of_one_machine(finished: Finished) -> None:
+    finished.config["machines"]["fan"]["ddae"] = {"epochs": 3}
+    assert finished.runs() == from_training("fan")
+
+
+def test_detector_added_trains_and_extracts_nothing(finished: Finished) -> None:
+    finished.config["detectors"] = ["IF", "OCSVM", "LOF"]
+    assert finished.runs() == FROM_DETECTION
+
+
+def test_threshold(finished: Finished) -> None:
+    finished.config["threshold_percentile"] = 90
+    assert finished.plan() == FROM_DETECTION
+
+
+def test_values_of_two_settings_swapped(finished: Finished) -> None:
+    """Snakemake compares parameters without their names; the settings of a rule must not fall into that trap."""
+    finished.config["ddae"].update(epochs=4, batch_size=2)
+    assert finished.plan() == from_training("fan") | from_training("pump")
+
+
+def test_split_of_one_id_for_detection_only(finished: Finished) -> None:
+    finished.config["machines"]["pump"] = {
+        **finished.config["machines"]["pump"],
+        "split": {
+            "id_00": {"ddae": 6, "ad_train": 8, "ad_test": 8},
+            "id_02": {"ddae": 6, "ad_train": 7, "ad_test": 8},
+        },
+    }
+    assert finished.plan() == from_detection("pump", product(SNRS, ["id_02"]))
+
+
+def test_channel_extracts_everything_again(finished: Finished) -> None:
+    finished.config["dataset"]["channel"] = 1
+    assert finished.plan() == ALL_EXTRACTIONS | FROM_TRAINING
+
+
+def log_of_extraction(finished: Finished, machine: str, snr: str, name: str, kind: str) -> str:
+    path = finished.directory / f"results/logs/extract_features/{machine}/{snr}_{name}_{kind}.log"
+    return path.read_text(encoding="utf-8")
+
+
+def test_recording_added_reads_only_that_one(finished: Finished) -> None:
+    folder = ("pump", "snr_6", "id_02", "abnormal")
+    write_clip(finished.recording(*folder, 5), seed=99, abnormal=True)
+    assert finished.runs() == extraction(*folder) | from_detection("pump", [("snr_6", "id_02")])
+    assert "6 clips: 1 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)
+
+
+def test_recording_removed(finished: Finished) -> None:
+    folder = ("fan", "snr_6", "id_00", "normal")
+    finished.recording(*folder, 3).unlink()
+    assert finished.runs() == extraction(*folder) | from_detection("fan", [("snr_6", "id_00")])
+    assert "13 clips: 0 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
+    assert len(np.load(finished.directory / "results/features/fan/snr_6_id_00_normal.npy")) == 13
+
+
+@pytest.mark.parametrize("age", [0, 10 * 365 * 24 * 3600], ids=["newer", "older than the cache"])
+def test_recording_replaced(finished: Finished, age: int) -> None:
+    folder = ("fan", "snr_6", "id_02", "normal")
+    path = write_clip(finished.recording(*folder, 7), seed=1234)
+    os.utime(path, times=(time.time() - age,) * 2)
+    assert finished.plan() == extraction(*folder) | from_detection("fan", [("snr_6", "id_02")])
+    finished.run()
+    assert "14 clips: 1 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
+
+
+def test_normal_recording_at_the_reference_snr_trains_its_machine_again(finished: Finished) -> None:
+    folder = ("pump", "snr6", "id_00", "normal")
+    write_clip(finished.recording(*folder, 20), seed=77)
+    assert finished.plan() == extraction(*folder) | from_training("pump")
+
+
+CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
+    "features": ("asd/features.py", "LOG_FLOOR = 1e-8", "LOG_FLOOR = 2e-8", ALL_EXTRACTIONS | FROM_TRAINING),
+    "training": ("asd/ddae.py", '"basic": (8, 16, 32, 64, 128)', '"basic": (8, 16, 32, 64)', FROM_TRAINING),
+    "components": ("asd/components.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
+    "detectors": ("asd/detectors.py", "nu=0.1", "nu=0.2", FROM_DETECTION),
+    "script": ("detect_anomalies.py", "Split(0,", "Split(1,", FROM_DETECTION),
+    "evaluation": ("asd/evaluation.py", "MAX_FPR = 0.1", "MAX_FPR = 0.2", FROM_EVALUATION),
+    "figures": ("asd/figures.py", "DPI = 150", "DPI = 90", FIGURES),
+}
+
+
+@pytest.mark.parametrize("stage", CODE_EDITS)
+def test_code_of_one_stage_runs_that_stage_and_after(clone: Finished, stage: str) -> None:
+    module, old, new, expected = CODE_EDITS[stage]
+    clone.edit_code(module, old, new)
+    assert clone.plan() == expected
+
+
+def test_code_of_the_figures_draws_them_again(clone: Finished) -> None:
+    clone.edit_code(*CODE_EDITS["figures"][:3])
+    assert clone.runs() == FIGURES
+
+
+def test_deleted_feature_cache_is_made_again(finished: Finished) -> None:
+    path = finished.directory / "results/features/fan/snr_6_id_00_normal.npy"
+    before = np.load(path)
+    path.unlink()
+    run = finished.run("results/features/fan/snr_6_id_00_normal.npy")
+    assert set(run.jobs) == extraction("fan", "snr_6", "id_00", "normal")
+    assert np.array_equal(np.load(path), before)

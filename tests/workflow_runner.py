@@ -1,0 +1,84 @@
+"""Runs Snakemake on this repository's workflow and tells which jobs ran."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from conftest import REPOSITORY
+
+_JOB = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?P<body>(?:    .*\n)*)", re.MULTILINE)
+_WILDCARDS = re.compile(r"^    wildcards: (.*)$", re.MULTILINE)
+
+
+def job(rule: str, **wildcards: Any) -> str:
+    """How `Run.jobs` writes a job."""
+    return f"{rule}({', '.join(f'{name}={value}' for name, value in sorted(wildcards.items()))})"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished call of snakemake."""
+
+    returncode: int
+    output: str
+
+    @property
+    def jobs(self) -> list[str]:
+        """All jobs that ran, or would run, without the target rules; in the order of the output."""
+        found = []
+        for match in _JOB.finditer(self.output):
+            if match["rule"] in ("all", "default"):
+                continue
+            wildcards = _WILDCARDS.search(match["body"])
+            pairs = dict(pair.split("=", 1) for pair in wildcards[1].split(", ")) if wildcards else {}
+            found.append(job(match["rule"], **pairs))
+        return found
+
+    @property
+    def rules(self) -> Counter[str]:
+        """How many jobs of each rule."""
+        return Counter(name.split("(")[0] for name in self.jobs)
+
+    def ok(self) -> Run:
+        """This run, if it succeeded."""
+        assert self.returncode == 0, self.output
+        return self
+
+    def failed(self) -> Run:
+        """This run, if it ended with an error and without a Python traceback."""
+        assert self.returncode != 0, self.output
+        assert "Traceback" not in self.output, self.output
+        return self
+
+
+def snakemake(directory: Path, *arguments: str | Path, repository: Path = REPOSITORY, cores: int = 1) -> Run:
+    """Call snakemake of `repository` with the working directory `directory`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", repository / "Snakefile", "--directory", directory]
+    command += ["--cores", str(cores), "--nocolor", *arguments]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+def write_config(directory: Path, config: dict[str, Any]) -> Path:
+    """Write `config` to a file in `directory`, for ``--configfile``."""
+    path = directory / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
