@@ -156,7 +156,7 @@ def confusion_figure(snr, detector):
     labels = {
         "noise factor": "{nf}",
         "seed": "{seed}",
-        "SNR": SNRS[snr],
+        "SNR": snr_labels()[snr],
         "detector": detector,
     }
     caption, category = "../report/confusion.rst", "Confusion matrices"
@@ -166,6 +166,11 @@ def confusion_figure(snr, detector):
 def confusion_figures():
     """Figures of one machine, noise factor and seed."""
     return [confusion_figure(snr, detector) for snr, detector in product(SNRS, DETECTORS)]
+
+
+def snr_labels():
+    """SNR -> what figures call it."""
+    return {snr: snr_dir.replace("_", " ") or snr for snr, snr_dir in SNRS.items()}
 
 
 def final_outputs():

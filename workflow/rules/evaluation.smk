@@ -69,7 +69,7 @@ rule plot_confusion:
         mem_mb=1000,
         runtime=20,
     params:
-        settings={"snrs": SNRS, "detectors": DETECTORS},
+        settings={"snr_labels": snr_labels(), "detectors": DETECTORS},
         code=code("plot_confusion.py"),
     script:
         "../scripts/plot_confusion.py"
@@ -94,7 +94,7 @@ rule plot_auc:
         mem_mb=1000,
         runtime=10,
     params:
-        settings={"snrs": SNRS},
+        settings={"snr_labels": snr_labels()},
         code=code("plot_auc.py"),
     script:
         "../scripts/plot_auc.py"

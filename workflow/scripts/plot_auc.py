@@ -6,7 +6,6 @@ with job_log(snakemake.log[0]):
     from asd.evaluation import read_table
     from asd.figures import auc_by_snr, save
 
-    snrs = snakemake.params.settings["snrs"]
-    labels = {snr: snr_dir.replace("_", " ") for snr, snr_dir in snrs.items()}
+    labels = snakemake.params.settings["snr_labels"]
     title = f"Anomaly detection on {snakemake.wildcards.machine}"
-    save(auc_by_snr(read_table(snakemake.input), list(snrs), labels, title), snakemake.output[0])
+    save(auc_by_snr(read_table(snakemake.input), list(labels), labels, title), snakemake.output[0])

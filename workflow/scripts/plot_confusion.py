@@ -10,10 +10,10 @@ with job_log(snakemake.log[0]):
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
     table = read_table([snakemake.input[0]])
-    units = product(settings["snrs"].items(), settings["detectors"])
-    for ((snr, snr_dir), detector), path in zip(units, snakemake.output, strict=True):
+    units = product(settings["snr_labels"].items(), settings["detectors"])
+    for ((snr, label), detector), path in zip(units, snakemake.output, strict=True):
         rows = table[(table["snr"] == snr) & (table["detector"] == detector)]
-        title = f"{wildcards.machine}, {snr_dir.replace('_', ' ')}, {detector}, {len(rows)} IDs\n" + (
+        title = f"{wildcards.machine}, {label}, {detector}, {len(rows)} IDs\n" + (
             f"noise factor {wildcards.nf}, seed {wildcards.seed}"
         )
         save(confusion_heat_map(confusion_counts(rows), title), path)
