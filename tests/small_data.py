@@ -20,7 +20,9 @@ def clip(seed: int, abnormal: bool, noise: float) -> np.ndarray:
     time = np.arange(int(16000 * SECONDS)) / 16000
     hum = sum(np.sin(2 * np.pi * 120 * k * time + random.uniform(0, 6)) / k for k in range(1, 6))
     if abnormal:
-        hum = hum * (1 + 0.8 * np.sin(2 * np.pi * 24 * time)) + 0.5 * random.normal(size=len(time)) * (time % 0.05 < 0.01)
+        hum = hum * (1 + 0.8 * np.sin(2 * np.pi * 24 * time)) + 0.5 * random.normal(size=len(time)) * (
+            time % 0.05 < 0.01
+        )
     mixed = hum + noise * random.normal(size=len(time))
     return 0.05 * np.stack([mixed, 0.8 * mixed + 0.05 * random.normal(size=len(time))], axis=1)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+
 from small_data import make_recordings, small_config
 from workflow_runner import Run, snakemake, write_config
 
@@ -117,7 +118,10 @@ BROKEN_CLIPS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "empty"),
     "text": (lambda path: path.write_text("no audio " * 100), "not readable as audio"),
     "all zeros": (lambda path: soundfile.write(path, np.zeros((4000, 2)), 16000), "silent"),
-    "shorter than a frame": (lambda path: soundfile.write(path, np.ones((399, 2)) * 0.1, 16000), "shorter than one frame"),
+    "shorter than a frame": (
+        lambda path: soundfile.write(path, np.ones((399, 2)) * 0.1, 16000),
+        "shorter than one frame",
+    ),
     "NaN": (lambda path: soundfile.write(path, np.full((4000, 2), np.nan), 16000, subtype="FLOAT"), "NaN"),
 }
 FOLDER = "6_dB_fan/fan/id_00/normal"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from conftest import REPOSITORY, SHARED
 from workflow_runner import snakemake, write_config
 
@@ -88,7 +89,9 @@ def test_run_from_real_recordings_alone(tmp_path: Path, fan_recordings: Path, fa
             with open(results / f"features/fan/snr_6_{name}_{kind}.csv", newline="", encoding="utf-8") as file:
                 clips = list(csv.DictReader(file))
             assert [clip["file"].rsplit("/", 1)[1] for clip in clips] == [f"{n:08d}.wav" for n in range(count)]
-            assert {(clip["duration"], clip["sample_rate"], clip["channels"]) for clip in clips} == {("10", "16000", "8")}
+            assert {(clip["duration"], clip["sample_rate"], clip["channels"]) for clip in clips} == {
+                ("10", "16000", "8")
+            }
     assert len(pd.read_csv(results / "auc.csv")) == 2 * 3
     assert len(list(results.glob("figures/confusion/seed0/fan_NF0.7_snr_6_*.png"))) == 3
     for path in ("summary.csv", "figures/auc/fan.png", "checkpoints/fan/nf0.7_seed0.pt"):

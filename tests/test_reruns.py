@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from conftest import REPOSITORY
 from small_data import SNRS, make_recordings, small_config, write_clip
 from workflow_runner import Run, job, snakemake, write_config
@@ -29,7 +30,9 @@ def from_training(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
 def from_detection(machine: str, units: Iterable[tuple[str, str]], nf: float = 0.5, seed: int = 0) -> set[str]:
     """Detection of `units` (SNR, ID), and what follows for the machine."""
     unit = {"machine": machine, "nf": nf, "seed": seed}
-    return {job("detect_anomalies", **unit, snr=snr, id=name) for snr, name in units} | from_evaluation(machine, nf, seed)
+    return {job("detect_anomalies", **unit, snr=snr, id=name) for snr, name in units} | from_evaluation(
+        machine, nf, seed
+    )
 
 
 def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:

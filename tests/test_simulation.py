@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import scipy.fft
 import soundfile
-from asd import simulation
-from asd.audio import SAMPLE_RATE
-from asd.errors import UserError
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from asd import simulation
+from asd.audio import SAMPLE_RATE
+from asd.errors import UserError
 
 Array = NDArray[np.float64]
 MACHINES = ("fan", "pump", "slider")

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import yaml
-from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import validate
 
 STARTED = time.time()
@@ -27,12 +27,15 @@ from asd.errors import UserError
 
 
 def stop(headline, problems):
-    raise WorkflowError("\n".join([headline, *(f"  - {problem}" for problem in problems)]))
+    """End with a message for the user; an exception would show as a stack of calls in this file."""
+    logger.error("\n".join([headline, *(f"  - {problem}" for problem in problems)]))
+    sys.exit(1)
 
 
 def check_config():
     """Stop with everything that is wrong with the configuration, or fill in the defaults."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    configuration.read_command_line_numbers(config, workflow.config_settings.config, schema)
     problems = configuration.schema_problems(config, schema)
     if not problems:
         validate(config, str(SCHEMA))

@@ -5,7 +5,6 @@ from asd.console import job_log
 with job_log(snakemake.log[0]):
     from asd import ddae
     from asd.caches import read_features
-    from asd.scaling import MinMaxScaling
     from asd.splits import ddae_rows
 
     settings = snakemake.params.settings

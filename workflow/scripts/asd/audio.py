@@ -106,13 +106,18 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
         raise BadClipError(f"{path}: is a folder, not a recording") from None
     except PermissionError:
         raise BadClipError(f"{path}: no permission to read the file") from None
+    except OSError as error:
+        raise BadClipError(f"{path}: can't be opened ({error.strerror})") from None
     except soundfile.LibsndfileError as error:
         raise BadClipError(f"{path}: not readable as audio ({error.error_string})") from None
+    except (MemoryError, TypeError, ValueError) as error:
+        # headerless formats (.raw), and headers that promise an absurd length
+        raise BadClipError(f"{path}: not readable as audio ({error})") from None
     if len(data) < declared:
         raise BadClipError(f"{path}: truncated, {len(data)} of {declared} samples could be read")
     if channel == "mean":
         samples = data.mean(axis=1) if channels > 1 else data[:, 0]
-    elif channel < channels:
+    elif 0 <= channel < channels:
         samples = data[:, channel]
     else:
         raise BadClipError(
@@ -120,6 +125,8 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
         )
     if not np.isfinite(samples).all():
         raise BadClipError(f"{path}: contains NaN or infinite samples")
+    if len(samples) and samples.min() == samples.max():
+        raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}")
     if rate != SAMPLE_RATE and len(samples):
         import soxr
 
@@ -128,6 +135,4 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
         raise BadClipError(
             f"{path}: {len(samples)} samples at {SAMPLE_RATE} Hz are shorter than one frame ({FRAME_LENGTH})"
         )
-    if samples.min() == samples.max():
-        raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}")
     return Clip(np.ascontiguousarray(samples, np.float32), declared / rate, rate, channels)

@@ -115,7 +115,7 @@ def read_features(path: str | os.PathLike[str]) -> Features:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise UserError(f"{path}: no such feature cache. Check dataset.cache.") from None
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # np.load raises many types, depending on where the file is damaged
         raise UserError(f"{path}: not a readable NumPy array ({error}). Make the cache again.") from None
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.shape[1] != N_FEATURES:
         shape = list(getattr(array, "shape", ()))
@@ -124,13 +124,15 @@ def read_features(path: str | os.PathLike[str]) -> Features:
         raise UserError(f"{path}: a feature cache holds float32 (or float64) numbers, this one {array.dtype}.")
     if len(array) == 0:
         raise UserError(f"{path}: the feature cache has no rows.")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32, copy=False)
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise UserError(
             f"{path}: {len(bad)} of {len(array)} rows hold NaN or infinite values, the first is row {bad[0]}. "
             "Make the cache again from the recordings."
         )
-    return array.astype(np.float32, copy=False)
+    return array
 
 
 def count_rows(path: str | os.PathLike[str]) -> int:
@@ -145,7 +147,7 @@ def count_rows(path: str | os.PathLike[str]) -> int:
         shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
     except FileNotFoundError:
         raise UserError(f"{path}: no such feature cache. Check dataset.cache, snrs and machines.") from None
-    except (OSError, ValueError, EOFError, AttributeError) as error:
+    except Exception as error:  # np.load raises many types, depending on where the file is damaged
         raise UserError(f"{path}: not a readable NumPy array ({error}). Make the cache again.") from None
     if len(shape) != 2 or shape[1] != N_FEATURES:
         raise UserError(f"{path}: a feature cache has the shape [clips, {N_FEATURES}], this one has {list(shape)}.")
@@ -251,6 +253,8 @@ def extract_cache(
             else:
                 read = read_clip(path, channel)
                 row = clip_features(read.samples)
+                if not np.isfinite(row).all():
+                    raise BadClipError(f"{path}: its features are not finite, the samples are too large")
                 about = (f"{read.duration:g}", str(read.sample_rate), str(read.channels))
                 clip = ClipRecord(name, *about, *key[1:], extraction, _checksum(row))
         except FileNotFoundError:

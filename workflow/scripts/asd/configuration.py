@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -47,12 +48,19 @@ def _is_number_as_text(value: Any) -> bool:
     return True
 
 
+def _missing_key(error: Any) -> str:
+    """jsonschema makes an error of each missing key, and says which one in its message only."""
+    return next(str(name) for name in error.validator_value if error.message.startswith(repr(name)))
+
+
 def _wrong_type(error: Any) -> str:
     wanted = error.validator_value
     names = " or ".join(_TYPE_NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
     text = f"{error.instance!r} is not allowed, {names} is needed"
     if error.instance is None:
         text = f"has no value, {names} is needed (leave the key out to take its default)"
+    elif _is_number_as_text(error.instance) and wanted == "integer":
+        text += " (write it without quotes)"
     elif _is_number_as_text(error.instance):
         text += f" (YAML reads {error.instance} as text: write it with a point, like 1.0e-4, and without quotes)"
     elif wanted == "string" and isinstance(error.instance, int | float):
@@ -67,8 +75,8 @@ def _unknown_keys(error: Any) -> str:
         if name in allowed:
             continue
         close = difflib.get_close_matches(str(name), allowed, n=1)
-        parts.append(f"unknown key {name!r}" + (f", did you mean {close[0]!r}?" if close else ""))
-    return f"{'; '.join(parts)} Allowed here: {', '.join(allowed)}"
+        parts.append(f"unknown key {name!r}" + (f", did you mean {close[0]!r}?" if close else "."))
+    return f"{' '.join(parts)} Allowed here: {', '.join(allowed)}"
 
 
 def _explain(error: Any) -> Iterator[str]:
@@ -91,8 +99,7 @@ def _explain(error: Any) -> Iterator[str]:
         case "additionalProperties":
             text = _unknown_keys(error)
         case "required":
-            missing = [name for name in limit if name not in value]
-            text = f"the key {missing[0]!r} is missing"
+            text = f"the key {_missing_key(error)!r} is missing"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             text = f"{value!r} is out of range, {_LIMITS[error.validator]} {limit} is needed"
         case "enum" | "const":
@@ -110,10 +117,67 @@ def _explain(error: Any) -> Iterator[str]:
     yield f"{key}: {text}" + (f". Meaning: {allowed}" if allowed and error.validator != "additionalProperties" else "")
 
 
+def _number(text: str, types: Any) -> int | float | bool | None:
+    """`text` as one of the JSON schema `types`, or None if it is none of them."""
+    for name in [types] if isinstance(types, str) else types:
+        try:
+            match name:
+                case "integer":
+                    return int(text)
+                case "number":
+                    return float(text)
+                case "boolean":
+                    return {"true": True, "false": False}[text.lower()]
+        except (ValueError, KeyError):
+            continue
+    return None
+
+
+def read_command_line_numbers(
+    config: dict[str, Any], command_line: Mapping[str, Any], schema: Mapping[str, Any]
+) -> None:
+    """Turn text into numbers, in place, where `schema` needs numbers and the text came from the command line.
+
+    Snakemake reads lists and mappings of ``--config`` as text throughout, so ``--config noise_factors='[0.2, 0.7]'``
+    arrives as two words.  Text in a configuration file stays text: there it is a mistake worth naming.
+    """
+    errors = list(Draft202012Validator(schema).iter_errors(config))
+    errors += [part for error in errors for part in error.context or ()]
+    for error in errors:
+        path = list(error.absolute_path)
+        if error.validator != "type" or not isinstance(error.instance, str):
+            continue
+        if _at(command_line, path) != error.instance:
+            continue
+        number = _number(error.instance, error.validator_value)
+        if number is not None:
+            _at(config, path[:-1])[path[-1]] = number
+
+
+def _at(values: Any, path: list[Any]) -> Any:
+    """The value at `path` in nested mappings and lists, or None."""
+    for part in path:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return values
+
+
 def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Everything in `config` that the JSON `schema` does not allow, a sentence each, naming key, value and remedy."""
+    unbounded = [f"{key}: {value!r} is not allowed, a finite number is needed" for key, value in _not_finite(config)]
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: [str(p) for p in error.path])
-    return [line for error in errors for line in _explain(error)]
+    return unbounded + [line for error in errors for line in _explain(error)]
+
+
+def _not_finite(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[str, float]]:
+    """NaN and infinity pass every limit of a JSON schema."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield _key(path), value
+    inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for part, item in inside:
+        yield from _not_finite(item, (*path, part))
 
 
 def _pattern_problems(key: str, pattern: str, fields: tuple[str, ...], many: Mapping[str, bool]) -> Iterator[str]:

@@ -103,7 +103,7 @@ class Recordings:
         }
         wanted = fill(self.pattern, values, for_glob=True)
         found = glob.glob(wanted, root_dir=self.root, recursive=True)
-        files = sorted(name for name in found if os.path.isfile(os.path.join(self.root, name)))
+        files = sorted({name for name in found if os.path.isfile(os.path.join(self.root, name))})
         if not files:
             readable = fill(self.pattern, values)
             raise UserError(f"no recordings for {folder}: nothing matches {readable!r}. {self._how_far(readable)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from .atomic import whole_file
 from .denoising import NETWORKS, Denoiser, Layers
 from .errors import UserError
+from .features import N_FEATURES
 from .scaling import MinMaxScaling
 
 logger = logging.getLogger(__name__)
@@ -205,7 +207,9 @@ def train_machine(
     scaling = MinMaxScaling.fit(normal.values())
     features = np.concatenate([normal[name][:count] for name, count in rows.items()])
     if len(features) < 2:
-        raise UserError("the DDAE needs at least 2 clips to train, the split leaves 1. Raise machines.<name>.split.")
+        raise UserError(
+            f"the DDAE needs at least 2 clips to train, the split leaves {len(features)}. Raise machines.<name>.split."
+        )
     logger.info("%d clips of %d IDs train the networks: %s", len(features), len(rows), settings)
     return train(scaling, features, settings, device, threads)
 
@@ -224,8 +228,9 @@ def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path
         "configuration": dict(configuration),
         "loss": trained.loss,
     }
-    with whole_file(path) as temporary:
-        torch.save(content, temporary)
+    # to an open file: torch would write the name of a temporary one into the archive
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        torch.save(content, file)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str, Any]]:
@@ -237,6 +242,10 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str
         If the file is missing, damaged, or no checkpoint of a DDAE.
     """
     try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch does not look at the checksums
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} does not match")
         content = torch.load(path, map_location="cpu", weights_only=True)
         networks = {}
         for name, widths in ENCODER_WIDTHS.items():
@@ -244,6 +253,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str
             networks[name].load_state_dict(content["networks"][name])
             networks[name].eval()
         scaling = MinMaxScaling(*(content["scaling"][key].numpy() for key in ("minimum", "maximum")))
+        if scaling.minimum.shape != (N_FEATURES,) or scaling.maximum.shape != (N_FEATURES,):
+            raise ValueError(f"the scaling is not of {N_FEATURES} features")
         return TrainedDDAE(scaling, networks, content["loss"]), content["configuration"]
     except Exception as error:  # torch.load raises many types, depending on where the file is damaged
         raise UserError(f"{path}: not a readable DDAE checkpoint ({type(error).__name__}: {error})") from error

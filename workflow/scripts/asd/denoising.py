@@ -6,17 +6,17 @@ Detection runs in hundreds of short jobs.  Importing torch would cost each of th
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
 
 from .atomic import whole_file
 from .errors import UserError
-from .features import BASIC_COLUMNS, MFCC_COLUMNS
+from .features import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -48,7 +48,7 @@ def forward(layers: Layers, x: NDArray[np.float32]) -> NDArray[np.float32]:
         x = x @ weight.T + bias
         if number not in (code, len(layers) - 1):
             x = np.maximum(x, 0.0)
-    return np.asarray(1.0 / (1.0 + np.exp(-x)), np.float32)
+    return np.asarray(scipy.special.expit(x), np.float32)
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,20 @@ class Denoiser:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 networks: dict[str, Layers] = {}
+                expected = {"minimum", "maximum"}
                 for name in NETWORKS:
                     count = sum(key.startswith(f"{name}.") for key in arrays.files) // 2
+                    if count < 2 or count % 2:
+                        raise ValueError(f"the network {name} has {count} layers")
                     keys = [(f"{name}.{number}.weight", f"{name}.{number}.bias") for number in range(count)]
+                    expected |= {key for pair in keys for key in pair}
                     networks[name] = [(arrays[weight], arrays[bias]) for weight, bias in keys]
-                return cls(MinMaxScaling(arrays["minimum"], arrays["maximum"]), networks)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                if set(arrays.files) != expected:
+                    raise ValueError("arrays are missing, or there are others")
+                denoiser = cls(MinMaxScaling(arrays["minimum"], arrays["maximum"]), networks)
+            denoiser.denoise(np.zeros((1, N_FEATURES), np.float32))  # fails if shapes do not fit together
+            return denoiser
+        except Exception as error:  # many types, depending on where the file is damaged
             raise UserError(
                 f"{path}: the trained weights can't be read ({error}). Delete the file and run again; "
                 "only this training is repeated."

@@ -58,7 +58,7 @@ def evaluate_scores(
     scores_path: str | os.PathLike[str], summary_path: str | os.PathLike[str], detectors: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Statistics of each detector on one ID at one SNR, from the files that `asd.detection.write_scores` wrote."""
-    test = pd.read_csv(scores_path, float_precision="round_trip").query("part == 'test'")
+    test = pd.read_csv(scores_path).query("part == 'test'")
     about = json.loads(Path(summary_path).read_text(encoding="utf-8"))
     labels = (test["label"] == "abnormal").to_numpy()
     counts = {name: about[name] for name in ("n_train", "n_normal", "n_abnormal", "map_mfcc", "map_basic")}
@@ -84,7 +84,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
     """The rows of several tables that `write_table` wrote, one after the other; names stay text, even ``00``."""
     names = dict.fromkeys(("machine", "snr", "id", "detector"), str)
-    tables = [pd.read_csv(path, dtype=names, float_precision="round_trip", keep_default_na=False) for path in paths]
+    tables = [pd.read_csv(path, dtype=names, keep_default_na=False) for path in paths]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -8,7 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+def _is_text(node: Any) -> bool:
+    """Whether a statement is a text that nothing uses: a docstring of a module, class, function or constant."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _meaning(node: Any) -> Any:
@@ -18,15 +21,13 @@ def _meaning(node: Any) -> Any:
     code has one and the same hash under all of them.
     """
     if isinstance(node, list):
-        return tuple(_meaning(item) for item in node)
+        return tuple(_meaning(item) for item in node if not _is_text(item))
     if not isinstance(node, ast.AST):
         return repr(node)
-    documented = isinstance(node, _WITH_DOCSTRING) and ast.get_docstring(node, clean=False) is not None
     fields = []
     for name, value in ast.iter_fields(node):
-        code = value[1:] if documented and name == "body" else value
-        if code is not None and code != []:
-            fields.append((name, _meaning(code)))
+        if value is not None and value != []:
+            fields.append((name, _meaning(value)))
     return (type(node).__name__, *fields)
 
 
@@ -45,6 +46,7 @@ def _imported_modules(tree: ast.Module, package: Path) -> set[Path]:
         elif isinstance(node, ast.Import):
             prefix = f"{package.name}."
             names |= {alias.name.removeprefix(prefix) for alias in node.names if alias.name.startswith(prefix)}
+    names |= {"__init__"} if names else set()  # it runs before any of its modules
     files = {package / f"{name.replace('.', '/')}.py" for name in names}
     return {file for file in files if file.is_file()}
 

@@ -84,7 +84,7 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
         )
     if short:
         if train >= n_normal:
-            train = n_normal * train // (train + test_normal)
+            train = max(2, n_normal * train // (train + test_normal))
         ad_test = min(split.ad_test, 2 * (n_normal - train), 2 * n_abnormal + 1)
         test_normal, test_abnormal = _halves(ad_test)
         logger.warning(
