@@ -135,13 +135,13 @@ def small_marks(axes, position: float) -> set[float]:
     "noise_factors", [(0.7,), (0.7, 0.0), (0.0, 0.3, 0.7, 1.0), (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)]
 )
 def test_each_noise_factor_has_a_panel_in_rising_order(noise_factors):
-    figure = auc_by_snr(auc_rows(noise_factors), SNRS, LABELS, "fan")
+    figure = auc_by_snr(auc_rows(noise_factors), LABELS, "fan")
     titles = [axes.get_title() for axes in panels(figure)]
     assert titles == [f"noise factor {noise_factor:g}" for noise_factor in sorted(noise_factors)]
 
 
 def test_lines_are_at_the_mean_over_ids_and_seeds():
-    figure = auc_by_snr(auc_rows((0.0, 0.7), seeds=(0, 1, 2)), SNRS, LABELS, "fan")
+    figure = auc_by_snr(auc_rows((0.0, 0.7), seeds=(0, 1, 2)), LABELS, "fan")
     for axes, noise_factor in zip(panels(figure), (0.0, 0.7), strict=True):
         shown = curves(axes)
         assert list(shown) == ["LOF", "IF"]
@@ -152,7 +152,7 @@ def test_lines_are_at_the_mean_over_ids_and_seeds():
 
 
 def test_bars_are_the_standard_deviation_over_seeds_of_the_mean_over_ids():
-    shown = curves(panels(auc_by_snr(auc_rows(seeds=(0, 1, 2)), SNRS, LABELS, "fan"))[0])
+    shown = curves(panels(auc_by_snr(auc_rows(seeds=(0, 1, 2)), LABELS, "fan"))[0])
     for detector, (_, _, lengths) in shown.items():
         for snr, length in zip(SNRS, lengths, strict=True):
             means = [
@@ -164,12 +164,12 @@ def test_bars_are_the_standard_deviation_over_seeds_of_the_mean_over_ids():
 
 
 def test_a_single_seed_has_bars_of_no_length():
-    for _, _, lengths in curves(panels(auc_by_snr(auc_rows(), SNRS, LABELS, "fan"))[0]).values():
+    for _, _, lengths in curves(panels(auc_by_snr(auc_rows(), LABELS, "fan"))[0]).values():
         assert lengths == pytest.approx(0.0)
 
 
 def test_single_ids_are_small_marks_at_their_mean_over_seeds():
-    axes = panels(auc_by_snr(auc_rows(seeds=(0, 1)), SNRS, LABELS, "fan"))[0]
+    axes = panels(auc_by_snr(auc_rows(seeds=(0, 1)), LABELS, "fan"))[0]
     for detector, (positions, _, _) in curves(axes).items():
         for position, snr in zip(positions, SNRS, strict=True):
             expected = {
@@ -180,7 +180,7 @@ def test_single_ids_are_small_marks_at_their_mean_over_seeds():
 
 
 def test_detectors_stand_side_by_side_above_the_label_of_their_snr():
-    axes = panels(auc_by_snr(auc_rows(), SNRS, LABELS, "fan"))[0]
+    axes = panels(auc_by_snr(auc_rows(), LABELS, "fan"))[0]
     assert axes.get_xticks().tolist() == [0, 1, 2]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["6 dB", "0 dB", "-6 dB"]
     (first, _, _), (second, _, _) = curves(axes).values()
@@ -190,7 +190,7 @@ def test_detectors_stand_side_by_side_above_the_label_of_their_snr():
 
 
 def test_detectors_differ_in_marker_as_well_as_in_colour_and_are_named():
-    figure = auc_by_snr(auc_rows(), SNRS, LABELS, "the title")
+    figure = auc_by_snr(auc_rows(), LABELS, "the title")
     axes = panels(figure)[0]
     lines = [container.lines[0] for container in axes.containers]
     assert len({line.get_marker() for line in lines}) == len({str(line.get_color()) for line in lines}) == 2
@@ -201,13 +201,13 @@ def test_detectors_differ_in_marker_as_well_as_in_colour_and_are_named():
 
 def test_an_snr_that_was_not_computed_is_left_out():
     table = auc_rows().query("snr != 'snr0'")
-    for _, heights, _ in curves(panels(auc_by_snr(table, SNRS, LABELS, "fan"))[0]).values():
+    for _, heights, _ in curves(panels(auc_by_snr(table, LABELS, "fan"))[0]).values():
         assert np.isnan(heights).tolist() == [False, True, False]
 
 
 def test_one_snr_one_id_and_one_detector_are_enough():
     table = auc_rows().query("snr == 'snr0' and id == 'id_00' and detector == 'LOF'")
-    shown = curves(panels(auc_by_snr(table, ["snr0"], LABELS, "fan"))[0])
+    shown = curves(panels(auc_by_snr(table, {"snr0": LABELS["snr0"]}, "fan"))[0])
     assert shown["LOF"][1].tolist() == pytest.approx([auc_of(0.7, 0, "snr0", "id_00", "LOF")])
 
 
@@ -249,5 +249,5 @@ def test_interrupted_saving_keeps_the_old_figure_and_leaves_nothing_half_written
 def test_names_in_hangul_can_be_drawn(tmp_path):
     save(confusion_heat_map(COUNTS, "팬 0 dB, 잡음 0.7"), tmp_path / "팬.png")
     labels = {"snr6": "6 데시벨", "snr0": "0 데시벨", "snr_6": "-6 데시벨"}
-    save(auc_by_snr(auc_rows(machine="팬"), SNRS, labels, "팬"), tmp_path / "팬_auc.png")
+    save(auc_by_snr(auc_rows(machine="팬"), labels, "팬"), tmp_path / "팬_auc.png")
     assert sorted(os.listdir(tmp_path)) == ["팬.png", "팬_auc.png"]

@@ -116,6 +116,11 @@ def given_clip_list(wildcards):
     return [str(clip_list)] if clip_list.exists() else []
 
 
+def at_all_snrs(path):
+    """One file for each SNR; other wildcards stay, in double braces."""
+    return expand(path, snr=SNRS)
+
+
 def reference_caches(wildcards):
     """Normal clips of all IDs at the reference SNR, in the order of the IDs."""
     return [
@@ -169,6 +174,16 @@ def confusion_figure(snr, detector):
 def confusion_figures():
     """Figures of one machine, noise factor and seed."""
     return [confusion_figure(snr, detector) for snr, detector in product(SNRS, DETECTORS)]
+
+
+def auc_figure(machine):
+    path, caption = f"results/figures/auc/{machine}.png", "../report/auc_by_snr.rst"
+    return report(path, caption=caption, category="AUC by SNR", labels={"machine": machine})
+
+
+def auc_figures():
+    """One figure for each machine."""
+    return [auc_figure(machine) for machine in MACHINES]
 
 
 def snr_labels():
@@ -239,14 +254,12 @@ def training_settings(wildcards):
 
 
 def detection_settings(wildcards):
-    split = split_of(wildcards.machine, wildcards.snr, wildcards.id)
+    asked = {snr: split_of(wildcards.machine, snr, wildcards.id) for snr in SNRS}
     return {
         "machine": wildcards.machine,
-        "snr": wildcards.snr,
         "id": wildcards.id,
         "seed": int(wildcards.seed),
-        "ad_train": split.ad_train,
-        "ad_test": split.ad_test,
+        "clips": [[snr, split.ad_train, split.ad_test] for snr, split in asked.items()],
         "on_shortfall": SHORTFALL,
         "detectors": DETECTORS,
         "threshold_percentile": config["threshold_percentile"],

@@ -1,18 +1,18 @@
-# Scores and decisions for the clips of one ID at one SNR.
+# Scores and decisions for the clips of one ID, at all SNRs: one SNR takes less time than to start a job.
 
 
 rule detect_anomalies:
     input:
         weights="results/checkpoints/{machine}/nf{nf}_seed{seed}.npz",
-        normal="results/features/{machine}/{snr}_{id}_normal.npy",
-        abnormal="results/features/{machine}/{snr}_{id}_abnormal.npy",
-        normal_clips="results/features/{machine}/{snr}_{id}_normal.csv",
-        abnormal_clips="results/features/{machine}/{snr}_{id}_abnormal.csv",
+        normal=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_normal.npy"),
+        abnormal=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_abnormal.npy"),
+        normal_clips=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_normal.csv"),
+        abnormal_clips=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_abnormal.csv"),
     output:
-        scores="results/scores/{machine}/nf{nf}_seed{seed}/{snr}_{id}.csv",
-        summary="results/scores/{machine}/nf{nf}_seed{seed}/{snr}_{id}.json",
+        scores=at_all_snrs("results/scores/{{machine}}/nf{{nf}}_seed{{seed}}/{snr}_{{id}}.csv"),
+        summaries=at_all_snrs("results/scores/{{machine}}/nf{{nf}}_seed{{seed}}/{snr}_{{id}}.json"),
     log:
-        "results/logs/detect_anomalies/{machine}/nf{nf}_seed{seed}/{snr}_{id}.log",
+        "results/logs/detect_anomalies/{machine}/nf{nf}_seed{seed}/{id}.log",
     conda:
         "../../envs/detection.yaml"
     threads: 1

@@ -77,24 +77,19 @@ rule plot_confusion:
 
 rule plot_auc:
     input:
-        lambda wildcards: evaluation_files([wildcards.machine]),
+        evaluation_files(MACHINES),
     output:
-        report(
-            "results/figures/auc/{machine}.png",
-            caption="../report/auc_by_snr.rst",
-            category="AUC by SNR",
-            labels={"machine": "{machine}"},
-        ),
+        auc_figures(),
     log:
-        "results/logs/plot_auc/{machine}.log",
+        "results/logs/plot_auc.log",
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=20,
     params:
-        settings={"snr_labels": snr_labels()},
+        settings={"machines": list(MACHINES), "snr_labels": snr_labels()},
         code=code("plot_auc.py"),
     script:
         "../scripts/plot_auc.py"

@@ -1,4 +1,4 @@
-"""Rule plot_auc: AUC against SNR for the detectors of one machine."""
+"""Rule plot_auc: AUC against SNR for the detectors, a figure for each machine."""
 
 from asd.console import job_log
 
@@ -6,6 +6,8 @@ with job_log(snakemake.log[0]):
     from asd.evaluation import read_table
     from asd.figures import auc_by_snr, save
 
-    labels = snakemake.params.settings["snr_labels"]
-    title = f"Anomaly detection on {snakemake.wildcards.machine}"
-    save(auc_by_snr(read_table(snakemake.input), list(labels), labels, title), snakemake.output[0])
+    settings = snakemake.params.settings
+    table = read_table(snakemake.input)
+    for machine, path in zip(settings["machines"], snakemake.output, strict=True):
+        rows = table[table["machine"] == machine]
+        save(auc_by_snr(rows, settings["snr_labels"], f"Anomaly detection on {machine}"), path)

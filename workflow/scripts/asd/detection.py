@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .atomic import whole_file
+from .caches import read_clip_list, read_features
 from .components import BlockProjection
 from .denoising import Denoiser
 from .detectors import DETECTORS
-from .splits import Parts
+from .splits import OnShortfall, Parts, Split, parts
+
+Path = str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Detection:
 def detect(
     normal: NDArray[np.float32],
     abnormal: NDArray[np.float32],
-    parts: Parts,
+    rows: Parts,
     denoiser: Denoiser,
     detectors: Sequence[str],
     threshold_percentile: float,
@@ -53,8 +56,8 @@ def detect(
     ----------
     normal, abnormal
         Unscaled features in file order, float32 [clips, 136].
-    parts
-        Which rows train and which test.
+    rows
+        Which of them train and which test.
     detectors
         Names out of `asd.detectors.DETECTORS`.
     threshold_percentile
@@ -62,26 +65,26 @@ def detect(
     seed
         Of detectors that draw random numbers.
     """
-    train = denoiser.denoise(normal[: parts.n_train])
-    test_normal = denoiser.denoise(normal[parts.n_train : parts.n_train + parts.n_normal])
-    test_abnormal = denoiser.denoise(abnormal[: parts.n_abnormal])
+    train = denoiser.denoise(normal[: rows.n_train])
+    test_normal = denoiser.denoise(normal[rows.n_train : rows.n_train + rows.n_normal])
+    test_abnormal = denoiser.denoise(abnormal[: rows.n_abnormal])
     projection = BlockProjection.fit(train)
     projected_train = projection.apply(train)
     projected = np.concatenate([projected_train, projection.apply(test_normal), projection.apply(test_abnormal)])
     scores, thresholds = {}, {}
     for name in detectors:
         scores[name] = DETECTORS[name](projected_train, seed)(projected)
-        thresholds[name] = float(np.percentile(scores[name][: parts.n_train], threshold_percentile))
+        thresholds[name] = float(np.percentile(scores[name][: rows.n_train], threshold_percentile))
     return Detection(scores, thresholds, *projection.counts)
 
 
 def write_scores(
     detection: Detection,
-    parts: Parts,
+    rows: Parts,
     normal_files: Sequence[str],
     abnormal_files: Sequence[str],
-    scores_path: str | os.PathLike[str],
-    summary_path: str | os.PathLike[str],
+    scores_path: Path,
+    summary_path: Path,
 ) -> None:
     """Write one line for each clip, and what all of them share.
 
@@ -95,10 +98,10 @@ def write_scores(
     summary_path
         JSON: thresholds, numbers of components and numbers of clips.
     """
-    tested = normal_files[parts.n_train : parts.n_train + parts.n_normal]
-    clips = [(file, "train", "normal") for file in normal_files[: parts.n_train]]
+    tested = normal_files[rows.n_train : rows.n_train + rows.n_normal]
+    clips = [(file, "train", "normal") for file in normal_files[: rows.n_train]]
     clips += [(file, "test", "normal") for file in tested]
-    clips += [(file, "test", "abnormal") for file in abnormal_files[: parts.n_abnormal]]
+    clips += [(file, "test", "abnormal") for file in abnormal_files[: rows.n_abnormal]]
     header = ["file", "part", "label"]
     for name in detection.scores:
         header += [f"{name}_score", f"{name}_decision"]
@@ -115,7 +118,38 @@ def write_scores(
         "thresholds": detection.thresholds,
         "map_mfcc": detection.map_mfcc,
         "map_basic": detection.map_basic,
-        **asdict(parts),
+        **asdict(rows),
     }
     with whole_file(summary_path) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def detect_files(
+    denoiser: Denoiser,
+    *,
+    normal_path: Path,
+    abnormal_path: Path,
+    normal_list: Path,
+    abnormal_list: Path,
+    scores_path: Path,
+    summary_path: Path,
+    split: Split,
+    on_shortfall: OnShortfall,
+    where: str,
+    detectors: Sequence[str],
+    threshold_percentile: float,
+    seed: int,
+) -> None:
+    """`detect` on the feature caches and clip lists of one ID at one SNR, and `write_scores`.
+
+    Raises
+    ------
+    UserError
+        If a cache or list can't be read, or if there are too few clips (see `asd.splits.parts`, also for `where`).
+    """
+    normal, abnormal = read_features(normal_path), read_features(abnormal_path)
+    rows = parts(split, len(normal), len(abnormal), on_shortfall, where)
+    detection = detect(normal, abnormal, rows, denoiser, detectors, threshold_percentile, seed)
+    normal_files = [clip.file for clip in read_clip_list(normal_list)]
+    abnormal_files = [clip.file for clip in read_clip_list(abnormal_list)]
+    write_scores(detection, rows, normal_files, abnormal_files, scores_path, summary_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib
 
@@ -77,7 +77,7 @@ def confusion_counts(table: pd.DataFrame) -> NDArray[np.int64]:
     return table[["tn", "fp", "fn", "tp"]].sum().to_numpy(np.int64).reshape(2, 2)
 
 
-def auc_by_snr(table: pd.DataFrame, snrs: Sequence[str], labels: Mapping[str, str], title: str) -> Figure:
+def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -> Figure:
     """AUC against SNR for each detector of one machine: a panel for each noise factor.
 
     The line is the mean over IDs and seeds, the small marks are single IDs (mean over seeds), and the bar is the
@@ -87,11 +87,10 @@ def auc_by_snr(table: pd.DataFrame, snrs: Sequence[str], labels: Mapping[str, st
     ----------
     table
         Rows of one machine with the columns of ``auc.csv``.
-    snrs
-        Their order along the axis.
-    labels
-        SNR -> text below the axis.
+    snr_labels
+        SNR -> text below the axis, in the order along it.
     """
+    snrs = list(snr_labels)
     noise_factors = sorted(table["noise_factor"].unique())
     detectors = list(dict.fromkeys(table["detector"]))
     palette = sns.color_palette("colorblind", max(len(detectors), 3))
@@ -119,7 +118,7 @@ def auc_by_snr(table: pd.DataFrame, snrs: Sequence[str], labels: Mapping[str, st
             axes.errorbar(x, means, yerr=spread, capsize=3, linewidth=1.5, markersize=7, label=detector, **style)
         axes.axhline(0.5, color="0.6", linestyle=":", linewidth=1.0)
         axes.set_title(f"noise factor {noise_factor:g}", fontsize=10)
-        axes.set_xticks(np.arange(len(snrs)), [labels[snr] for snr in snrs])
+        axes.set_xticks(np.arange(len(snrs)), [snr_labels[snr] for snr in snrs])
         axes.grid(axis="y", color="0.9")
         axes.set_axisbelow(True)
     for axes in grid[:, 0]:
