@@ -119,7 +119,7 @@ BROKEN_CLIPS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "text": (lambda path: path.write_text("no audio " * 100), "not readable as audio"),
     "all zeros": (lambda path: soundfile.write(path, np.zeros((4000, 2)), 16000), "silent"),
     "shorter than a frame": (
-        lambda path: soundfile.write(path, np.ones((399, 2)) * 0.1, 16000),
+        lambda path: soundfile.write(path, np.random.default_rng(0).uniform(-0.1, 0.1, (399, 2)), 16000),
         "shorter than one frame",
     ),
     "NaN": (lambda path: soundfile.write(path, np.full((4000, 2), np.nan), 16000, subtype="FLOAT"), "NaN"),

@@ -14,19 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asd.detection import Detection, write_scores
-from asd.evaluation import (
+from asd.evaluation import evaluate_scores, score_statistics
+from asd.splits import Parts
+from asd.tables import (
     AUC_COLUMNS,
     SUMMARY_COLUMNS,
     auc_table,
     collect,
-    evaluate_scores,
     format_summary,
     read_table,
-    score_statistics,
     summarise,
     write_table,
 )
-from asd.splits import Parts
 from plain_method import plain_auc, plain_partial_auc
 
 EXPECTED_AUC_COLUMNS = [

@@ -111,6 +111,9 @@ def curves(axes) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     result = {}
     for container in axes.containers:
         line, _, bars = container.lines
+        if not bars:
+            result[container.get_label()] = (line.get_xdata(), line.get_ydata(), np.zeros(len(line.get_xdata())))
+            continue
         assert isinstance(bars[0], LineCollection)
         lengths = np.array(
             [np.ptp(np.reshape(bar, (-1, 2))[:, 1]) if len(bar) else 0.0 for bar in bars[0].get_segments()]

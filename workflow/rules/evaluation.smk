@@ -44,7 +44,7 @@ rule collect_results:
     log:
         "results/logs/collect_results.log",
     conda:
-        "../../envs/detection.yaml"
+        "../../envs/figures.yaml"
     threads: 1
     resources:
         mem_mb=500,

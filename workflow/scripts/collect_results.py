@@ -3,7 +3,7 @@
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.evaluation import collect
+    from asd.tables import collect
 
     collect(
         snakemake.input.tables,

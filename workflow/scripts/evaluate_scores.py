@@ -3,7 +3,8 @@
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.evaluation import auc_table, evaluate_scores, write_table
+    from asd.evaluation import evaluate_scores
+    from asd.tables import auc_table, write_table
 
     settings = snakemake.params.settings
     common = {name: settings[name] for name in ("machine", "noise_factor", "seed")}

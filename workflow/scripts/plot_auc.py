@@ -3,8 +3,8 @@
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.evaluation import read_table
     from asd.figures import auc_by_snr, save
+    from asd.tables import read_table
 
     settings = snakemake.params.settings
     table = read_table(snakemake.input)

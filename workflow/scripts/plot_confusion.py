@@ -5,8 +5,8 @@ from itertools import product
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.evaluation import read_table
     from asd.figures import confusion_counts, confusion_heat_map, save
+    from asd.tables import read_table
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
     table = read_table([snakemake.input[0]])

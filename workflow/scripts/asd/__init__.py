@@ -4,7 +4,7 @@ An ordinary package: it knows audio, features, networks, detectors and statistic
 that calls it.  Modules import downward only, in the order of the data:
 
 ``audio`` -> ``features`` -> ``caches`` -> ``scaling`` -> ``ddae`` / ``denoising`` -> ``components`` ->
-``detectors`` -> ``detection`` -> ``evaluation`` -> ``figures``
+``detectors`` -> ``detection`` -> ``evaluation`` -> ``tables`` -> ``figures``
 
 ``simulation`` makes the demo recordings, ``configuration``, ``dataset`` and ``splits`` turn a configuration into
 files and counts.  Nothing heavy (torch, scikit-learn, matplotlib) is imported here.

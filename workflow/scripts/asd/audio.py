@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from .errors import UserError
@@ -24,6 +23,9 @@ FRAME_LENGTH = 400
 """Samples of one analysis frame (25 ms): a shorter clip has no whole frame."""
 
 Channel = int | Literal["mean"]
+
+_NO_PROMISE = 0x7FFFF000  # sizes of a data chunk from here on stand for "until the end of the stream"
+_MIN_SAMPLE_RATE = 1000  # Hz; a damaged header with less would blow a clip up a thousandfold in resampling
 
 
 class BadClipError(UserError):
@@ -56,7 +58,7 @@ def _missing_wav_bytes(path: Path) -> int:
     """How many bytes of the ``data`` chunk the header of a WAV file promises and the file lacks.
 
     libsndfile reads such a file without complaint as far as it goes, so a recording cut off in the middle of
-    a copy would pass for a shorter one.  Sizes of 0 and 0xFFFFFFFF are what programs write that stream to a
+    a copy would pass for a shorter one.  Sizes of 0 and of 2 GiB or more are what programs write that stream to a
     pipe; they promise nothing.  Other formats than RIFF/WAVE return 0.
     """
     size = path.stat().st_size
@@ -69,7 +71,7 @@ def _missing_wav_bytes(path: Path) -> int:
             file.seek(position)
             name, length = struct.unpack("<4sI", file.read(8))
             if name == b"data":
-                return 0 if length in (0, 0xFFFFFFFF) else max(0, position + 8 + length - size)
+                return 0 if length == 0 or length >= _NO_PROMISE else max(0, position + 8 + length - size)
             position += 8 + length + length % 2
     return 0
 
@@ -87,9 +89,13 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
     Raises
     ------
     BadClipError
-        If the file is missing, empty, no audio, truncated, silent or constant, has NaN or infinite samples,
-        lacks the channel asked for, or is shorter than one frame of 25 ms.
+        If the file is missing, empty, no audio, truncated (as far as the format lets it be known: WAV and FLAC do),
+        silent or constant, has NaN or infinite samples, a sample rate below 1 kHz, not the channel asked for, or is
+        shorter than one frame of 25 ms.
     """
+    # imported here, since training and detection import this module too, for its constants
+    import soundfile
+
     path = Path(path)
     try:
         if path.stat().st_size == 0:
@@ -113,6 +119,8 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
     except (MemoryError, TypeError, ValueError) as error:
         # headerless formats (.raw), and headers that promise an absurd length
         raise BadClipError(f"{path}: not readable as audio ({error})") from None
+    if rate < _MIN_SAMPLE_RATE:
+        raise BadClipError(f"{path}: a sample rate of {rate} Hz, at least {_MIN_SAMPLE_RATE} Hz is needed")
     if len(data) < declared:
         raise BadClipError(f"{path}: truncated, {len(data)} of {declared} samples could be read")
     if channel == "mean":

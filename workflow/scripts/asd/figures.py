@@ -110,12 +110,21 @@ def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -
             by_id = rows_of.groupby(["snr", "id"])["auc"].mean()
             by_seed = rows_of.groupby(["snr", "seed"])["auc"].mean().groupby("snr")
             means = by_seed.mean().reindex(snrs)
-            spread = by_seed.std(ddof=1).reindex(snrs).fillna(0.0)
+            spread = by_seed.std(ddof=1).reindex(snrs)
             style = {"color": palette[number], "marker": _MARKERS[number % len(_MARKERS)]}
             for position, snr in zip(x, snrs, strict=True):
                 values = by_id.get(snr, pd.Series(dtype=float))
                 axes.plot([position] * len(values), values, linestyle="", markersize=4, alpha=0.35, **style)
-            axes.errorbar(x, means, yerr=spread, capsize=3, linewidth=1.5, markersize=7, label=detector, **style)
+            axes.errorbar(
+                x,
+                means,
+                yerr=None if spread.isna().all() else spread,
+                capsize=3,
+                linewidth=1.5,
+                markersize=7,
+                label=detector,
+                **style,
+            )
         axes.axhline(0.5, color="0.6", linestyle=":", linewidth=1.0)
         axes.set_title(f"noise factor {noise_factor:g}", fontsize=10)
         axes.set_xticks(np.arange(len(snrs)), [snr_labels[snr] for snr in snrs])

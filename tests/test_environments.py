@@ -1,0 +1,106 @@
+"""The conda environments of the rules name the versions of requirements.txt, and all that their scripts import."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conftest import REPOSITORY
+
+ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+RULES = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
+SCRIPT_ENVIRONMENTS = {
+    script: environment
+    for body in re.split(r"^\s*rule \w+:", RULES, flags=re.MULTILINE)[1:]
+    for environment, script in [re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"|"\.\./scripts/(\w+)\.py"', body)]
+    for environment, script in [(environment[0], script[1])]
+}
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Name -> version of the packages of an environment."""
+    packages: list[Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    lines = next(package["pip"] for package in packages if isinstance(package, dict))
+    return dict(line.split("==") for line in lines)
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """Modules that a file imports when it is imported itself, and a script inside its ``with`` block."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    blocks = [node.body for node in tree.body if isinstance(node, ast.With)]
+    names = set()
+    for node in itertools.chain(tree.body, *blocks):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 1:
+            names.add(f"asd.{node.module}")
+        elif isinstance(node, ast.ImportFrom) and node.module == "asd":
+            names |= {f"asd.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return names
+
+
+def packages_of(script: str) -> set[str]:
+    """Names of the foreign packages that a script and the modules of `asd` under it import."""
+    pending, seen, foreign = [SCRIPTS / f"{script}.py"], set(), set()
+    while pending:
+        path = pending.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in imported_at_once(path):
+            if name.startswith("asd."):
+                pending.append(SCRIPTS / f"{name.replace('.', '/')}.py")
+            elif (top := name.split(".")[0]) not in sys.stdlib_module_names:
+                foreign.add(top)
+    return foreign
+
+
+def test_each_script_runs_in_an_environment() -> None:
+    assert set(SCRIPT_ENVIRONMENTS) == {path.stem for path in SCRIPTS.glob("*.py")}
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_pins_what_requirements_pin(path: Path) -> None:
+    text = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8")
+    required = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
+    assert pins(path).items() <= required.items()
+    packages = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    assert any(str(package).startswith("python=3.11") for package in packages)
+
+
+def test_single_environment_holds_all_others() -> None:
+    everything = pins(REPOSITORY / "envs/audio_ad.yaml")
+    for path in ENVIRONMENTS:
+        assert pins(path).items() <= everything.items(), path.name
+
+
+IMPORTED_WHEN_CALLED = {"extract_features": {"soundfile", "soxr"}, "simulate_recordings": {"soundfile"}}
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPT_ENVIRONMENTS))
+def test_script_imports_only_what_its_environment_names(script: str) -> None:
+    """Snakemake's own environment would hide a missing package: it is on the import path of every script."""
+    needed = packages_of(script) | IMPORTED_WHEN_CALLED.get(script, set())
+    named = pins(REPOSITORY / f"envs/{SCRIPT_ENVIRONMENTS[script]}.yaml")
+    assert needed <= {name.replace("scikit-learn", "sklearn") for name in named}
+
+
+def users(package: str) -> set[str]:
+    return {script for script in SCRIPT_ENVIRONMENTS if package in packages_of(script)}
+
+
+def test_heavy_packages_are_imported_only_where_they_are_needed() -> None:
+    assert users("torch") == {"train_ddae"}
+    assert users("sklearn") == {"detect_anomalies", "evaluate_scores"}
+    assert users("matplotlib") == {"plot_auc", "plot_confusion"}
+    assert users("soundfile") == {"simulate_recordings"}
