@@ -112,7 +112,11 @@ def curves(axes) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     for container in axes.containers:
         line, _, bars = container.lines
         if not bars:
-            result[container.get_label()] = (line.get_xdata(), line.get_ydata(), np.zeros(len(line.get_xdata())))
+            result[container.get_label()] = (
+                line.get_xdata(),
+                line.get_ydata(orig=False),
+                np.zeros(len(line.get_xdata())),
+            )
             continue
         assert isinstance(bars[0], LineCollection)
         lengths = np.array(
