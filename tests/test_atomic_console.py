@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from asd.atomic import whole_file
-from asd.console import job_log
+from asd.console import USER_ERROR, job_log
 from asd.errors import UserError
 
 
@@ -112,7 +112,7 @@ def test_a_mistake_of_the_user_is_told_in_log_and_terminal_without_a_traceback(t
     terminal, log = capsys.readouterr(), path.read_text(encoding="utf-8")
     assert "Error: fan.wav: the file is empty. Remove it." in terminal.err
     assert str(path) in terminal.err
-    assert "ERROR fan.wav: the file is empty. Remove it." in log
+    assert log.endswith(f"{USER_ERROR}fan.wav: the file is empty. Remove it.\n")
     assert "finished" not in log
     assert "Traceback" not in terminal.err + terminal.out + log
 

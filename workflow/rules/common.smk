@@ -20,6 +20,7 @@ if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from asd import configuration, dataset, fingerprint, splits
+from asd.console import USER_ERROR
 from asd.dataset import KINDS, Folder
 from asd.errors import UserError
 
@@ -334,3 +335,12 @@ def show_summary():
     table = Path("results/summary.txt")
     if table.exists() and table.stat().st_mtime >= STARTED:
         print(f"\n{table.read_text(encoding='utf-8')}", file=sys.stderr, flush=True)
+
+
+def show_mistakes():
+    """Repeat, at the end of the output, what failed jobs said to the user: it has scrolled away, or was said on a node."""
+    for path in sorted(Path("results/logs").rglob("*.log")):
+        if path.stat().st_mtime >= STARTED:
+            _, found, message = path.read_text(encoding="utf-8").partition(USER_ERROR)
+            if found:
+                print(f"\n{path}:\n{message.rstrip()}", file=sys.stderr, flush=True)

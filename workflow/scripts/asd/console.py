@@ -11,6 +11,9 @@ from pathlib import Path
 
 from .errors import UserError
 
+USER_ERROR = " ERROR user: "
+"""Stands before a user's mistake in a log; what follows, to the end of the file, is the message."""
+
 
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
@@ -35,7 +38,7 @@ def job_log(path: str | Path) -> Iterator[None]:
         yield
         root.info("finished after %.1f s", time.perf_counter() - started)
     except UserError as error:
-        root.error("%s", error)
+        root.error("user: %s", error)
         print(f"\nError: {error}\n(log: {path})\n", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
     except Exception:
