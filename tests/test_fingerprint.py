@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from asd import fingerprint
 from asd.fingerprint import code_fingerprint
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
@@ -69,7 +70,7 @@ class Code:
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     def fingerprint(self) -> str:
-        code_fingerprint.cache_clear()  # within one run, code does not change
+        fingerprint._read.cache_clear()  # within one run, code does not change
         return code_fingerprint(self.script, self.package)
 
 
@@ -256,7 +257,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def prints(scripts: Path) -> dict[str, str]:
-    code_fingerprint.cache_clear()
+    fingerprint._read.cache_clear()
     return {path.stem: code_fingerprint(path, scripts / "asd") for path in sorted(scripts.glob("*.py"))}
 
 

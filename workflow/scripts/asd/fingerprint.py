@@ -52,6 +52,12 @@ def _imported_modules(tree: ast.Module, package: Path) -> set[Path]:
 
 
 @cache
+def _read(file: Path, package: Path) -> tuple[str, frozenset[Path]]:
+    """What a file does, as text, and the modules it imports; read once a run for all scripts that need it."""
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    return repr(_meaning(tree)), frozenset(_imported_modules(tree, package))
+
+
 def code_fingerprint(script: Path, package: Path) -> str:
     """Hash of what a script does, together with all modules of `package` that it imports, directly or not.
 
@@ -80,9 +86,9 @@ def code_fingerprint(script: Path, package: Path) -> str:
         if file in seen:
             continue
         seen.add(file)
-        tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
-        pending.extend(_imported_modules(tree, package))
-        parts.append((file.name, repr(_meaning(tree))))
+        meaning, imported = _read(file, package)
+        pending.extend(imported)
+        parts.append((file.name, meaning))
     for name, meaning in sorted(parts):
         digest.update(f"{name}\0{meaning}\0".encode())
     return digest.hexdigest()[:16]
