@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -185,7 +186,10 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--snakefile", REPOSITORY / "Snakefile", "--directory", tmp_path]
     command += ["--cores", "1", "--configfile", path]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    running = subprocess.Popen([str(part) for part in command], **quiet, start_new_session=True)
+    # a test run that was itself started in the background would hand on its deafness to Ctrl-C
+    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [str(part) for part in command]
+    running = subprocess.Popen(command, **quiet, start_new_session=True, preexec_fn=hearing)
     log = tmp_path / "results/logs/train_ddae/fan/nf0.5_seed0.log"
     try:
         for _ in range(600):
