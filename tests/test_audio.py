@@ -432,3 +432,15 @@ def test_a_recording_cut_anywhere_gives_a_clip_or_a_bad_clip(tmp_path: Path, suf
         else:
             assert suffix == ".ogg", "a cut WAV or FLAC can be told, and must be"
             assert_valid(result)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 7, 8])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_constant_signal_is_silent_whatever_the_rounding_of_the_mean(
+    tmp_path: Path, channels: int, subtype: str
+) -> None:
+    path = tmp_path / "constant.wav"
+    levels = np.linspace(0.1, 0.3, channels)
+    soundfile.write(path, np.tile(levels, (16_001, 1)), 16_000, subtype=subtype)
+    with pytest.raises(BadClipError, match="silent"):
+        read_clip(path)

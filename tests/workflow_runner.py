@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -64,11 +63,9 @@ def snakemake(directory: Path, *arguments: str | Path, repository: Path = REPOSI
     """Call snakemake of `repository` with the working directory `directory`."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", repository / "Snakefile", "--directory", directory]
     command += ["--cores", str(cores), "--nocolor", *arguments]
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [str(part) for part in command],
         cwd=directory,
-        env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

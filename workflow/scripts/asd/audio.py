@@ -25,6 +25,7 @@ FRAME_LENGTH = 400
 Channel = int | Literal["mean"]
 
 _NO_PROMISE = 0x7FFFF000  # sizes of a data chunk from here on stand for "until the end of the stream"
+_ROUNDING = 1e-6  # relative; less is what adding up channels leaves of a constant signal
 _MIN_SAMPLE_RATE = 1000  # Hz; a damaged header with less would blow a clip up a thousandfold in resampling
 
 
@@ -124,7 +125,8 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
     if len(data) < declared:
         raise BadClipError(f"{path}: truncated, {len(data)} of {declared} samples could be read")
     if channel == "mean":
-        samples = data.mean(axis=1) if channels > 1 else data[:, 0]
+        # as a matrix product, which takes a tenth of the time of data.mean(axis=1)
+        samples = data @ np.ones(channels, np.float32) / channels if channels > 1 else data[:, 0]
     elif 0 <= channel < channels:
         samples = data[:, channel]
     else:
@@ -133,7 +135,7 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
         )
     if not np.isfinite(samples).all():
         raise BadClipError(f"{path}: contains NaN or infinite samples")
-    if len(samples) and samples.min() == samples.max():
+    if len(samples) and np.ptp(samples) <= _ROUNDING * np.abs(samples).max():
         raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}")
     if rate != SAMPLE_RATE and len(samples):
         import soxr
