@@ -48,6 +48,8 @@ def check_config():
 check_config()
 
 DEMO_ROOT = "resources/demo"
+AUC_FIGURE = "results/figures/auc/{machine}.png"
+CONFUSION_FIGURE = "results/figures/confusion/seed{seed}/{machine}_NF{nf}_{snr}_{detector}.png"
 MACHINES = config["machines"]
 SNRS = config["snrs"]
 REFERENCE = config["reference_snr"]
@@ -85,8 +87,10 @@ def machine_ids(wildcards):
 
 def demo_files(machine, snr, machine_id, kind):
     """Recordings that rule simulate_recordings makes, in MIMII's layout; machine and ID may be wildcards."""
-    folder = f"{DEMO_ROOT}/{SNRS[snr]}_{machine}/{machine}/{machine_id}/{kind}"
-    return [f"{folder}/{number:08d}.wav" for number in range(config["demo"][f"{kind}_clips"])]
+    values = {"snr_dir": SNRS[snr], "machine": machine, "id": machine_id, "kind": kind}
+    every_file = f"{DEMO_ROOT}/{dataset.fill(dataset.MIMII_PATTERN, values)}"
+    numbers = range(config["demo"][f"{kind}_clips"])
+    return [every_file.replace("*", f"{number:08d}") for number in numbers]
 
 
 @cache
@@ -142,11 +146,13 @@ def score_files(suffix):
     return files
 
 
-def evaluation_files(machines):
-    return [
-        f"results/evaluation/{machine}/nf{nf}_seed{seed}.csv"
-        for machine, nf, seed in product(machines, config["noise_factors"], config["seeds"])
-    ]
+def evaluation_files():
+    return expand(
+        "results/evaluation/{machine}/nf{nf}_seed{seed}.csv",
+        machine=MACHINES,
+        nf=config["noise_factors"],
+        seed=config["seeds"],
+    )
 
 
 def skipped_files():
@@ -161,7 +167,7 @@ def skipped_files():
 
 
 def confusion_figure(snr, detector):
-    path = f"results/figures/confusion/seed{{seed}}/{{machine}}_NF{{nf}}_{snr}_{detector}.png"
+    path = expand(CONFUSION_FIGURE, snr=snr, detector=detector, allow_missing=True)[0]
     labels = {
         "noise factor": "{nf}",
         "seed": "{seed}",
@@ -178,7 +184,7 @@ def confusion_figures():
 
 
 def auc_figure(machine):
-    path, caption = f"results/figures/auc/{machine}.png", "../report/auc_by_snr.rst"
+    path, caption = AUC_FIGURE.format(machine=machine), "../report/auc_by_snr.rst"
     return report(path, caption=caption, category="AUC by SNR", labels={"machine": machine})
 
 
@@ -193,17 +199,18 @@ def snr_labels():
 
 
 def final_outputs():
-    figures = [
-        f"results/figures/confusion/seed{seed}/{machine}_NF{nf}_{snr}_{detector}.png"
-        for seed, machine, nf, snr, detector in product(
-            config["seeds"], MACHINES, config["noise_factors"], SNRS, DETECTORS
-        )
-    ]
     return [
         "results/auc.csv",
         "results/summary.csv",
-        *(f"results/figures/auc/{machine}.png" for machine in MACHINES),
-        *figures,
+        *expand(AUC_FIGURE, machine=MACHINES),
+        *expand(
+            CONFUSION_FIGURE,
+            seed=config["seeds"],
+            machine=MACHINES,
+            nf=config["noise_factors"],
+            snr=SNRS,
+            detector=DETECTORS,
+        ),
     ]
 
 

@@ -24,7 +24,7 @@ rule evaluate_scores:
 
 rule collect_results:
     input:
-        tables=evaluation_files(MACHINES),
+        tables=evaluation_files(),
         skipped=skipped_files(),
     output:
         auc=report(
@@ -77,7 +77,7 @@ rule plot_confusion:
 
 rule plot_auc:
     input:
-        evaluation_files(MACHINES),
+        evaluation_files(),
     output:
         auc_figures(),
     log:

@@ -49,11 +49,12 @@ def confusion_heat_map(counts: NDArray[np.integer], title: str) -> Figure:
     """
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
-    labels = [[f"{count}\n{share:.1%}" for count, share in zip(*row, strict=True)] for row in zip(counts, shares)]  # noqa: B905
+    cells = zip(counts.ravel(), shares.ravel(), strict=True)
+    labels = np.array([f"{count}\n{share:.1%}" for count, share in cells]).reshape(counts.shape)
     figure, axes = plt.subplots(figsize=(4.2, 3.6))
     sns.heatmap(
         shares,
-        annot=np.array(labels),
+        annot=labels,
         fmt="",
         cmap="Blues",
         vmin=0.0,
