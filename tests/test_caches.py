@@ -15,8 +15,9 @@ import soundfile
 
 import asd.audio
 from asd.audio import read_clip
-from asd.caches import ClipRecord, count_rows, extract_cache, import_cache, read_clip_list, read_features, write_cache
+from asd.caches import ClipRecord, count_rows, import_cache, read_clip_list, read_features, write_cache
 from asd.errors import UserError
+from asd.extraction import extract_cache
 from asd.features import clip_features
 
 COLUMNS = ["file", "duration", "sample_rate", "channels", "size", "modified_ns", "extraction", "checksum"]

@@ -12,17 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from asd.audio import read_clip
-from asd.features import (
-    BASIC_COLUMNS,
-    BASIC_NAMES,
-    FEATURE_NAMES,
-    MFCC_COLUMNS,
-    N_FEATURES,
-    basic_block,
-    clip_features,
-    mel_filter_bank,
-    mfcc_block,
-)
+from asd.columns import BASIC_COLUMNS, BASIC_NAMES, FEATURE_NAMES, MFCC_COLUMNS, N_FEATURES
+from asd.features import basic_block, clip_features, mel_filter_bank, mfcc_block
 from plain_features import (
     BASIC_ORDER,
     plain_basic_block,

@@ -1,7 +1,7 @@
 """Rule extract_features: the feature cache of one folder of recordings."""
 
-from asd.caches import extract_cache
 from asd.console import job_log
+from asd.extraction import extract_cache
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from .errors import UserError
@@ -94,9 +95,6 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
         silent or constant, has NaN or infinite samples, a sample rate below 1 kHz, not the channel asked for, or is
         shorter than one frame of 25 ms.
     """
-    # imported here, since training and detection import this module too, for its constants
-    import soundfile
-
     path = Path(path)
     try:
         if path.stat().st_size == 0:

@@ -1,7 +1,7 @@
 """Feature caches: one array of features and one list of clips for each folder of recordings.
 
 Row *n* of the array belongs to line *n* of the list, and both follow the sorted order of the files.  The list also
-says what each row was computed from, so that a changed folder costs only its changed clips.
+says what each row was computed from (see `asd.extraction`).
 """
 
 from __future__ import annotations
@@ -13,21 +13,17 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .atomic import whole_file
+from .columns import N_FEATURES
 from .errors import UserError
-from .features import N_FEATURES
 
 logger = logging.getLogger(__name__)
 
-OnBadClip = Literal["error", "skip"]
 Features = NDArray[np.float32]
-
-_MESSAGES_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,13 @@ class ClipRecord:
     checksum: str = ""
 
 
-def _checksum(row: Features) -> str:
+def checksum(row: Features) -> str:
+    """CRC-32 of a row of features, 8 hexadecimal digits."""
     return f"{zlib.crc32(np.ascontiguousarray(row, np.float32).tobytes()):08x}"
 
 
-def _write_rows(path: str | os.PathLike[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write_rows(path: str | os.PathLike[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a CSV file, whole or not at all."""
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -76,7 +74,7 @@ def write_cache(
     with whole_file(array_path) as temporary, temporary.open("wb") as file:
         np.save(file, np.ascontiguousarray(features, np.float32), allow_pickle=False)
     header = [field.name for field in fields(ClipRecord)]
-    _write_rows(list_path, header, [list(asdict(clip).values()) for clip in clips])
+    write_rows(list_path, header, [list(asdict(clip).values()) for clip in clips])
 
 
 def read_clip_list(path: str | os.PathLike[str]) -> list[ClipRecord]:
@@ -177,111 +175,3 @@ def import_cache(
             raise UserError(f"{source_list} lists {len(clips)} clips, but {source} has {len(features)} rows.")
     write_cache(array_path, list_path, features, clips)
     logger.info("%s: %d clips", source, len(features))
-
-
-def _reusable_rows(
-    array_path: Path, list_path: Path, extraction: str
-) -> dict[tuple[str, str, str], tuple[ClipRecord, Features]]:
-    """Rows of an earlier cache by (file, size, modified_ns); none if array and list do not belong together."""
-    if not (array_path.exists() and list_path.exists()):
-        return {}
-    try:
-        features, clips = read_features(array_path), read_clip_list(list_path)
-    except UserError as error:
-        logger.warning("the earlier cache is not used: %s", error)
-        return {}
-    if len(features) != len(clips):
-        logger.warning("the earlier cache is not used: %d rows, but %d clips listed", len(features), len(clips))
-        return {}
-    return {
-        (clip.file, clip.size, clip.modified_ns): (clip, row)
-        for clip, row in zip(clips, features, strict=True)
-        if clip.extraction == extraction and clip.checksum == _checksum(row)
-    }
-
-
-def extract_cache(
-    files: Sequence[str],
-    root: str,
-    array_path: str | os.PathLike[str],
-    list_path: str | os.PathLike[str],
-    skipped_path: str | os.PathLike[str],
-    channel: int | Literal["mean"],
-    on_bad_clip: OnBadClip,
-    extraction: str,
-) -> None:
-    """Compute the features of `files` and write cache, clip list and list of skipped clips.
-
-    If the outputs exist already, rows are taken over from them for files whose name, size and modification time are
-    unchanged and that were computed with the same `extraction`; only the others are read.
-
-    Parameters
-    ----------
-    files
-        Recordings, in the order of the rows.
-    root
-        Left out of the names in the lists.
-    channel
-        See `asd.audio.read_clip`.
-    on_bad_clip
-        ``"error"`` to stop and name the broken recordings; ``"skip"`` to leave them out and list them.
-    extraction
-        Hash of all that the features depend on but the recording: code and settings.
-
-    Raises
-    ------
-    UserError
-        If a recording is broken and `on_bad_clip` is ``"error"``, or if no good one is left.
-    """
-    from .audio import BadClipError, read_clip
-    from .features import clip_features
-
-    earlier = _reusable_rows(Path(array_path), Path(list_path), extraction)
-    features = np.empty((len(files), N_FEATURES), np.float32)
-    clips: list[ClipRecord] = []
-    problems: list[tuple[str, str]] = []
-    reused = 0
-    for number, path in enumerate(files, start=1):
-        name = os.path.relpath(path, root)
-        try:
-            # before reading: if the file changes meanwhile, it does not match next time and is read again
-            status = os.stat(path)
-            key = (name, str(status.st_size), str(status.st_mtime_ns))
-            if key in earlier:
-                clip, row = earlier[key]
-                reused += 1
-            else:
-                read = read_clip(path, channel)
-                row = clip_features(read.samples)
-                if not np.isfinite(row).all():
-                    raise BadClipError(f"{path}: its features are not finite, the samples are too large")
-                about = (f"{read.duration:g}", str(read.sample_rate), str(read.channels))
-                clip = ClipRecord(name, *about, *key[1:], extraction, _checksum(row))
-        except FileNotFoundError:
-            problems.append((name, f"{path}: no such file"))
-        except BadClipError as error:
-            problems.append((name, str(error)))
-        else:
-            features[len(clips)] = row
-            clips.append(clip)
-        if number % 100 == 0:
-            logger.info("%d of %d clips", number, len(files))
-    messages = [message for _, message in problems]
-    if problems and (on_bad_clip == "error" or not clips):
-        raise UserError(_bad_clips_message(messages, len(files), can_skip=bool(clips)))
-    for message in messages:
-        logger.warning("skipped: %s", message)
-    write_cache(array_path, list_path, features[: len(clips)], clips)
-    _write_rows(skipped_path, ("file", "reason"), problems)
-    logger.info(
-        "%d clips: %d computed, %d taken over, %d skipped", len(files), len(clips) - reused, reused, len(problems)
-    )
-
-
-def _bad_clips_message(messages: Sequence[str], total: int, can_skip: bool) -> str:
-    listed = "\n".join(f"  {message}" for message in messages[:_MESSAGES_SHOWN])
-    more = f"\n  and {len(messages) - _MESSAGES_SHOWN} more" if len(messages) > _MESSAGES_SHOWN else ""
-    remedy = "Replace or remove them, or set dataset.on_bad_clip: skip to leave them out and list them."
-    if not can_skip:
-        remedy = "No usable recording is left in this folder."
-    return f"{len(messages)} of {total} recordings can't be used:\n{listed}{more}\n{remedy}"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from .features import BASIC_COLUMNS, MFCC_COLUMNS
+from .columns import BASIC_COLUMNS, MFCC_COLUMNS
 
 MAX_COMPONENTS = 20
 _TINY = 1e-12

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from .atomic import whole_file
+from .columns import N_FEATURES
 from .denoising import NETWORKS, Denoiser, Layers
 from .errors import UserError
-from .features import N_FEATURES
 from .scaling import MinMaxScaling
 
 logger = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ import scipy.special
 from numpy.typing import NDArray
 
 from .atomic import whole_file
+from .columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from .errors import UserError
-from .features import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]

@@ -16,18 +16,12 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from .audio import FRAME_LENGTH, SAMPLE_RATE
+from .columns import MEL_BANDS
 
 HOP_LENGTH = 160
 FFT_LENGTH = 512
-MEL_BANDS = 128
 LOG_FLOOR = 1e-8
 HISTOGRAM_BINS = 256
-
-MFCC_COLUMNS = slice(0, MEL_BANDS)
-BASIC_NAMES = ("rms", "kurtosis", "skewness", "ptp", "crest", "mean", "std", "entropy")
-BASIC_COLUMNS = slice(MEL_BANDS, MEL_BANDS + len(BASIC_NAMES))
-FEATURE_NAMES = (*(f"mfcc_{number}" for number in range(MEL_BANDS)), *BASIC_NAMES)
-N_FEATURES = len(FEATURE_NAMES)
 
 _TINY = 1e-12
 _FRAMES_AT_ONCE = 128  # bounds the memory of a long recording; blocks that fit the CPU's cache are fastest
@@ -115,7 +109,7 @@ def mfcc_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def basic_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Eight statistics of the samples, in the order of `BASIC_NAMES`.
+    """Eight statistics of the samples, in the order of `asd.columns.BASIC_NAMES`.
 
     Kurtosis is Fisher's (0 for a normal distribution); kurtosis, skewness and std are the biased estimates.
     *entropy* is not Shannon's: it is ``-sum h * log2(h + 1e-12)`` over the non-empty bins of a 256-bin
@@ -165,6 +159,6 @@ def clip_features(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns
     -------
     float32 [136]
-        In the order of `FEATURE_NAMES`.
+        In the order of `asd.columns.FEATURE_NAMES`.
     """
     return np.concatenate([mfcc_block(samples), basic_block(samples)]).astype(np.float32)

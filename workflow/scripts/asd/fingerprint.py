@@ -58,6 +58,17 @@ def _read(file: Path, package: Path) -> tuple[str, frozenset[Path]]:
     return repr(_meaning(tree)), frozenset(_imported_modules(tree, package))
 
 
+def modules_of(script: Path, package: Path) -> set[Path]:
+    """A script and all modules of `package` that it imports, directly or not."""
+    pending, seen = [script], set()
+    while pending:
+        file = pending.pop()
+        if file not in seen:
+            seen.add(file)
+            pending.extend(_read(file, package)[1])
+    return seen
+
+
 def code_fingerprint(script: Path, package: Path) -> str:
     """Hash of what a script does, together with all modules of `package` that it imports, directly or not.
 
@@ -78,17 +89,7 @@ def code_fingerprint(script: Path, package: Path) -> str:
     SyntaxError
         If a file is not valid Python.
     """
-    pending, seen = [script], set()
     digest = hashlib.sha256()
-    parts: list[tuple[str, str]] = []
-    while pending:
-        file = pending.pop()
-        if file in seen:
-            continue
-        seen.add(file)
-        meaning, imported = _read(file, package)
-        pending.extend(imported)
-        parts.append((file.name, meaning))
-    for name, meaning in sorted(parts):
-        digest.update(f"{name}\0{meaning}\0".encode())
+    for file in sorted(modules_of(script, package), key=lambda file: file.name):
+        digest.update(f"{file.name}\0{_read(file, package)[0]}\0".encode())
     return digest.hexdigest()[:16]
