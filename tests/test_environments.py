@@ -88,6 +88,11 @@ def test_single_environment_holds_all_others() -> None:
 IMPORTED_WHEN_CALLED = {"extract_features": {"soxr"}}
 
 
+def test_pygments_is_there_for_the_report() -> None:
+    """Snakemake writes reports with it, but does not require it; tools of the tests would hide that it is missing."""
+    assert "Pygments" in pins(REPOSITORY / "envs/audio_ad.yaml")
+
+
 @pytest.mark.parametrize("script", sorted(SCRIPT_ENVIRONMENTS))
 def test_script_imports_only_what_its_environment_names(script: str) -> None:
     """Snakemake's own environment would hide a missing package: it is on the import path of every script."""
