@@ -27,6 +27,8 @@ Channel = int | Literal["mean"]
 
 _NO_PROMISE = 0x7FFFF000  # sizes of a data chunk from here on stand for "until the end of the stream"
 _ROUNDING = 1e-6  # relative; less is what adding up channels leaves of a constant signal
+_FULL_SCALE = 32_768.0  # of 16-bit samples
+_SAMPLES_AT_ONCE = 8192  # of all channels; what is worked on stays in the CPU's cache
 _MIN_SAMPLE_RATE = 1000  # Hz; a damaged header with less would blow a clip up a thousandfold in resampling
 
 
@@ -78,6 +80,22 @@ def _missing_wav_bytes(path: Path) -> int:
     return 0
 
 
+def _mean_over_channels(data: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of the columns of int16 or float32 [samples, channels], as float32 [samples] in [-1, 1).
+
+    A matrix product takes a tenth of the time of ``data.mean(axis=1)``.  Sums of 16-bit samples are exact in float32 for
+    up to 256 channels, so the mean is rounded once, as if they had been divided by 32768 first.
+    """
+    channels = data.shape[1]
+    full_scale = _FULL_SCALE if data.dtype == np.int16 else 1.0
+    samples = np.empty(len(data), np.float32)
+    for start in range(0, len(data), _SAMPLES_AT_ONCE):
+        block = data[start : start + _SAMPLES_AT_ONCE].astype(np.float32, copy=False)
+        np.matmul(block, np.ones(channels, np.float32), out=samples[start : start + _SAMPLES_AT_ONCE])
+    samples /= np.float32(channels * full_scale)
+    return samples
+
+
 def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
     """Read a recording, mix or pick its channels, and resample it to `SAMPLE_RATE` where needed.
 
@@ -104,7 +122,8 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
             raise BadClipError(f"{path}: truncated, {missing} bytes of audio are missing at the end")
         with soundfile.SoundFile(path) as file:
             declared, rate, channels = file.frames, file.samplerate, file.channels
-            data = file.read(dtype="float32", always_2d=True)
+            # 16-bit samples as they are: libsndfile takes ten times as long to make floats of them
+            data = file.read(dtype="int16" if file.subtype == "PCM_16" else "float32", always_2d=True)
     except FileNotFoundError:
         raise BadClipError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -123,18 +142,19 @@ def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
     if len(data) < declared:
         raise BadClipError(f"{path}: truncated, {len(data)} of {declared} samples could be read")
     if channel == "mean":
-        # as a matrix product, which takes a tenth of the time of data.mean(axis=1)
-        samples = data @ np.ones(channels, np.float32) / channels if channels > 1 else data[:, 0]
+        samples = _mean_over_channels(data)
     elif 0 <= channel < channels:
-        samples = data[:, channel]
+        samples = _mean_over_channels(data[:, channel : channel + 1])
     else:
         raise BadClipError(
             f"{path}: has {channels} channel(s), numbered from 0, but dataset.channel asks for number {channel}"
         )
-    if not np.isfinite(samples).all():
-        raise BadClipError(f"{path}: contains NaN or infinite samples")
-    if len(samples) and np.ptp(samples) <= _ROUNDING * np.abs(samples).max():
-        raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}")
+    if len(samples):
+        low, high = samples.min(), samples.max()  # both are NaN if any sample is
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise BadClipError(f"{path}: contains NaN or infinite samples")
+        if high - low <= _ROUNDING * max(abs(low), abs(high)):
+            raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}")
     if rate != SAMPLE_RATE and len(samples):
         import soxr
 
