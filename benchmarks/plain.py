@@ -203,7 +203,7 @@ def run(
         for snr, name, kind in product(snrs, split, KINDS)
     }
     normals = np.concatenate([features[reference_snr, name, "normal"] for name in split])
-    rows = np.concatenate([features[reference_snr, name, "normal"][: ddae] for name, (ddae, _, _) in split.items()])
+    rows = np.concatenate([features[reference_snr, name, "normal"][:ddae] for name, (ddae, _, _) in split.items()])
     networks, _ = train(scale(rows, normals), noise_factor, epochs, batch_size, learning_rate, seed)
 
     output.mkdir(parents=True, exist_ok=True)

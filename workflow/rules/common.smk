@@ -294,7 +294,31 @@ def extraction_settings():
         "root": RECORDINGS.root,
         "channel": settings["channel"],
         "on_bad_clip": settings["on_bad_clip"],
+        "extraction": f"{code('extract_features.py')}-{settings['channel']}",
     }
+
+
+@cache
+def unread_clips():
+    """Number of recordings that each feature cache still has to read."""
+    extraction = extraction_settings()["extraction"]
+    counts = {}
+    for machine, settings in MACHINES.items():
+        for snr, machine_id, kind in product(SNRS, settings["ids"], KINDS):
+            clip_list = f"results/features/{machine}/{snr}_{machine_id}_{kind}.csv"
+            files = recordings(machine, snr, machine_id, kind)
+            unread = dataset.count_unread(files, RECORDINGS.root, clip_list, extraction)
+            counts[machine, snr, machine_id, kind] = unread
+    return counts
+
+
+def extraction_threads(wildcards):
+    """The share of the cores that a cache has of the recordings yet to be read: one core each while many caches are
+    left to make, several where few are."""
+    cores = workflow.resource_settings.cores or 1
+    counts = unread_clips()
+    own = counts[wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind]
+    return max(1, round(cores * own / max(1, sum(counts.values()))))
 
 
 # ------------------------------------------------------------------------------------- before and after a run

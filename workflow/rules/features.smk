@@ -16,9 +16,9 @@ if CACHE is None:
             "results/benchmarks/extract_features/{machine}/{snr}_{id}_{kind}.tsv"
         conda:
             "../../envs/audio.yaml"
-        threads: 1
+        threads: extraction_threads
         resources:
-            mem_mb=1000,
+            mem_mb=lambda wildcards, threads: 500 + 500 * threads,
             runtime=60,
         params:
             settings=extraction_settings(),

@@ -1,9 +1,15 @@
 """Rule extract_features: the feature cache of one folder of recordings."""
 
+import os
+
 from asd.console import job_log
-from asd.extraction import extract_cache
+
+# the cores are for processes, each of which computes with one thread; NumPy reads this when it is imported
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 with job_log(snakemake.log[0]):
+    from asd.extraction import extract_cache
+
     settings = snakemake.params.settings
     extract_cache(
         list(snakemake.input),
@@ -13,5 +19,6 @@ with job_log(snakemake.log[0]):
         snakemake.output.skipped,
         channel=settings["channel"],
         on_bad_clip=settings["on_bad_clip"],
-        extraction=f"{snakemake.params.code}-{settings['channel']}",
+        extraction=settings["extraction"],
+        processes=snakemake.threads,
     )

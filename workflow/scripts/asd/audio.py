@@ -83,8 +83,8 @@ def _missing_wav_bytes(path: Path) -> int:
 def _mean_over_channels(data: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean of the columns of int16 or float32 [samples, channels], as float32 [samples] in [-1, 1).
 
-    A matrix product takes a tenth of the time of ``data.mean(axis=1)``.  Sums of 16-bit samples are exact in float32 for
-    up to 256 channels, so the mean is rounded once, as if they had been divided by 32768 first.
+    A matrix product takes a tenth of the time of ``data.mean(axis=1)``.  Sums of 16-bit samples are exact in float32
+    for up to 256 channels, so the mean is rounded once, as if they had been divided by 32768 first.
     """
     channels = data.shape[1]
     full_scale = _FULL_SCALE if data.dtype == np.int16 else 1.0

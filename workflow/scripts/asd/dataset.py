@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import hashlib
 import os
@@ -119,6 +120,30 @@ class Recordings:
         names = sorted(entry.name for entry in there.iterdir())
         listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         return f"{str(there)!r} exists and holds: {listed or 'nothing'}. Check dataset.pattern, snrs and machines."
+
+
+def count_unread(files: Sequence[str], root: str, clip_list: str | os.PathLike[str], extraction: str) -> int:
+    """How many of `files` have to be read to bring a feature cache up to date, judging by its clip list.
+
+    Parameters
+    ----------
+    clip_list
+        What `asd.extraction.extract_cache` wrote; it need not exist.
+    extraction
+        As `extract_cache` is given it.
+    """
+    try:
+        with open(clip_list, newline="", encoding="utf-8") as lines:
+            listed = {
+                (row["file"], row["size"], row["modified_ns"])
+                for row in csv.DictReader(lines)
+                if row["extraction"] == extraction
+            }
+        found = ((os.path.relpath(file, root), os.stat(file)) for file in files if listed)
+        known = sum((name, str(status.st_size), str(status.st_mtime_ns)) in listed for name, status in found)
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return len(files)
+    return len(files) - known
 
 
 def state_of_files(files: Sequence[str]) -> str:

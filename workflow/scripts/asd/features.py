@@ -29,8 +29,8 @@ _FRAMES_AT_ONCE = 512
 _SAMPLES_AT_ONCE = 32_768
 _FILTER_BLOCKS = 8
 
-# Single precision is checked on about so many frames of a clip, and is enough if the norm of the differences of the mean log
-# mel bands stays below the limit: no MFCC can then differ by more.  Recorded sounds differ by a few 1e-6.
+# Single precision is checked on about so many frames of a clip, and is enough if the norm of the differences of their
+# mean log mel bands stays below the limit: no MFCC can then differ by more.  Recorded sounds differ by a few 1e-6.
 _FRAMES_CHECKED = 32
 _PRECISION_LIMIT = 2e-5
 
@@ -69,8 +69,8 @@ def _filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
     Returns
     -------
     tuple of (columns, bands, weights)
-        `weights` is float32 [2 * bins, bands]: each row stands there twice, for the squares of a bin's real and imaginary
-        part, which are the `columns` 2 * bin and 2 * bin + 1 of a squared spectrum.
+        `weights` is float32 [2 * bins, bands]: each row stands there twice, for the squares of a bin's real and
+        imaginary part, which are the `columns` 2 * bin and 2 * bin + 1 of a squared spectrum.
     """
     blocks = []
     size = MEL_BANDS // _FILTER_BLOCKS
