@@ -16,13 +16,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from .atomic import whole_file
 from .columns import N_FEATURES
 from .denoising import NETWORKS, Denoiser, Layers
 from .errors import UserError
 from .scaling import MinMaxScaling
+from .training import TrainingSettings, train_network
 
 logger = logging.getLogger(__name__)
 
@@ -30,27 +31,6 @@ ENCODER_WIDTHS = {"mfcc": (128, 64, 32, 16, 8), "basic": (8, 16, 32, 64, 128)}
 """Units of each encoder layer, from the input to the code; the decoder mirrors them.  *basic* is over-complete."""
 
 Device = Literal["auto", "cpu", "cuda"]
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a DDAE is trained.
-
-    Attributes
-    ----------
-    noise_factor
-        Strength of the added noise, in standard deviations of each column; >= 0.
-    epochs, batch_size, learning_rate
-        Of Adam with its default betas.
-    seed
-        Of torch's random numbers: initial weights, order of the rows and noise.
-    """
-
-    noise_factor: float
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    seed: int
 
 
 def build_network(widths: tuple[int, ...]) -> nn.Sequential:
@@ -68,47 +48,6 @@ def build_network(widths: tuple[int, ...]) -> nn.Sequential:
         elif number != code:
             modules.append(nn.ReLU())
     return nn.Sequential(*modules)
-
-
-def train_network(
-    network: nn.Sequential, rows: Tensor, settings: TrainingSettings, device: torch.device
-) -> list[float]:
-    """Train `network` in place to restore clean rows from noisy ones.
-
-    Each epoch draws one permutation and, for each mini-batch, noise of the batch's shape, both from torch's global
-    generator on the CPU, so that CPU and GPU see the same numbers.  The noisy input is
-    ``clip(x + noise_factor * sigma * noise, 0, 1)`` with sigma the columns' sample standard deviation (n - 1).
-
-    Parameters
-    ----------
-    rows
-        float32 [clips, columns], scaled to [0, 1], on the CPU.
-
-    Returns
-    -------
-    list of float
-        Mean squared error of each epoch, averaged over its rows.
-    """
-    network.to(device)
-    strength = (settings.noise_factor * (rows.std(dim=0) + 1e-12)).to(device)
-    clean_rows = rows.to(device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
-    criterion = nn.MSELoss()
-    curve = []
-    for _ in range(settings.epochs):
-        order = torch.randperm(len(rows))
-        total = torch.zeros((), device=device)
-        for batch in torch.split(order, settings.batch_size):
-            clean = clean_rows[batch.to(device)]
-            noise = torch.randn(clean.shape).to(device)
-            noisy = torch.clamp(clean + strength * noise, 0.0, 1.0)
-            optimizer.zero_grad(set_to_none=True)
-            loss = criterion(network(noisy), clean)
-            loss.backward()
-            optimizer.step()
-            total += loss.detach() * len(batch)
-        curve.append(float(total) / len(rows))
-    return curve
 
 
 def choose_device(wanted: Device) -> torch.device:
@@ -178,7 +117,7 @@ def train(
         for name, columns in NETWORKS.items():
             networks[name] = build_network(ENCODER_WIDTHS[name])
             loss[name] = train_network(networks[name], scaled[:, columns].contiguous(), settings, device)
-            networks[name].to("cpu").eval()
+            networks[name].eval()
             logger.info("%s network: loss %.6f -> %.6f", name, loss[name][0], loss[name][-1])
     return TrainedDDAE(scaling, networks, loss)
 
