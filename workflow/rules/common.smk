@@ -48,6 +48,7 @@ def check_config():
 check_config()
 
 DEMO_ROOT = "resources/demo"
+SCORES = "results/scores/{machine}/nf{nf}_seed{seed}/{snr}_{id}.{suffix}"
 AUC_FIGURE = "results/figures/auc/{machine}.png"
 CONFUSION_FIGURE = "results/figures/confusion/seed{seed}/{machine}_NF{nf}_{snr}_{detector}.png"
 MACHINES = config["machines"]
@@ -134,25 +135,35 @@ def reference_caches(wildcards):
     ]
 
 
-def score_files(suffix):
-    """Input function: results of detection of all SNRs and IDs of a machine."""
+def score_files(wildcards):
+    """Scores of all SNRs and IDs of a machine, at one noise factor and seed."""
+    return [
+        SCORES.format(**wildcards, snr=snr, id=machine_id, suffix="csv")
+        for snr, machine_id in product(SNRS, machine_ids(wildcards))
+    ]
+
+
+def evaluated_units(wildcards):
+    """Noise factor, seed, SNR and ID of all results of detection of a machine."""
+    return product(config["noise_factors"], config["seeds"], SNRS, machine_ids(wildcards))
+
+
+def all_score_files(suffix):
+    """Input function: the results of detection of a machine."""
 
     def files(wildcards):
         return [
-            f"results/scores/{wildcards.machine}/nf{wildcards.nf}_seed{wildcards.seed}/{snr}_{machine_id}.{suffix}"
-            for snr, machine_id in product(SNRS, machine_ids(wildcards))
+            SCORES.format(
+                machine=wildcards.machine, nf=nf, seed=seed, snr=snr, id=machine_id, suffix=suffix
+            )
+            for nf, seed, snr, machine_id in evaluated_units(wildcards)
         ]
 
     return files
 
 
 def evaluation_files():
-    return expand(
-        "results/evaluation/{machine}/nf{nf}_seed{seed}.csv",
-        machine=MACHINES,
-        nf=config["noise_factors"],
-        seed=config["seeds"],
-    )
+    return expand("results/evaluation/{machine}.csv", machine=MACHINES)
 
 
 def skipped_files():
@@ -277,9 +288,18 @@ def detection_settings(wildcards):
 def evaluation_settings(wildcards):
     return {
         "machine": wildcards.machine,
-        "noise_factor": float(wildcards.nf),
-        "seed": int(wildcards.seed),
-        "units": [list(unit) for unit in product(SNRS, machine_ids(wildcards))],
+        "units": [
+            [float(nf), seed, snr, machine_id]
+            for nf, seed, snr, machine_id in evaluated_units(wildcards)
+        ],
+        "detectors": DETECTORS,
+    }
+
+
+def confusion_settings(wildcards):
+    return {
+        "ids": machine_ids(wildcards),
+        "snr_labels": snr_labels(),
         "detectors": DETECTORS,
     }
 

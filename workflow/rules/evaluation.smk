@@ -1,14 +1,15 @@
 # AUC and confusion counts, their tables over the whole run, and the figures.
 
 
+# One job for a machine: a noise factor and seed take far less time than to start a job.
 rule evaluate_scores:
     input:
-        scores=score_files("csv"),
-        summaries=score_files("json"),
+        scores=all_score_files("csv"),
+        summaries=all_score_files("json"),
     output:
-        "results/evaluation/{machine}/nf{nf}_seed{seed}.csv",
+        "results/evaluation/{machine}.csv",
     log:
-        "results/logs/evaluate_scores/{machine}/nf{nf}_seed{seed}.log",
+        "results/logs/evaluate_scores/{machine}.log",
     conda:
         "../../envs/detection.yaml"
     threads: 1
@@ -57,7 +58,7 @@ rule collect_results:
 
 rule plot_confusion:
     input:
-        "results/evaluation/{machine}/nf{nf}_seed{seed}.csv",
+        score_files,
     output:
         confusion_figures(),
     log:
@@ -69,7 +70,7 @@ rule plot_confusion:
         mem_mb=1000,
         runtime=20,
     params:
-        settings={"snr_labels": snr_labels(), "detectors": DETECTORS},
+        settings=confusion_settings,
         code=code("plot_confusion.py"),
     script:
         "../scripts/plot_confusion.py"

@@ -5,15 +5,20 @@ from itertools import product
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.figures import confusion_counts, confusion_heat_map, save
-    from asd.tables import read_table
+    from asd.evaluation import confusion_counts, read_test_scores
+    from asd.figures import confusion_heat_map, save
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
-    table = read_table([snakemake.input[0]])
+    ids = settings["ids"]
+    tests = {
+        unit: read_test_scores(path, settings["detectors"])
+        for unit, path in zip(product(settings["snr_labels"], ids), snakemake.input, strict=True)
+    }
     units = product(settings["snr_labels"].items(), settings["detectors"])
     for ((snr, label), detector), path in zip(units, snakemake.output, strict=True):
-        rows = table[(table["snr"] == snr) & (table["detector"] == detector)]
-        title = f"{wildcards.machine}, {label}, {detector}, {len(rows)} IDs\n" + (
+        clips = [tests[snr, name] for name in ids]
+        counts = sum(confusion_counts(test.labels, test.decisions[detector]) for test in clips)
+        title = f"{wildcards.machine}, {label}, {detector}, {len(ids)} IDs\n" + (
             f"noise factor {wildcards.nf}, seed {wildcards.seed}"
         )
-        save(confusion_heat_map(confusion_counts(rows), title), path)
+        save(confusion_heat_map(counts, title), path)

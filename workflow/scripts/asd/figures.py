@@ -1,9 +1,13 @@
-"""Figures of results.  Colours are safe for colour-blind readers, and nothing is told by colour alone."""
+"""Figures of results.  Colours are safe for colour-blind readers, and nothing is told by colour alone.
+
+Plain matplotlib: there are many figures in many jobs, and seaborn would take each of them a second to import.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import matplotlib
 
@@ -11,18 +15,21 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-import seaborn as sns
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from .atomic import whole_file
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 DPI = 150
 _CLASSES = ("Normal", "Abnormal")
 _FONTS = ("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 _MARKERS = "osD^vPX*"
+_COLOURS = ("#0173B2", "#DE8F05", "#029E73", "#D55E00", "#CC78BC", "#CA9161", "#FBAFE4", "#949494")
+_DARK = 0.5  # share above which a cell of a heat map needs white letters
 
 # matplotlib warns about each family it can't find, so name only those that are there; the later ones are for
 # machines and IDs with names in other scripts
@@ -47,35 +54,22 @@ def confusion_heat_map(counts: NDArray[np.integer], title: str) -> Figure:
     title
         Above the matrix.
     """
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = counts / np.maximum(totals, 1)
-    cells = zip(counts.ravel(), shares.ravel(), strict=True)
-    labels = np.array([f"{count}\n{share:.1%}" for count, share in cells]).reshape(counts.shape)
-    figure, axes = plt.subplots(figsize=(4.2, 3.6))
-    sns.heatmap(
-        shares,
-        annot=labels,
-        fmt="",
-        cmap="Blues",
-        vmin=0.0,
-        vmax=1.0,
-        square=True,
-        linewidths=1.0,
-        annot_kws={"size": 13},
-        xticklabels=_CLASSES,
-        yticklabels=_CLASSES,
-        cbar_kws={"label": "share of the true class"},
-        ax=axes,
-    )
-    axes.set(xlabel="Predicted", ylabel="True")
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = plt.subplots(figsize=(4.2, 3.6), layout="constrained")
+    mesh = axes.pcolormesh(shares, cmap="Blues", vmin=0.0, vmax=1.0, edgecolors="white", linewidth=1.0)
+    for (row, column), share in np.ndenumerate(shares):
+        colour = "white" if share > _DARK else "black"
+        label = f"{counts[row, column]}\n{share:.1%}"
+        axes.text(column + 0.5, row + 0.5, label, ha="center", va="center", fontsize=13, color=colour)
+    figure.colorbar(mesh, ax=axes, label="share of the true class").outline.set_visible(False)
+    axes.set(xlabel="Predicted", ylabel="True", aspect="equal")
+    axes.set_xticks((0.5, 1.5), _CLASSES)
+    axes.set_yticks((0.5, 1.5), _CLASSES, rotation=90, va="center")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.invert_yaxis()
     axes.set_title(title, fontsize=11)
-    axes.tick_params(axis="y", rotation=90)
     return figure
-
-
-def confusion_counts(table: pd.DataFrame) -> NDArray[np.int64]:
-    """Sum of the confusion matrices of the rows of `table` (columns tn, fp, fn, tp): int64 [2, 2]."""
-    return table[["tn", "fp", "fn", "tp"]].sum().to_numpy(np.int64).reshape(2, 2)
 
 
 def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -> Figure:
@@ -94,7 +88,6 @@ def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -
     snrs = list(snr_labels)
     noise_factors = sorted(table["noise_factor"].unique())
     detectors = list(dict.fromkeys(table["detector"]))
-    palette = sns.color_palette("colorblind", max(len(detectors), 3))
     columns = min(3, len(noise_factors))
     rows = -(-len(noise_factors) // columns)
     figure, grid = plt.subplots(
@@ -112,9 +105,9 @@ def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -
             by_seed = rows_of.groupby(["snr", "seed"])["auc"].mean().groupby("snr")
             means = by_seed.mean().reindex(snrs)
             spread = by_seed.std(ddof=1).reindex(snrs)
-            style = {"color": palette[number], "marker": _MARKERS[number % len(_MARKERS)]}
+            style = {"color": _COLOURS[number % len(_COLOURS)], "marker": _MARKERS[number % len(_MARKERS)]}
             for position, snr in zip(x, snrs, strict=True):
-                values = by_id.get(snr, pd.Series(dtype=float))
+                values = by_id.get(snr, ())
                 axes.plot([position] * len(values), values, linestyle="", markersize=4, alpha=0.35, **style)
             axes.errorbar(
                 x,

@@ -1,9 +1,9 @@
 """The training loop of a denoising autoencoder, with as little as possible between the matrix products.
 
-The networks are so small that an ordinary loop spends most of its time in autograd and in an optimizer that visits each
-weight matrix by itself.  Here the gradients are written out, and Adam works on all weights as one vector.  The operations
-on each number, and their order, are those of ``loss.backward()`` and ``torch.optim.Adam``; on the CPUs tried, the weights
-are the same to the last bit.
+The networks are so small that an ordinary loop spends most of its time in autograd and in an optimizer that visits
+each weight matrix by itself.  Here the gradients are written out, and Adam works on all weights as one vector.  The
+operations on each number, and their order, are those of ``loss.backward()`` and ``torch.optim.Adam``; on the CPUs
+tried, the weights are the same to the last bit.
 """
 
 from __future__ import annotations
