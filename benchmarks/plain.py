@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -18,13 +18,30 @@ from numpy.typing import NDArray
 KINDS = ("normal", "abnormal")
 
 
-def extract(path: str | Path) -> NDArray[np.float32]:
+def read(path: str | Path) -> NDArray[np.float32]:
+    """The recording as one signal at 16 kHz, the way of librosa."""
+    import librosa
+
+    return librosa.load(path, sr=16_000, mono=True)[0]
+
+
+def read_in_double_precision(path: str | Path) -> NDArray[np.float64]:
+    """The same with soundfile, whose samples are float64 unless one asks for others, and NumPy."""
+    import librosa
+    import soundfile
+
+    samples, rate = soundfile.read(path, always_2d=True)
+    y = samples.mean(axis=1)
+    return y if rate == 16_000 else librosa.resample(y, orig_sr=rate, target_sr=16_000)
+
+
+def extract(path: str | Path, read: Callable[[str | Path], NDArray[np.floating]] = read) -> NDArray[np.float32]:
     """The 136 features of one recording, float32 [136]."""
     import librosa
     import scipy.fft
     import scipy.stats
 
-    y, _ = librosa.load(path, sr=16_000, mono=True)
+    y = read(path)
     mel = librosa.feature.melspectrogram(
         y=y, sr=16_000, n_fft=512, win_length=400, hop_length=160, pad_mode="constant", n_mels=128
     )

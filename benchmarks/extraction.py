@@ -1,0 +1,164 @@
+"""Features of recordings: one core, two cores, memory, one clip more."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from . import plain
+from .data import Size, linked
+from .measure import Result, alternate, run
+
+_ONE_JOB = """
+import sys
+sys.path.insert(0, "workflow/scripts")
+from pathlib import Path
+from benchmarks.extraction import extract
+extract(sys.argv[3:], Path(sys.argv[1]), Path(sys.argv[2]))
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+
+
+def extract(files: Sequence[str], root: Path, output: Path, processes: int = 1) -> None:
+    """What a job of rule extract_features does."""
+    from asd.extraction import extract_cache
+
+    paths = (output / name for name in ("cache.npy", "clips.csv", "skipped.csv"))
+    extract_cache(
+        files, str(root), *paths, channel="mean", on_bad_clip="error", extraction="benchmark", processes=processes
+    )
+
+
+@cache
+def _some_frames(count: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, 512))
+
+
+def floor(path: Path) -> None:
+    """The least that a clip takes with the same libraries: read, one FFT a frame, filter bank, logarithm.
+
+    The FFT is that of double precision, the only one that is right for every signal.
+    """
+    import scipy.fft
+
+    from asd.features import _filter_blocks
+
+    samples, _ = soundfile.read(path, dtype="int16")
+    frames = _some_frames(1 + len(samples) // 160)
+    for start in range(0, len(frames), 256):
+        squares = scipy.fft.rfft(frames[start : start + 256]).view(np.float64).astype(np.float32)
+        mel = np.empty((len(squares), 128), np.float32)
+        for columns, bands, weights in _filter_blocks():
+            np.matmul(squares[:, columns], weights, out=mel[:, bands])
+        np.log(np.abs(mel, out=mel), out=mel)
+
+
+def one_core(recordings: Sequence[Path], size: Size) -> list[Result]:
+    from asd.audio import read_clip
+    from asd.features import clip_features
+
+    versions = {
+        "plain": plain.extract,
+        "double": lambda path: plain.extract(path, plain.read_in_double_precision),
+        "workflow": lambda path: clip_features(read_clip(path).samples),
+        "floor": floor,
+    }
+    for version in versions.values():
+        version(recordings[0])  # imports, and what is computed once
+    times = alternate(
+        {
+            name: lambda version=version: [version(path) for path in recordings]  # type: ignore[misc]
+            for name, version in versions.items()
+        },
+        size.rounds,
+    )
+    ms = {name: 1000 * time / len(recordings) for name, time in times.items()}
+    return [
+        Result(
+            "extraction, a clip, one core",
+            f"librosa.load and librosa {ms['plain']:.1f} ms",
+            f"{ms['workflow']:.2f} ms",
+            f"{ms['plain'] / ms['workflow']:.1f} x as fast",
+        ),
+        Result(
+            "",
+            f"soundfile and librosa, double precision {ms['double']:.1f} ms",
+            "",
+            f"{ms['double'] / ms['workflow']:.1f} x as fast",
+        ),
+        Result(
+            "",
+            f"read, FFT, filter bank and logarithm alone {ms['floor']:.2f} ms",
+            "",
+            f"{ms['floor'] / ms['workflow']:.0%} of the time",
+        ),
+    ]
+
+
+def two_cores(recordings: Sequence[Path], folder: Path, size: Size) -> list[Result]:
+    files = linked(folder / "two_cores", recordings, size.clips)
+
+    def fresh(processes: int) -> None:
+        shutil.rmtree(folder / "output", ignore_errors=True)
+        (folder / "output").mkdir()
+        extract(files, folder, folder / "output", processes)
+
+    times = alternate({"one": lambda: fresh(1), "two": lambda: fresh(2)}, size.rounds)
+    return [
+        Result(
+            f"extraction, {size.clips} clips, two cores",
+            f"one core {times['one']:.2f} s",
+            f"{times['two']:.2f} s",
+            f"{times['one'] / times['two']:.2f} x as fast",
+        )
+    ]
+
+
+def memory(recordings: Sequence[Path], folder: Path, size: Size) -> list[Result]:
+    files = linked(folder / "memory", recordings, size.clips)
+    peaks = {}
+    for count in (10, size.clips):
+        output = folder / f"memory_{count}"
+        output.mkdir()
+        peaks[count] = int(run([sys.executable, "-c", _ONE_JOB, folder, output, *files[:count]])) / 1000
+    return [
+        Result(
+            f"extraction, peak memory, {size.clips} clips",
+            f"10 clips {peaks[10]:.0f} MB",
+            f"{peaks[size.clips]:.0f} MB",
+            f"{peaks[size.clips] / peaks[10]:.2f} x as much",
+        )
+    ]
+
+
+def one_clip_added(recordings: Sequence[Path], folder: Path, size: Size) -> list[Result]:
+    count = min(200, size.clips)
+    files = linked(folder / "one_added", recordings, count + 1)
+    before, output = folder / "before", folder / "added"
+    before.mkdir()
+    extract(files[:count], folder, before)
+
+    def full() -> None:
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir()
+        extract(files, folder, output)
+
+    def restore() -> None:
+        shutil.rmtree(output, ignore_errors=True)
+        shutil.copytree(before, output)
+
+    times = alternate({"full": full, "restore": restore, "added": lambda: extract(files, folder, output)}, size.rounds)
+    return [
+        Result(
+            f"extraction, one clip added to {count}",
+            f"all of them {1000 * times['full']:.0f} ms",
+            f"{1000 * times['added']:.0f} ms",
+            f"{times['added'] / times['full']:.1%} of the time",
+        )
+    ]
