@@ -2,13 +2,14 @@
 # make test   lint, format check, types and all tests
 # make setup  only the virtual environment .venv
 # make lint   only lint, format check and types
+# make bench  the workflow's speed beside that of a plain script, about ten minutes; BENCH='--quick training' for less
 # make clean  remove what `make run` made (results/ and resources/demo/)
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
-.PHONY: run test setup lint clean
+.PHONY: run test setup lint bench clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -24,6 +25,9 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+
+bench: .venv/.installed
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf results resources/demo

@@ -8,8 +8,6 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import torch
-from torch import nn
 
 
 def plain_scale(features: np.ndarray, normals: np.ndarray) -> np.ndarray:
@@ -20,85 +18,6 @@ def plain_scale(features: np.ndarray, normals: np.ndarray) -> np.ndarray:
         for row in range(features.shape[0]):
             scaled[row, column] = (float(features[row, column]) - low) / (high - low + 1e-8)
     return scaled
-
-
-def plain_mfcc_network() -> nn.Sequential:
-    """128-64-32-16-8 and back."""
-    return nn.Sequential(
-        nn.Linear(128, 64),
-        nn.ReLU(),
-        nn.Linear(64, 32),
-        nn.ReLU(),
-        nn.Linear(32, 16),
-        nn.ReLU(),
-        nn.Linear(16, 8),  # the code layer: linear
-        nn.Linear(8, 16),
-        nn.ReLU(),
-        nn.Linear(16, 32),
-        nn.ReLU(),
-        nn.Linear(32, 64),
-        nn.ReLU(),
-        nn.Linear(64, 128),
-        nn.Sigmoid(),
-    )
-
-
-def plain_basic_network() -> nn.Sequential:
-    """8-16-32-64-128 and back: over-complete."""
-    return nn.Sequential(
-        nn.Linear(8, 16),
-        nn.ReLU(),
-        nn.Linear(16, 32),
-        nn.ReLU(),
-        nn.Linear(32, 64),
-        nn.ReLU(),
-        nn.Linear(64, 128),  # the code layer: linear
-        nn.Linear(128, 64),
-        nn.ReLU(),
-        nn.Linear(64, 32),
-        nn.ReLU(),
-        nn.Linear(32, 16),
-        nn.ReLU(),
-        nn.Linear(16, 8),
-        nn.Sigmoid(),
-    )
-
-
-def _plain_training(
-    network: nn.Sequential, x: torch.Tensor, noise_factor: float, epochs: int, batch_size: int, learning_rate: float
-) -> list[float]:
-    sigma = x.std(dim=0, unbiased=True) + 1e-12
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
-    curve = []
-    for _ in range(epochs):
-        permutation = torch.randperm(x.shape[0])
-        squares = 0.0
-        for start in range(0, x.shape[0], batch_size):
-            clean = x[permutation[start : start + batch_size]]
-            noisy = torch.clip(clean + noise_factor * sigma * torch.randn_like(clean), 0.0, 1.0)
-            optimizer.zero_grad()
-            loss = ((network(noisy) - clean) ** 2).mean()
-            loss.backward()
-            optimizer.step()
-            squares += loss.item() * clean.shape[0]
-        curve.append(squares / x.shape[0])
-    return curve
-
-
-def plain_ddae(
-    scaled: np.ndarray, noise_factor: float, epochs: int, batch_size: int, learning_rate: float, seed: int
-) -> tuple[dict[str, nn.Sequential], dict[str, list[float]]]:
-    """Both networks after training on `scaled` rows [clips, 136], and the mean loss of each epoch.
-
-    Leaves torch's random generator changed.
-    """
-    x = torch.tensor(scaled, dtype=torch.float32)
-    torch.manual_seed(seed)
-    mfcc = plain_mfcc_network()
-    mfcc_curve = _plain_training(mfcc, x[:, :128], noise_factor, epochs, batch_size, learning_rate)
-    basic = plain_basic_network()
-    basic_curve = _plain_training(basic, x[:, 128:], noise_factor, epochs, batch_size, learning_rate)
-    return {"mfcc": mfcc, "basic": basic}, {"mfcc": mfcc_curve, "basic": basic_curve}
 
 
 def plain_map_scores(rows: np.ndarray) -> list[float]:

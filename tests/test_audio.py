@@ -119,6 +119,22 @@ def test_mean_is_the_default_channel(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_clip(path).samples, read_clip(path, "mean").samples)
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
+def test_sixteen_bit_samples_give_the_same_mean_as_floats(tmp_path: Path, channels: int, suffix: str) -> None:
+    """They are read as integers, which takes less time; also across the blocks in which the mean is taken."""
+    random = np.random.default_rng(channels)
+    data = random.integers(-32768, 32768, (20_001, channels), dtype=np.int16, endpoint=False)
+    data[:2] = -32768, 32767
+    path = tmp_path / f"clip{suffix}"
+    soundfile.write(path, data, RATE, subtype="PCM_16")
+    samples = read_clip(path).samples
+    exact = soundfile.read(path, dtype="float64", always_2d=True)[0].mean(axis=1)
+    np.testing.assert_array_equal(samples, exact.astype(np.float32))
+    assert samples[0] == -1.0
+    assert read_clip(path, channels - 1).samples[1] == np.float32(32767 / 32768)
+
+
 def test_a_path_may_be_given_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "소리 [1].wav", noise())
     np.testing.assert_array_equal(read_clip(str(path)).samples, read_clip(path).samples)

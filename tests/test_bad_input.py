@@ -213,5 +213,5 @@ def test_short_given_caches_shrink_both_test_classes(tmp_path: Path) -> None:
     header, first, *_ = (tmp_path / "results/auc.csv").read_text(encoding="utf-8").splitlines()
     values = dict(zip(header.split(","), first.split(","), strict=True))
     assert (values["n_train"], values["n_normal"], values["n_abnormal"]) == ("8", "7", "6")
-    log = tmp_path / "results/logs/detect_anomalies/fan/nf0.5_seed0/id_00.log"
+    log = tmp_path / "results/logs/detect_anomalies/fan/nf0.5_seed0.log"
     assert "fewer clips" in log.read_text(encoding="utf-8")

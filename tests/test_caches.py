@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import pickle
+import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,9 @@ from asd.caches import ClipRecord, count_rows, import_cache, read_clip_list, rea
 from asd.errors import UserError
 from asd.extraction import extract_cache
 from asd.features import clip_features
+from conftest import REPOSITORY
 
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
 COLUMNS = ["file", "duration", "sample_rate", "channels", "size", "modified_ns", "extraction", "checksum"]
 
 
@@ -141,6 +147,75 @@ def test_nothing_but_the_three_outputs_is_left(work: Extraction) -> None:
 
 
 # ------------------------------------------------------------------------------------------- only what changed is read
+
+
+# --------------------------------------------------------------------------------------------- several processes
+
+
+@pytest.mark.parametrize("processes", [2, 3, 8])
+def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path, processes: int) -> None:
+    """Also with a recording that is broken, and with rows that are taken over."""
+    work = Extraction(tmp_path, clips=40)
+    work.files[17].write_bytes(b"no audio")
+    work.run(work.files[:3])
+    work.run(on_bad_clip="skip")
+    alone = work.outputs()
+    shutil.rmtree(work.output)
+    work.run(work.files[:3], processes=processes)
+    work.run(on_bad_clip="skip", processes=processes)
+    assert work.outputs() == alone
+    assert len(read_features(work.array)) == 39
+
+
+def test_processes_name_broken_recordings_and_write_nothing(tmp_path: Path) -> None:
+    work = Extraction(tmp_path, clips=40)
+    for number in (5, 30):
+        work.files[number].write_bytes(b"no audio")
+    with pytest.raises(UserError, match=r"(?s)2 of 40 recordings.*05\.wav.*30\.wav"):
+        work.run(processes=2)
+    assert work.outputs() == {}
+
+
+def test_no_more_processes_are_started_than_there_is_work_for(
+    work: Extraction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("a process was started for five clips"))
+    work.run(processes=8)
+    work.assert_right()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for the processes in /proc")
+def test_processes_end_with_a_killed_main_process(tmp_path: Path) -> None:
+    recording = write_clip(tmp_path / "clip.wav", 0)
+    code = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+from asd.extraction import extract_cache
+out = {str(tmp_path)!r}
+extract_cache(
+    [{str(recording)!r}] * 200_000, out, out + "/a.npy", out + "/a.csv", out + "/b.csv", "mean", "error", "v1", 2
+)
+"""
+    main = subprocess.Popen([sys.executable, "-c", code])
+    children: list[str] = []
+    deadline = time.monotonic() + 60
+    while len(children) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+        children = Path(f"/proc/{main.pid}/task/{main.pid}/children").read_text().split()
+    assert len(children) == 2
+    main.kill()
+    main.wait()
+    while any(is_running(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(is_running(child) for child in children)
+
+
+def is_running(pid: str) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def test_nothing_is_read_again_when_nothing_changed(work: Extraction, reads: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from asd.dataset import (
     Folder,
     Recordings,
     clean_path,
+    count_unread,
     fill,
     placeholders,
     state_of_files,
@@ -272,3 +274,62 @@ def test_the_state_changes_with_size_number_and_order_of_files(tmp_path: Path) -
     (tmp_path / "1.wav").write_bytes(b"longer than before")
     os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
     assert state_of_files(files) != before
+
+
+# ------------------------------------------------------------------------------------------- recordings yet to read
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> tuple[list[str], Path]:
+    """Three recordings and the clip list of a cache that holds them."""
+    touch(tmp_path, "a.wav", "b,c.wav", "소리.wav")
+    files = sorted(str(path) for path in tmp_path.glob("*.wav"))
+    rows = [
+        (os.path.basename(file), "10", "16000", "8", os.stat(file).st_size, os.stat(file).st_mtime_ns, "v1", "0")
+        for file in files
+    ]
+    clip_list = tmp_path / "clips.csv"
+    with clip_list.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(
+            ["file", "duration", "sample_rate", "channels", "size", "modified_ns", "extraction", "checksum"]
+        )
+        writer.writerows(rows)
+    return files, clip_list
+
+
+def unread(listed: tuple[list[str], Path], extraction: str = "v1") -> int:
+    files, clip_list = listed
+    return count_unread(files, str(clip_list.parent), clip_list, extraction)
+
+
+def test_nothing_is_left_to_read_of_recordings_that_are_listed(listed: tuple[list[str], Path]) -> None:
+    assert unread(listed) == 0
+
+
+def test_new_and_changed_recordings_are_left_to_read(listed: tuple[list[str], Path]) -> None:
+    files, clip_list = listed
+    touch(clip_list.parent, "new.wav")
+    files.append(str(clip_list.parent / "new.wav"))
+    assert unread(listed) == 1
+    os.utime(files[0], ns=(0, 0))
+    assert unread(listed) == 2
+
+
+def test_everything_is_left_to_read_with_other_code(listed: tuple[list[str], Path]) -> None:
+    assert unread(listed, "v2") == 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"file\na.wav\n", b"\xff\xfe,", b"file,size\n"])
+def test_everything_is_left_to_read_without_a_usable_list(
+    listed: tuple[list[str], Path], content: bytes | None
+) -> None:
+    listed[1].unlink()
+    if content is not None:
+        listed[1].write_bytes(content)
+    assert unread(listed) == 3
+
+
+def test_a_recording_that_is_gone_does_not_stop_the_count(listed: tuple[list[str], Path]) -> None:
+    os.unlink(listed[0][1])
+    assert unread(listed) == 3

@@ -85,7 +85,7 @@ def test_single_environment_holds_all_others() -> None:
         assert pins(path).items() <= everything.items(), path.name
 
 
-IMPORTED_WHEN_CALLED = {"extract_features": {"soxr"}}
+IMPORTED_WHEN_CALLED = {"extract_features": {"soxr"}, "evaluate_scores": {"sklearn"}}
 
 
 def test_pygments_is_there_for_the_report() -> None:
@@ -107,7 +107,8 @@ def users(package: str) -> set[str]:
 
 def test_heavy_packages_are_imported_only_where_they_are_needed() -> None:
     assert users("torch") == {"train_ddae"}
-    assert users("sklearn") == {"detect_anomalies", "evaluate_scores"}
+    assert users("sklearn") == {"detect_anomalies"}
+    assert users("pandas") == {"evaluate_scores", "collect_results", "plot_auc"}
     assert users("matplotlib") == {"plot_auc", "plot_confusion"}
     assert users("soundfile") == {"extract_features", "simulate_recordings"}
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asd.detection import Detection, write_scores
-from asd.evaluation import evaluate_scores, score_statistics
+from asd.evaluation import confusion_counts, evaluate_scores, read_test_scores, score_statistics
 from asd.splits import Parts
 from asd.tables import (
     AUC_COLUMNS,
@@ -157,6 +157,23 @@ def test_statistics_of_score_files_are_those_of_their_test_clips(score_files):
     assert forest == {"detector": "IF", "threshold": 0.35, "auc": 0.75, "tn": 1, "fp": 1, "fn": 1, "tp": 1, **shared}
     assert factor.pop("pauc") == pytest.approx(plain_partial_auc(labels, np.array([4.0, 3.0, 2.0, 1.0])))
     assert factor == {"detector": "LOF", "threshold": 1.5, "auc": 0.0, "tn": 0, "fp": 2, "fn": 1, "tp": 1, **shared}
+
+
+def test_test_clips_are_read_without_the_training_clips(score_files):
+    test = read_test_scores(score_files[0], ["LOF", "IF"])
+    assert test.labels.tolist() == [False, False, True, True]
+    assert {name: scores.tolist() for name, scores in test.scores.items()} == {
+        "LOF": [4.0, 3.0, 2.0, 1.0],
+        "IF": [0.1, 0.4, 0.3, 0.9],
+    }
+    assert test.decisions["IF"].tolist() == [False, True, False, True]
+
+
+def test_confusion_matrix_has_true_classes_as_rows_normal_first():
+    labels = np.repeat([False, False, True, True], [4, 3, 2, 1])
+    decisions = np.repeat([False, True, False, True], [4, 3, 2, 1])
+    assert confusion_counts(labels, decisions).tolist() == [[4, 3], [2, 1]]
+    assert confusion_counts(np.array([True]), np.array([False])).tolist() == [[0, 0], [1, 0]]
 
 
 def test_only_the_detectors_asked_for_are_evaluated_in_the_order_asked_for(score_files):

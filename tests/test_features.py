@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
+from asd import features
 from asd.audio import read_clip
 from asd.columns import BASIC_COLUMNS, BASIC_NAMES, FEATURE_NAMES, MFCC_COLUMNS, N_FEATURES
 from asd.features import basic_block, clip_features, mel_filter_bank, mfcc_block
@@ -98,6 +99,47 @@ def test_a_long_clip_is_computed_in_pieces_without_a_seam() -> None:
     signal = noise(7, MORE_THAN_4096_FRAMES) * np.linspace(0.05, 1, MORE_THAN_4096_FRAMES, dtype=np.float32)
     assert_mfcc_close(mfcc_block(signal), plain_mfcc_block(signal))
     assert_basic_close(basic_block(signal), plain_basic_block(signal))
+
+
+TONES = {
+    "tone, period of 16 samples": np.sin(2 * np.pi * 1000 * np.arange(80_000) / 16_000),
+    "tone, period of the hop": np.sin(2 * np.pi * 100 * np.arange(80_000) / 16_000),
+    "16-bit tone": np.round(32767 * np.sin(2 * np.pi * 1000 * np.arange(80_000) / 16_000)) / 32768,
+    "tone in very little noise": np.sin(2 * np.pi * 1000 * np.arange(80_000) / 16_000) + noise(8, 80_000, 1e-4),
+    "tone for a third of the clip": np.concatenate(
+        [noise(9, 50_000), np.sin(2 * np.pi * 100 * np.arange(30_000) / 16_000)]
+    ),
+}
+
+
+def precisions(signal: Signal, monkeypatch: pytest.MonkeyPatch) -> dict[type, int]:
+    """How many frames of the signal are transformed in either precision."""
+    frames: dict[type, int] = {np.float32: 0, np.float64: 0}
+    original = features._log_mel
+
+    def counted(block: NDArray[np.float32], precision: type) -> NDArray[np.float32]:
+        frames[precision] += len(block)
+        return original(block, precision)
+
+    monkeypatch.setattr(features, "_log_mel", counted)
+    mfcc_block(signal)
+    return frames
+
+
+@pytest.mark.parametrize("name", TONES)
+def test_pure_tones_are_transformed_in_double_precision(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single precision misses the tolerance for some of them by a factor of five."""
+    signal = TONES[name].astype(np.float32)
+    assert_mfcc_close(mfcc_block(signal), plain_mfcc_block(signal))
+    count = 1 + len(signal) // 160
+    assert count < precisions(signal, monkeypatch)[np.float64] < 1.1 * count
+
+
+@pytest.mark.parametrize("length", [400, 5_000, 160_000, 1_000_000])
+def test_noise_is_transformed_in_single_precision_and_checked(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = precisions(noise(10, length), monkeypatch)
+    assert frames[np.float32] == 1 + length // 160
+    assert min(3, frames[np.float32]) <= frames[np.float64] <= 50
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=512 is too large")

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.figure import Figure
 
-from asd.figures import auc_by_snr, confusion_counts, confusion_heat_map, save
+from asd.figures import auc_by_snr, confusion_heat_map, save
 
 pytestmark = pytest.mark.filterwarnings("ignore:Glyph")
 
@@ -69,13 +69,6 @@ def test_heat_map_of_a_class_without_clips_shows_zeros():
     shown = cells(confusion_heat_map(np.array([[5, 5], [0, 0]]), "fan"))
     assert shown[1, 0] == shown[1, 1] == "0\n0.0%"
     assert set(cells(confusion_heat_map(np.zeros((2, 2), int), "fan")).values()) == {"0\n0.0%"}
-
-
-def test_confusion_counts_are_summed_over_the_ids():
-    table = pd.DataFrame({"tn": [1, 10], "fp": [2, 20], "fn": [3, 30], "tp": [4, 40]}, index=[5, 9])
-    counts = confusion_counts(table)
-    assert counts.tolist() == [[11, 22], [33, 44]]
-    assert np.issubdtype(counts.dtype, np.integer)
 
 
 # --- AUC by SNR ---

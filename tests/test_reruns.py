@@ -4,9 +4,9 @@ the documentation promises."""
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
-from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,18 @@ MACHINES = {"fan": ["id_00", "id_02"], "pump": ["id_02"]}
 
 def from_training(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
     """The jobs of one machine, noise factor and seed from training to its figures."""
-    unit = {"machine": machine, "nf": nf, "seed": seed}
-    return {job("train_ddae", **unit)} | from_detection(machine, MACHINES[machine], nf, seed)
+    return {job("train_ddae", machine=machine, nf=nf, seed=seed)} | from_detection(machine, nf, seed)
 
 
-def from_detection(machine: str, names: Iterable[str], nf: float = 0.5, seed: int = 0) -> set[str]:
-    """Detection of the IDs `names`, and what follows for the machine."""
-    unit = {"machine": machine, "nf": nf, "seed": seed}
-    return {job("detect_anomalies", **unit, id=name) for name in names} | from_evaluation(machine, nf, seed)
+def from_detection(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
+    """Detection, which all IDs of the machine share, and what follows."""
+    rule = "detect_anomalies" if machine == "fan" else "detect_anomalies_2"  # pump has other IDs
+    return {job(rule, machine=machine, nf=nf, seed=seed)} | from_evaluation(machine, nf, seed)
 
 
 def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
-    unit = {"machine": machine, "nf": nf, "seed": seed}
-    return {job("evaluate_scores", **unit), job("plot_confusion", **unit)} | the_end()
+    figures = {job("plot_confusion", machine=machine, nf=nf, seed=seed)}
+    return {job("evaluate_scores", machine=machine)} | figures | the_end()
 
 
 def the_end() -> set[str]:
@@ -158,6 +157,12 @@ def test_comments_and_docstrings_of_code_run_nothing(clone: Finished) -> None:
     assert clone.plan() == set()
 
 
+def test_machines_in_another_order_only_make_the_tables_again(finished: Finished) -> None:
+    """Also where their rules of detection change names."""
+    finished.config["machines"] = dict(reversed(finished.config["machines"].items()))
+    assert finished.plan() == the_end()
+
+
 def test_other_entry_point_runs_nothing(finished: Finished) -> None:
     arguments = ["--configfile", write_config(finished.directory, finished.config), "--dry-run"]
     run = snakemake(finished.directory, "--snakefile", REPOSITORY / "workflow" / "Snakefile", *arguments).ok()
@@ -174,7 +179,7 @@ def test_noise_factor_added_and_another_removed(finished: Finished) -> None:
     both = finished.runs()
     finished.config["noise_factors"] = [0.2]
     assert both == from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
-    assert finished.plan() == the_end()
+    assert finished.plan() == {job("evaluate_scores", machine=machine) for machine in MACHINES} | the_end()
 
 
 def test_epochs_of_one_machine(finished: Finished) -> None:
@@ -201,7 +206,7 @@ def test_values_of_two_settings_swapped(finished: Finished) -> None:
 def test_split_of_one_id_for_detection_only(finished: Finished) -> None:
     counts = {"ddae": 6, "ad_train": 8, "ad_test": 8}
     finished.config["machines"]["fan"]["split"] = {"id_00": counts, "id_02": {**counts, "ad_train": 7}}
-    assert finished.plan() == from_detection("fan", ["id_02"])
+    assert finished.plan() == from_detection("fan")
 
 
 def test_channel_extracts_everything_again(finished: Finished) -> None:
@@ -217,17 +222,40 @@ def log_of_extraction(finished: Finished, machine: str, snr: str, name: str, kin
 def test_recording_added_reads_only_that_one(finished: Finished) -> None:
     folder = ("pump", "snr_6", "id_02", "abnormal")
     write_clip(finished.recording(*folder, 5), seed=99, abnormal=True)
-    assert finished.runs() == extraction(*folder) | from_detection("pump", ["id_02"])
+    assert finished.runs() == extraction(*folder) | from_detection("pump")
     assert "6 clips: 1 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     again = finished.run()
     assert again.jobs == []
     assert "Nothing to be done" in again.output
 
 
+def threads_of(run: Run, snr: str, kind: str) -> int:
+    """Threads that the cache of pump's only ID gets."""
+    name = "id_02"
+    start = run.output.index(f"results/features/pump/{snr}_{name}_{kind}.skipped.csv")
+    block = run.output[start : run.output.index("\n[", start)]
+    return int((re.search(r"^    threads: (\d+)$", block, re.MULTILINE) or ["", "1"])[1])
+
+
+def test_cores_are_shared_by_the_recordings_yet_to_be_read(finished: Finished) -> None:
+    features = finished.directory / "results/features/pump"
+    for suffix in ("npy", "csv", "skipped.csv"):
+        (features / f"snr6_id_02_normal.{suffix}").unlink()
+    alone = finished.run("--dry-run", cores=6)
+    assert extraction("pump", "snr6", "id_02", "normal") <= set(alone.jobs)
+    assert threads_of(alone, "snr6", "normal") == 6
+    for suffix in ("npy", "csv", "skipped.csv"):
+        (features / f"snr_6_id_02_normal.{suffix}").unlink()
+    write_clip(finished.recording("pump", "snr_6", "id_02", "abnormal", 9), seed=5, abnormal=True)
+    together = finished.run("--dry-run", cores=6)
+    assert [threads_of(together, snr, "normal") for snr in ("snr6", "snr_6")] == [3, 3]
+    assert threads_of(together, "snr_6", "abnormal") == 1
+
+
 def test_recording_removed(finished: Finished) -> None:
     folder = ("fan", "snr_6", "id_00", "normal")
     finished.recording(*folder, 3).unlink()
-    assert finished.runs() == extraction(*folder) | from_detection("fan", ["id_00"])
+    assert finished.runs() == extraction(*folder) | from_detection("fan")
     assert "13 clips: 0 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     assert len(np.load(finished.directory / "results/features/fan/snr_6_id_00_normal.npy")) == 13
 
@@ -237,7 +265,7 @@ def test_recording_replaced(finished: Finished, age: int) -> None:
     folder = ("fan", "snr_6", "id_02", "normal")
     path = write_clip(finished.recording(*folder, 7), seed=1234)
     os.utime(path, times=(time.time() - age,) * 2)
-    assert finished.plan() == extraction(*folder) | from_detection("fan", ["id_02"])
+    assert finished.plan() == extraction(*folder) | from_detection("fan")
     finished.run()
     assert "14 clips: 1 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
 

@@ -49,6 +49,7 @@ check_config()
 
 DEMO_ROOT = "resources/demo"
 SCORES = "results/scores/{machine}/nf{nf}_seed{seed}/{snr}_{id}.{suffix}"
+IDS_AT_ONCE = 4  # that a job of detection takes
 AUC_FIGURE = "results/figures/auc/{machine}.png"
 CONFUSION_FIGURE = "results/figures/confusion/seed{seed}/{machine}_NF{nf}_{snr}_{detector}.png"
 MACHINES = config["machines"]
@@ -122,9 +123,30 @@ def given_clip_list(wildcards):
     return [str(clip_list)] if clip_list.exists() else []
 
 
-def at_all_snrs(path):
-    """One file for each SNR; other wildcards stay, in double braces."""
-    return expand(path, snr=SNRS)
+def id_batches():
+    """IDs that share a job of detection -> machines that have them."""
+    batches = {}
+    for machine, settings in MACHINES.items():
+        ids = settings["ids"]
+        for start in range(0, len(ids), IDS_AT_ONCE):
+            batches.setdefault(tuple(ids[start : start + IDS_AT_ONCE]), []).append(machine)
+    return batches
+
+
+def numbered(name, number):
+    """Name of a rule that may exist several times."""
+    return name if number == 1 else f"{name}_{number}"
+
+
+def caches_of(ids, ending):
+    """Feature caches or clip lists of some IDs at all SNRs; the machine stays a wildcard."""
+    path = f"results/features/{{machine}}/{{snr}}_{{id}}_{ending}"
+    return expand(path, snr=SNRS, id=ids, allow_missing=True)
+
+
+def scores_of(ids, suffix):
+    """Results of detection of some IDs at all SNRs; machine, noise factor and seed stay wildcards."""
+    return expand(SCORES, snr=SNRS, id=ids, suffix=suffix, allow_missing=True)
 
 
 def reference_caches(wildcards):
@@ -272,17 +294,22 @@ def training_settings(wildcards):
     }
 
 
-def detection_settings(wildcards):
-    asked = {snr: split_of(wildcards.machine, snr, wildcards.id) for snr in SNRS}
-    return {
-        "machine": wildcards.machine,
-        "id": wildcards.id,
-        "seed": int(wildcards.seed),
-        "clips": [[snr, split.ad_train, split.ad_test] for snr, split in asked.items()],
-        "on_shortfall": SHORTFALL,
-        "detectors": DETECTORS,
-        "threshold_percentile": config["threshold_percentile"],
-    }
+def detection_settings(ids):
+    """Parameter function: the settings of detection for some IDs of a machine, in the order of the files."""
+
+    def settings(wildcards):
+        machine = wildcards.machine
+        asked = {(snr, name): split_of(machine, snr, name) for snr, name in product(SNRS, ids)}
+        return {
+            "machine": machine,
+            "seed": int(wildcards.seed),
+            "clips": [[*unit, split.ad_train, split.ad_test] for unit, split in asked.items()],
+            "on_shortfall": SHORTFALL,
+            "detectors": DETECTORS,
+            "threshold_percentile": config["threshold_percentile"],
+        }
+
+    return settings
 
 
 def evaluation_settings(wildcards):

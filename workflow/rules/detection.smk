@@ -1,26 +1,32 @@
-# Scores and decisions for the clips of one ID, at all SNRs: one SNR takes less time than to start a job.
+# Scores and decisions for the clips of some IDs, at all SNRs. One ID takes far less time than to start a job that loads
+# scikit-learn, so a job takes several. Outputs can't depend on a wildcard: machines with other IDs have a rule of their own.
 
+for number, (ids, machines) in enumerate(id_batches().items(), start=1):
 
-rule detect_anomalies:
-    input:
-        weights="results/checkpoints/{machine}/nf{nf}_seed{seed}.npz",
-        normal=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_normal.npy"),
-        abnormal=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_abnormal.npy"),
-        normal_clips=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_normal.csv"),
-        abnormal_clips=at_all_snrs("results/features/{{machine}}/{snr}_{{id}}_abnormal.csv"),
-    output:
-        scores=at_all_snrs("results/scores/{{machine}}/nf{{nf}}_seed{{seed}}/{snr}_{{id}}.csv"),
-        summaries=at_all_snrs("results/scores/{{machine}}/nf{{nf}}_seed{{seed}}/{snr}_{{id}}.json"),
-    log:
-        "results/logs/detect_anomalies/{machine}/nf{nf}_seed{seed}/{id}.log",
-    conda:
-        "../../envs/detection.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    params:
-        settings=detection_settings,
-        code=code("detect_anomalies.py"),
-    script:
-        "../scripts/detect_anomalies.py"
+    rule:
+        name:
+            numbered("detect_anomalies", number)
+        input:
+            weights="results/checkpoints/{machine}/nf{nf}_seed{seed}.npz",
+            normal=caches_of(ids, "normal.npy"),
+            abnormal=caches_of(ids, "abnormal.npy"),
+            normal_clips=caches_of(ids, "normal.csv"),
+            abnormal_clips=caches_of(ids, "abnormal.csv"),
+        output:
+            scores=scores_of(ids, "csv"),
+            summaries=scores_of(ids, "json"),
+        log:
+            f"results/logs/{numbered('detect_anomalies', number)}/{{machine}}/nf{{nf}}_seed{{seed}}.log",
+        wildcard_constraints:
+            machine=any_of(machines),
+        conda:
+            "../../envs/detection.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=20,
+        params:
+            settings=detection_settings(ids),
+            code=code("detect_anomalies.py"),
+        script:
+            "../scripts/detect_anomalies.py"

@@ -1,4 +1,4 @@
-"""Rule detect_anomalies: scores and decisions for the clips of one ID, at all SNRs."""
+"""Rule detect_anomalies: scores and decisions for the clips of some IDs, at all SNRs."""
 
 from asd.console import job_log
 
@@ -9,7 +9,7 @@ with job_log(snakemake.log[0]):
 
     settings, files = snakemake.params.settings, snakemake.input
     denoiser = Denoiser.load(files.weights)
-    for number, (snr, ad_train, ad_test) in enumerate(settings["clips"]):
+    for number, (snr, machine_id, ad_train, ad_test) in enumerate(settings["clips"]):
         detect_files(
             denoiser,
             normal_path=files.normal[number],
@@ -20,7 +20,7 @@ with job_log(snakemake.log[0]):
             summary_path=snakemake.output.summaries[number],
             split=Split(0, ad_train, ad_test),
             on_shortfall=settings["on_shortfall"],
-            where=f"machine {settings['machine']}, SNR {snr}, ID {settings['id']}",
+            where=f"machine {settings['machine']}, SNR {snr}, ID {machine_id}",
             detectors=settings["detectors"],
             threshold_percentile=settings["threshold_percentile"],
             seed=settings["seed"],

@@ -1,0 +1,46 @@
+"""The benchmarks run; what they measure is no matter of a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+
+from asd.audio import read_clip
+from asd.features import clip_features
+from benchmarks import plain
+from conftest import REPOSITORY
+from small_data import write_clip
+
+WHAT = [
+    "extraction, a clip, one core",
+    "extraction, 20 clips, two cores",
+    "extraction, peak memory, 20 clips",
+    "extraction, one clip added to 20",
+    "DDAE, 2 epochs, 20 clips, one core",
+    "sweep, fan from caches, 1 noise factors, 2 cores, everything included",
+    "a job that does nothing",
+    "planning, 405 recordings, 1 trainings, nothing to do",
+]
+
+
+def test_every_benchmark_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split(" | ")[0] for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row in WHAT] == WHAT, done.stdout
+
+
+def test_the_plain_extraction_computes_the_same_features(tmp_path) -> None:
+    path = write_clip(tmp_path / "clip.wav", 0)
+    ours = clip_features(read_clip(path).samples)
+    for read in (plain.read, plain.read_in_double_precision):
+        np.testing.assert_allclose(plain.extract(path, read), ours, rtol=1e-3, atol=2e-4)
