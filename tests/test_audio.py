@@ -125,7 +125,7 @@ def test_sixteen_bit_samples_give_the_same_mean_as_floats(tmp_path: Path, channe
     """They are read as integers, which takes less time; also across the blocks in which the mean is taken."""
     random = np.random.default_rng(channels)
     data = random.integers(-32768, 32768, (20_001, channels), dtype=np.int16, endpoint=False)
-    data[:2] = -32768, 32767
+    data[0], data[1] = -32768, 32767
     path = tmp_path / f"clip{suffix}"
     soundfile.write(path, data, RATE, subtype="PCM_16")
     samples = read_clip(path).samples

@@ -20,7 +20,7 @@ SCRIPTS = REPOSITORY / "workflow" / "scripts"
 RULES = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
 SCRIPT_ENVIRONMENTS = {
     script: environment
-    for body in re.split(r"^\s*rule \w+:", RULES, flags=re.MULTILINE)[1:]
+    for body in re.split(r"^\s*rule(?: \w+)?:", RULES, flags=re.MULTILINE)[1:]
     for environment, script in [re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"|"\.\./scripts/(\w+)\.py"', body)]
     for environment, script in [(environment[0], script[1])]
 }

@@ -157,10 +157,10 @@ def test_comments_and_docstrings_of_code_run_nothing(clone: Finished) -> None:
     assert clone.plan() == set()
 
 
-def test_machines_in_another_order_only_make_the_tables_again(finished: Finished) -> None:
+def test_machines_in_another_order_only_touch_the_ends(finished: Finished) -> None:
     """Also where their rules of detection change names."""
     finished.config["machines"] = dict(reversed(finished.config["machines"].items()))
-    assert finished.plan() == the_end()
+    assert finished.plan() <= the_end()
 
 
 def test_other_entry_point_runs_nothing(finished: Finished) -> None:
@@ -231,23 +231,24 @@ def test_recording_added_reads_only_that_one(finished: Finished) -> None:
 
 def threads_of(run: Run, snr: str, kind: str) -> int:
     """Threads that the cache of pump's only ID gets."""
-    name = "id_02"
-    start = run.output.index(f"results/features/pump/{snr}_{name}_{kind}.skipped.csv")
-    block = run.output[start : run.output.index("\n[", start)]
-    return int((re.search(r"^    threads: (\d+)$", block, re.MULTILINE) or ["", "1"])[1])
+    jobs = re.findall(r"^rule extract_features:\n((?:    .*\n)*)", run.output, re.MULTILINE)
+    (job_of_cache,) = (text for text in jobs if f"{snr}_id_02_{kind}.skipped.csv" in text)
+    return int((re.search(r"^    threads: (\d+)$", job_of_cache, re.MULTILINE) or ["", "1"])[1])
 
 
 def test_cores_are_shared_by_the_recordings_yet_to_be_read(finished: Finished) -> None:
-    features = finished.directory / "results/features/pump"
-    for suffix in ("npy", "csv", "skipped.csv"):
-        (features / f"snr6_id_02_normal.{suffix}").unlink()
-    alone = finished.run("--dry-run", cores=6)
-    assert extraction("pump", "snr6", "id_02", "normal") <= set(alone.jobs)
-    assert threads_of(alone, "snr6", "normal") == 6
-    for suffix in ("npy", "csv", "skipped.csv"):
-        (features / f"snr_6_id_02_normal.{suffix}").unlink()
+    caches = [f"results/features/pump/{snr}_id_02_{kind}.npy" for snr in SNRS for kind in ("normal", "abnormal")]
+    first, second = (path for path in caches if "_normal" in path)
+
+    def forget(cache: str) -> None:
+        (finished.directory / cache).unlink()
+        (finished.directory / cache).with_suffix(".csv").unlink()
+
+    forget(first)
+    assert threads_of(finished.run(*caches, "--dry-run", cores=6), "snr6", "normal") == 6
+    forget(second)
     write_clip(finished.recording("pump", "snr_6", "id_02", "abnormal", 9), seed=5, abnormal=True)
-    together = finished.run("--dry-run", cores=6)
+    together = finished.run(*caches, "--dry-run", cores=6)
     assert [threads_of(together, snr, "normal") for snr in ("snr6", "snr_6")] == [3, 3]
     assert threads_of(together, "snr_6", "abnormal") == 1
 
