@@ -135,6 +135,15 @@ def test_any_other_error_is_raised_again_and_logged_with_its_traceback(tmp_path)
     assert "finished" not in log
 
 
+def test_ctrl_c_ends_without_a_traceback(tmp_path, capsys):
+    path = tmp_path / "job.log"
+    with pytest.raises(SystemExit) as stopped, job_log(path):
+        raise KeyboardInterrupt
+    assert stopped.value.code == 130
+    assert path.read_text(encoding="utf-8").endswith("WARNING interrupted\n")
+    assert capsys.readouterr().err == ""
+
+
 def test_warnings_go_to_the_log(tmp_path):
     path = tmp_path / "job.log"
     with warnings.catch_warnings():

@@ -6,6 +6,7 @@ import csv
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -172,6 +173,21 @@ def test_processes_name_broken_recordings_and_write_nothing(tmp_path: Path) -> N
     for number in (5, 30):
         work.files[number].write_bytes(b"no audio")
     with pytest.raises(UserError, match=r"(?s)2 of 40 recordings.*05\.wav.*30\.wav"):
+        work.run(processes=2)
+    assert work.outputs() == {}
+
+
+def test_a_killed_process_is_said_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Extraction(tmp_path, clips=40)
+    original, main = asd.audio.read_clip, os.getpid()
+
+    def deadly(path: str, channel: Any = "mean") -> Any:
+        if path.endswith("30.wav") and os.getpid() != main:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(path, channel)
+
+    monkeypatch.setattr(asd.audio, "read_clip", deadly)
+    with pytest.raises(UserError, match=r"killed.*--set-threads extract_features=1"):
         work.run(processes=2)
     assert work.outputs() == {}
 

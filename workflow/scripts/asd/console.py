@@ -14,6 +14,8 @@ from .errors import UserError
 USER_ERROR = " ERROR user: "
 """Stands before a user's mistake in a log; what follows, to the end of the file, is the message."""
 
+_INTERRUPTED = 130  # as shells report a program that SIGINT ended
+
 
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
@@ -23,7 +25,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     ------
     SystemExit
         With status 1 after a `UserError`; its message has then been written to the log and to stderr, without
-        a traceback.
+        a traceback.  With status 130 after Ctrl-C.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +43,9 @@ def job_log(path: str | Path) -> Iterator[None]:
         root.error("user: %s", error)
         print(f"\nError: {error}\n(log: {path})\n", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        root.warning("interrupted")
+        raise SystemExit(_INTERRUPTED) from None
     except Exception:
         root.exception("unexpected error")
         raise

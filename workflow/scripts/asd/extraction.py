@@ -86,7 +86,13 @@ def _begin_worker() -> None:
 def _shared_out(
     function: Callable[[str], _Extracted | audio.BadClipError], paths: Sequence[str], processes: int
 ) -> Iterator[Iterator[_Extracted | audio.BadClipError]]:
-    """Yield an iterator over the results of `function` in the order of `paths`."""
+    """Yield an iterator over the results of `function` in the order of `paths`.
+
+    Raises
+    ------
+    UserError
+        If a process was killed.
+    """
     processes = min(processes, -(-len(paths) // _CLIPS_AT_ONCE))
     if processes <= 1:
         yield map(function, paths)
@@ -94,12 +100,18 @@ def _shared_out(
     # imported here, for most jobs have one core
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     # forked, since a fresh interpreter takes longer to import NumPy than a hundred clips
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker) as pool:
         try:
             yield pool.map(function, paths, chunksize=_CLIPS_AT_ONCE)
+        except BrokenProcessPool:
+            raise UserError(
+                f"one of {processes} processes that read recordings was killed, perhaps for want of memory. Run again "
+                "with more of it, or with fewer processes: --set-threads extract_features=1"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

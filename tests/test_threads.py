@@ -1,0 +1,42 @@
+"""No stage takes more threads than it is granted.
+
+Snakemake grants them to the libraries by environment variables such as OMP_NUM_THREADS.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import REPOSITORY
+
+COUNT_THREADS = """
+import sys
+import numpy as np
+sys.path.insert(0, {scripts!r})
+{stage}
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("Threads:")))
+"""
+STAGES = {
+    "features": "from asd.features import clip_features; clip_features(np.random.rand(160_000).astype(np.float32))",
+    "detectors": "from asd.detectors import DETECTORS; x = np.random.rand(800, 25); "
+    "[detector(x, 0)(x) for detector in DETECTORS.values()]",
+    "components": "from asd.components import BlockProjection; x = np.random.rand(800, 136); "
+    "BlockProjection.fit(x).apply(x)",
+    "training": "from asd.ddae import TrainingSettings, train; from asd.scaling import MinMaxScaling; "
+    "x = np.random.rand(100, 136).astype(np.float32); "
+    "train(MinMaxScaling.fit([x]), x, TrainingSettings(0.5, 2, 64, 1e-4, 0))",
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="counts threads in /proc")
+@pytest.mark.parametrize("stage", STAGES)
+def test_one_thread_is_enough_where_one_is_granted(stage: str) -> None:
+    granted = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    code = COUNT_THREADS.format(scripts=str(REPOSITORY / "workflow" / "scripts"), stage=STAGES[stage])
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **granted}, capture_output=True, text=True)
+    assert done.stdout.split() == ["1"], done.stderr
