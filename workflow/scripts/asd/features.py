@@ -25,7 +25,7 @@ HISTOGRAM_BINS = 256
 
 _TINY = 1e-12
 # Both bound the memory of a long recording, and what is worked on stays in the CPU's cache.
-_FRAMES_AT_ONCE = 512
+_FRAMES_AT_ONCE = 1024
 _SAMPLES_AT_ONCE = 32_768
 _FILTER_BLOCKS = 8
 
