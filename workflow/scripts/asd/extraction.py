@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 OnBadClip = Literal["error", "skip"]
 
 _MESSAGES_SHOWN = 20
-_CLIPS_AT_ONCE = 8  # that a process takes from the queue
+_CLIPS_WORTH_A_PROCESS = 8
+_SHARES = 10  # that a process takes from the queue, one after the other, so that all end at about the same time
 _PR_SET_PDEATHSIG = 1
 
 
@@ -93,7 +94,7 @@ def _shared_out(
     UserError
         If a process was killed.
     """
-    processes = min(processes, -(-len(paths) // _CLIPS_AT_ONCE))
+    processes = min(processes, -(-len(paths) // _CLIPS_WORTH_A_PROCESS))
     if processes <= 1:
         yield map(function, paths)
         return
@@ -106,7 +107,7 @@ def _shared_out(
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker) as pool:
         try:
-            yield pool.map(function, paths, chunksize=_CLIPS_AT_ONCE)
+            yield pool.map(function, paths, chunksize=-(-len(paths) // (processes * _SHARES)))
         except BrokenProcessPool:
             raise UserError(
                 f"one of {processes} processes that read recordings was killed, perhaps for want of memory. Run again "
