@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import soundfile
@@ -19,10 +20,21 @@ _ONE_JOB = """
 import sys
 sys.path.insert(0, "workflow/scripts")
 from pathlib import Path
+import asd.extraction
 from benchmarks.extraction import extract
-extract(sys.argv[3:], Path(sys.argv[1]), Path(sys.argv[2]))
+from benchmarks.measure import seconds
+folder, processes, *files = sys.argv[1:]
+(output := Path(folder) / "output").mkdir()
+print(seconds(lambda: extract(files, Path(folder), output, int(processes))))
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
+
+
+def job(files: Sequence[str], folder: Path, processes: int) -> tuple[float, float]:
+    """Time in seconds, imports left out, and peak memory in MB of a process that extracts `files`, as a job does."""
+    shutil.rmtree(folder / "output", ignore_errors=True)
+    time, memory = run([sys.executable, "-c", _ONE_JOB, folder, str(processes), *files]).split()
+    return float(time), int(memory) / 1000
 
 
 def extract(files: Sequence[str], root: Path, output: Path, processes: int = 1) -> None:
@@ -103,36 +115,27 @@ def one_core(recordings: Sequence[Path], size: Size) -> list[Result]:
 
 def two_cores(recordings: Sequence[Path], folder: Path, size: Size) -> list[Result]:
     files = linked(folder / "two_cores", recordings, size.clips)
-
-    def fresh(processes: int) -> None:
-        shutil.rmtree(folder / "output", ignore_errors=True)
-        (folder / "output").mkdir()
-        extract(files, folder, folder / "output", processes)
-
-    times = alternate({"one": lambda: fresh(1), "two": lambda: fresh(2)}, size.rounds)
+    turns = [[job(files, folder, processes)[0] for processes in (1, 2)] for _ in range(size.rounds)]
+    one, two = (median(times) for times in zip(*turns, strict=True))
     return [
         Result(
             f"extraction, {size.clips} clips, two cores",
-            f"one core {times['one']:.2f} s",
-            f"{times['two']:.2f} s",
-            f"{times['one'] / times['two']:.2f} x as fast",
+            f"one core {one:.2f} s",
+            f"{two:.2f} s",
+            f"{one / two:.2f} x as fast",
         )
     ]
 
 
 def memory(recordings: Sequence[Path], folder: Path, size: Size) -> list[Result]:
     files = linked(folder / "memory", recordings, size.clips)
-    peaks = {}
-    for count in (10, size.clips):
-        output = folder / f"memory_{count}"
-        output.mkdir()
-        peaks[count] = int(run([sys.executable, "-c", _ONE_JOB, folder, output, *files[:count]])) / 1000
+    few, many = (job(files[:count], folder, 1)[1] for count in (10, size.clips))
     return [
         Result(
             f"extraction, peak memory, {size.clips} clips",
-            f"10 clips {peaks[10]:.0f} MB",
-            f"{peaks[size.clips]:.0f} MB",
-            f"{peaks[size.clips] / peaks[10]:.2f} x as much",
+            f"10 clips {few:.0f} MB",
+            f"{many:.0f} MB",
+            f"{many / few:.2f} x as much",
         )
     ]
 
