@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,10 +90,10 @@ QUICK = Size(
 def recordings(folder: Path, size: Size, given: str | None) -> list[Path]:
     """Recordings that match the glob `given`, or MIMII's shared ones, or made ones in `folder`."""
     if given:
-        found = sorted(Path(given).parent.glob(Path(given).name)) if "**" not in given else sorted(Path().glob(given))
+        found = sorted(glob.glob(given, recursive=True))
         if not found:
             raise SystemExit(f"--recordings: nothing matches {given!r}")
-        return found
+        return [Path(path) for path in found]
     shared = sorted((_SHARED / "mimii_audio").rglob("*.wav"))
     return shared if shared and size is FULL else _made_recordings(folder, size)
 
