@@ -1,0 +1,690 @@
+"""How certain an AUC or a difference of AUCs is: the bootstrap, DeLong's test, and the statistics around them.
+
+Everywhere, labels are bool [clips], True for abnormal, and scores are float64 [clips], higher for more anomalous.
+A bootstrap replicate is a row of weights that says how often each clip was drawn, so that the statistics of all
+replicates need the scores sorted only once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Replicates are handled in blocks of about so many weights, so that what is made of a block stays in the cache.
+_BLOCK_WEIGHTS = 32_768
+
+# False positive rates closer than this are the same: 7 of 70 clips are 0.1, but np.linspace(0, 1, 71)[7] is a bit less.
+_SAME_RATE = 1e-12
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Paired comparison of two detectors.
+
+    Attributes
+    ----------
+    difference
+        AUC of the first minus AUC of the second.
+    standard_error
+        Of the difference; NaN where a class has a single clip, which says nothing about its variance.
+    p_value
+        Two-sided, for the null hypothesis that the difference is 0; NaN where the standard error is.
+    """
+
+    difference: float
+    standard_error: float
+    p_value: float
+
+
+# --- ROC curves of weighted clips ---
+
+
+def weighted_aucs(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
+    """AUC where each clip counts as often as its weight says; ties count half.
+
+    Parameters
+    ----------
+    labels
+        bool [clips], True for abnormal.
+    scores
+        float64 [clips], higher is more anomalous; infinite ones are fine.
+    weights
+        int or float [replicates, clips], not negative.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 [replicates], NaN where a class has no weight.  Whole weights give exactly the AUC of the clips repeated
+        so many times.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, there are no clips, a score is NaN, or a weight is negative or not finite.
+
+    References
+    ----------
+    Hanley, J. A., & McNeil, B. J. (1982). The meaning and use of the area under a receiver operating characteristic
+    (ROC) curve. *Radiology* 143, 29-36.
+    """
+
+    def area(false: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
+        twice = (np.diff(false, axis=1) * (true[:, 1:] + true[:, :-1])).sum(axis=1)
+        return _ratio(twice, 2.0 * false[:, -1] * true[:, -1])
+
+    return np.concatenate([area(false, true) for false, true in _roc_counts(labels, scores, weights)])
+
+
+def weighted_partial_aucs(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike, max_fpr: float = 0.1
+) -> NDArray[np.float64]:
+    """Area below the ROC curve up to a false positive rate, standardised so that chance is 0.5 and perfection is 1.
+
+    This is ``sklearn.metrics.roc_auc_score(labels, scores, sample_weight=weights[r], max_fpr=max_fpr)``.
+
+    Parameters
+    ----------
+    labels
+        bool [clips], True for abnormal.
+    scores
+        float64 [clips], higher is more anomalous; infinite ones are fine.
+    weights
+        int or float [replicates, clips], not negative.
+    max_fpr
+        Largest false positive rate, above 0 and at most 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 [replicates], NaN where a class has no weight.
+
+    Raises
+    ------
+    ValueError
+        As `weighted_aucs`; and if `max_fpr` is out of range.
+
+    References
+    ----------
+    McClish, D. K. (1989). Analyzing a portion of the ROC curve. *Medical Decision Making* 9, 190-195.
+    """
+    if not 0.0 < max_fpr <= 1.0:
+        raise ValueError(f"max_fpr must be above 0 and at most 1, not {max_fpr}")
+
+    def area(false: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
+        limit, total = max_fpr * false[:, -1:], false[:, -1] * true[:, -1]
+        width = np.diff(np.minimum(false, limit), axis=1)
+        share = _ratio(width, np.diff(false, axis=1), otherwise=0.0)  # less than 1 of a segment that the limit cuts
+        height = true[:, :-1] + np.diff(true, axis=1) * share / 2.0
+        return _ratio((width * height).sum(axis=1), total)
+
+    areas = np.concatenate([area(false, true) for false, true in _roc_counts(labels, scores, weights)])
+    smallest, largest = max_fpr**2 / 2.0, max_fpr
+    return 0.5 * (1.0 + (areas - smallest) / (largest - smallest))
+
+
+def roc_on_grid(
+    labels: ArrayLike, scores: ArrayLike, grid: ArrayLike, weights: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """True positive rates at given false positive rates, for the bands around a ROC curve.
+
+    Between the points of the curve the rate is interpolated linearly, so that the area below is the AUC with ties
+    counting half.  Where the curve jumps it is the upper end: at 0 it is the share of the abnormal clips that score
+    higher than every normal one.
+
+    Parameters
+    ----------
+    labels
+        bool [clips], True for abnormal.
+    scores
+        float64 [clips], higher is more anomalous; infinite ones are fine.
+    grid
+        float64 [points], false positive rates from 0 to 1 in any order.  A rate that misses a jump by a rounding error
+        (1e-12) is taken to be at it.
+    weights
+        int or float [replicates, clips], not negative; without them, each clip counts once in one replicate.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 [replicates, points], NaN where a class has no weight.
+
+    Raises
+    ------
+    ValueError
+        As `weighted_aucs`; and if the grid is not one-dimensional or has a rate out of range.
+
+    References
+    ----------
+    Fawcett, T. (2006). An introduction to ROC analysis. *Pattern Recognition Letters* 27, 861-874.
+    """
+    rates = np.asarray(grid, np.float64)
+    if rates.ndim != 1 or not ((rates >= 0.0) & (rates <= 1.0)).all():
+        raise ValueError("the grid must be a list of false positive rates from 0 to 1")
+    if weights is None:
+        weights = np.ones((1, np.size(np.asarray(labels))))
+
+    def read_off(false: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
+        weightless = (false[:, -1] == 0.0) | (true[:, -1] == 0.0)
+        false, true = (_ratio(counts, counts[:, -1:], otherwise=0.0) for counts in (false, true))
+        left = np.empty((len(false), len(rates)), np.int64)
+        for row, curve in enumerate(false):
+            left[row] = np.searchsorted(curve, rates + _SAME_RATE, side="right") - 1
+        right = np.minimum(left + 1, false.shape[1] - 1)
+
+        def at(values: NDArray[np.float64], points: NDArray[np.int64]) -> NDArray[np.float64]:
+            taken: NDArray[np.float64] = np.take_along_axis(values, points, axis=1)
+            return taken
+
+        past = np.maximum(rates - at(false, left), 0.0)
+        share = _ratio(past, at(false, right) - at(false, left), otherwise=0.0)
+        heights: NDArray[np.float64] = at(true, left) + share * (at(true, right) - at(true, left))
+        heights[weightless] = math.nan
+        return heights
+
+    return np.concatenate([read_off(false, true) for false, true in _roc_counts(labels, scores, weights)])
+
+
+def _roc_counts(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Weight of the normal and of the abnormal clips above each threshold, both [replicates of a block, points].
+
+    There is a point for each distinct score, from the highest down, after one above all scores.
+    """
+    abnormal, values = _checked(labels, scores)
+    all_weights = np.asarray(weights)
+    if all_weights.ndim != 2 or all_weights.shape[1] != len(values):
+        raise ValueError(f"weights must be [replicates, {len(values)} clips], not {all_weights.shape}")
+    order = np.argsort(values, kind="stable")[::-1]  # ties the same way round on any machine
+    ranked = values[order]
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)  # of each run of tied scores
+    true_above = np.append(0, np.cumsum(abnormal[order])[ends])
+    false_above = np.append(0, ends + 1) - true_above
+    clips = {True: order[abnormal[order]], False: order[~abnormal[order]]}
+
+    def counts(block: NDArray[np.float64], label: bool, above: NDArray[np.int64]) -> NDArray[np.float64]:
+        sums = np.zeros((len(block), len(clips[label]) + 1))
+        np.cumsum(block.take(clips[label], axis=1), axis=1, out=sums[:, 1:])
+        return sums.take(above, axis=1)
+
+    step = max(1, _BLOCK_WEIGHTS // len(values))
+    for first in range(0, max(1, len(all_weights)), step):  # no replicates are one empty block
+        block = all_weights[first : first + step].astype(np.float64)
+        if not ((block >= 0.0) & (block < np.inf)).all():
+            raise ValueError("weights must be finite and not negative")
+        yield counts(block, False, false_above), counts(block, True, true_above)
+
+
+def _ratio(
+    numerator: NDArray[np.float64], denominator: NDArray[np.float64], otherwise: float = math.nan
+) -> NDArray[np.float64]:
+    """Quotient, and `otherwise` where the denominator is not positive."""
+    quotient = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), otherwise)
+    np.divide(numerator, denominator, out=quotient, where=denominator > 0.0)
+    return quotient
+
+
+def _checked(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    abnormal, values = np.asarray(labels, np.bool_), np.asarray(scores, np.float64)
+    if abnormal.ndim != 1 or values.shape != abnormal.shape or not len(values):
+        raise ValueError(f"labels and scores must be [clips], at least one, not {abnormal.shape} and {values.shape}")
+    if np.isnan(values).any():
+        raise ValueError("a score is NaN")
+    return abnormal, values
+
+
+# --- the bootstrap ---
+
+
+def bootstrap_weights(strata: ArrayLike, replicates: int, random: np.random.Generator) -> NDArray[np.int32]:
+    """How often each clip is drawn in each replicate of a stratified bootstrap.
+
+    From each stratum as many clips are drawn, with replacement, as it has.
+
+    Parameters
+    ----------
+    strata
+        int or str [clips], the stratum of each clip.
+    replicates
+        Number of replicates.
+    random
+        Source of the draws.  It is advanced by the same amount whatever the strata are, and the weights of a stratum
+        depend on its state, on whether the stratum appears as the first, the second, ..., and on its number of clips
+        alone: what becomes of the other clips does not change them.
+
+    Returns
+    -------
+    numpy.ndarray
+        int32 [replicates, clips]; over the clips of a stratum each row sums to their number.
+
+    Raises
+    ------
+    ValueError
+        If `strata` is not one-dimensional or `replicates` is negative.
+
+    References
+    ----------
+    Davison, A. C., & Hinkley, D. V. (1997). *Bootstrap methods and their application*, section 3.2 (several samples).
+    Cambridge University Press.
+    """
+    groups = np.asarray(strata)
+    if groups.ndim != 1 or replicates < 0:
+        raise ValueError(f"strata must be [clips] and replicates not negative, not {groups.shape} and {replicates}")
+    entropy = [int(word) for word in random.integers(2**32, size=4)]
+    _, first_clips, numbers = np.unique(groups, return_index=True, return_inverse=True)
+    weights = np.empty((replicates, len(groups)), np.int32)
+    for place, number in enumerate(np.argsort(first_clips)):
+        own = np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(place,)))
+        clips = np.flatnonzero(numbers == number)
+        weights[:, clips] = _draw_counts(len(clips), replicates, own)
+    return weights
+
+
+def resampled_seeds(n_seeds: int, replicates: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Weights of seeds in each replicate when the seeds are drawn with replacement.
+
+    Parameters
+    ----------
+    n_seeds
+        Number of seeds, at least one; of a single seed the weight is always 1.
+    replicates
+        Number of replicates.
+    random
+        Source of the draws.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 [replicates, n_seeds], shares that sum to 1 in each row.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed or `replicates` is negative.
+
+    References
+    ----------
+    Davison, A. C., & Hinkley, D. V. (1997). *Bootstrap methods and their application*, section 2.3.
+    Cambridge University Press.
+    """
+    if n_seeds < 1 or replicates < 0:
+        raise ValueError(f"there must be a seed and no negative number of replicates, not {n_seeds} and {replicates}")
+    return _draw_counts(n_seeds, replicates, random) / n_seeds
+
+
+def _draw_counts(size: int, replicates: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Multinomial counts of `size` draws from `size` things, int64 [replicates, size]."""
+    # not Generator.multinomial, which draws a binomial number per thing and takes several times as long
+    drawn = random.integers(size, size=(replicates, size))
+    drawn += size * np.arange(replicates)[:, None]
+    return np.bincount(drawn.ravel(), minlength=replicates * size).reshape(replicates, size)
+
+
+def percentile_interval(samples: ArrayLike, confidence: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Percentile interval of bootstrap replicates.
+
+    Parameters
+    ----------
+    samples
+        float [replicates, ...], a statistic or an array of them in each replicate.  Those that are NaN are left out.
+    confidence
+        Confidence in per cent, between 0 and 100.
+
+    Returns
+    -------
+    tuple
+        Lower and upper end, float64 [...]; NaN where every replicate is.  As much of the replicates lies below the
+        lower as above the upper end.
+
+    Raises
+    ------
+    ValueError
+        If there are no replicates, or `confidence` is not between 0 and 100.
+
+    References
+    ----------
+    Efron, B., & Tibshirani, R. J. (1993). *An introduction to the bootstrap*, chapter 13. Chapman & Hall.
+    """
+    values = np.asarray(samples, np.float64)
+    if not values.ndim or not len(values):
+        raise ValueError("there are no replicates")
+    if not 0.0 < confidence < 100.0:
+        raise ValueError(f"confidence must be between 0 and 100 per cent, not {confidence}")
+    tail = (100.0 - confidence) / 200.0
+    known = ~np.isnan(values).all(axis=0)  # NumPy warns of the others
+    ends = np.full((2, *values.shape[1:]), math.nan)
+    ends[:, known] = np.nanquantile(values[:, known], [tail, 1.0 - tail], axis=0)
+    return ends[0], ends[1]
+
+
+def bootstrap_p_value(differences: ArrayLike) -> float:
+    """Two-sided p-value of a paired difference: how far out 0 lies among its bootstrap replicates.
+
+    It is twice the smaller of the shares of replicates not above and not below 0, where the observed sample counts as
+    one more replicate on either side; so it is never 0, and differences that are all exactly 0 give 1.  But for that
+    added replicate it is below ``alpha`` where the percentile interval of confidence ``1 - alpha`` leaves out 0.
+
+    Parameters
+    ----------
+    differences
+        float [replicates], the difference in each replicate, of both detectors on the same draws.  Replicates that are
+        NaN are left out.
+
+    Returns
+    -------
+    float
+        From ``2 / (replicates + 1)`` to 1; NaN where every replicate is.
+
+    Raises
+    ------
+    ValueError
+        If `differences` is not one-dimensional or there are none.
+
+    References
+    ----------
+    Davison, A. C., & Hinkley, D. V. (1997). *Bootstrap methods and their application*, chapter 4 (the added replicate)
+    and chapter 5 (tests from intervals). Cambridge University Press.
+    """
+    values = np.asarray(differences, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"differences must be [replicates], at least one, not {values.shape}")
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return math.nan
+    smaller = min(np.count_nonzero(values <= 0.0), np.count_nonzero(values >= 0.0))
+    return min(1.0, 2.0 * (smaller + 1.0) / (len(values) + 1.0))
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """P-values adjusted for their number, so that the chance of any false rejection stays below the level.
+
+    Parameters
+    ----------
+    p_values
+        float [tests], in any order.  Those that are NaN were not tested: they stay NaN and do not count.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64 [tests], adjusted p-values in the same order.
+
+    Raises
+    ------
+    ValueError
+        If `p_values` is not one-dimensional or one is not from 0 to 1.
+
+    References
+    ----------
+    Holm, S. (1979). A simple sequentially rejective multiple test procedure. *Scandinavian Journal of Statistics* 6,
+    65-70.
+    """
+    adjusted = np.array(p_values, np.float64)
+    tested = np.flatnonzero(~np.isnan(adjusted))
+    if adjusted.ndim != 1 or not ((adjusted[tested] >= 0.0) & (adjusted[tested] <= 1.0)).all():
+        raise ValueError("p-values must be a list of numbers from 0 to 1, or NaN")
+    rising = tested[np.argsort(adjusted[tested])]
+    multiplied = adjusted[rising] * np.arange(len(rising), 0, -1)
+    adjusted[rising] = np.minimum(np.maximum.accumulate(multiplied), 1.0)
+    return adjusted
+
+
+# --- DeLong's test ---
+
+
+def placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Structural components of an AUC, from mid-ranks in O(n log n).
+
+    Parameters
+    ----------
+    labels
+        bool [clips], True for abnormal; both classes must be there.
+    scores
+        float64 [clips], higher is more anomalous; infinite ones are fine.
+
+    Returns
+    -------
+    tuple
+        float64 [abnormal], for each abnormal clip the share of the normal clips that score lower; and
+        float64 [normal], for each normal clip the share of the abnormal clips that score higher.  Ties count half.
+        The mean of either is the AUC.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, a score is NaN, or a class is missing.
+
+    References
+    ----------
+    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated
+    receiver operating characteristic curves: a nonparametric approach. *Biometrics* 44, 837-845.
+
+    Sun, X., & Xu, W. (2014). Fast implementation of DeLong's algorithm for comparing the areas under correlated
+    receiver operating characteristic curves. *IEEE Signal Processing Letters* 21, 1389-1393.
+    """
+    return _mean_placements(labels, np.asarray(scores, np.float64)[None])
+
+
+def delong(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """AUCs of several detectors on the same clips, and their covariance.
+
+    Parameters
+    ----------
+    labels
+        bool [clips], True for abnormal; both classes must be there.
+    scores
+        float64 [detectors, clips], higher is more anomalous.
+
+    Returns
+    -------
+    tuple
+        AUCs, float64 [detectors]; and their estimated covariance, float64 [detectors, detectors], NaN where a class has
+        a single clip.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, there are no detectors, a score is NaN, or a class is missing.
+
+    References
+    ----------
+    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated
+    receiver operating characteristic curves: a nonparametric approach. *Biometrics* 44, 837-845.
+    """
+    rows = np.asarray(scores, np.float64)
+    if rows.ndim != 2 or not len(rows):
+        raise ValueError(f"scores must be [detectors, clips], at least one detector, not {rows.shape}")
+    pairs = [placements(labels, row) for row in rows]
+    v10, v01 = (np.array(components) for components in zip(*pairs, strict=True))
+    return v10.mean(axis=1), _covariance_of_means(v10) + _covariance_of_means(v01)
+
+
+def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> Comparison:
+    """Compare the AUCs of two detectors on the same clips.
+
+    Parameters
+    ----------
+    labels
+        bool [clips], True for abnormal; both classes must be there.
+    first, second
+        float64 [clips], the scores of the two detectors.
+
+    Returns
+    -------
+    Comparison
+        Two-sided, with the normal distribution.  Detectors that place every clip alike have a standard error of 0 and
+        a p-value of 1; if they differ by the same in every clip, the p-value is 0.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit together, a score is NaN, or a class is missing.
+
+    References
+    ----------
+    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated
+    receiver operating characteristic curves: a nonparametric approach. *Biometrics* 44, 837-845.
+    """
+    rows = np.asarray(first, np.float64)[None], np.asarray(second, np.float64)[None]
+    return delong_test_of_means([(labels, *rows)])
+
+
+def delong_test_of_means(units: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]]) -> Comparison:
+    """Compare the AUCs of two detectors, averaged over groups of clips (IDs) and over seeds.
+
+    Within a group all seeds score the same clips.  The mean of their AUCs is, like an AUC, a mean over pairs of clips,
+    and its structural components are the means of those of the seeds.  Groups share no clips, so they are independent:
+    the variance of the mean over n groups is the sum of their variances divided by n squared.
+
+    The standard error is that of drawing other clips and nothing else: the seeds and the groups are taken as they are.
+    Another training, or another machine, may move the difference by more.
+
+    Parameters
+    ----------
+    units
+        For each group: labels, bool [clips], both classes; scores of the first and of the second detector, both
+        float64 [seeds, clips].
+
+    Returns
+    -------
+    Comparison
+        Of the means over groups of the means over seeds; see `delong_test`.
+
+    Raises
+    ------
+    ValueError
+        If there are no groups or no seeds, the shapes do not fit together, a score is NaN, or a class is missing.
+
+    References
+    ----------
+    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated
+    receiver operating characteristic curves: a nonparametric approach. *Biometrics* 44, 837-845.
+    """
+    if not len(units):
+        raise ValueError("there are no groups of clips to compare detectors on")
+    differences, variances = [], []
+    for labels, first, second in units:
+        # The variance of the components' differences is DeLong's, var(a) + var(b) - 2 cov(a, b), without its rounding
+        # error: it is exactly 0 where both detectors place every clip alike.
+        v10, v01 = (
+            a - b for a, b in zip(_mean_placements(labels, first), _mean_placements(labels, second), strict=True)
+        )
+        differences.append(float(v10.mean()))
+        variances.append(float(_covariance_of_means(v10[None])[0, 0] + _covariance_of_means(v01[None])[0, 0]))
+    difference = sum(differences) / len(units)
+    standard_error = math.sqrt(sum(variances)) / len(units)
+    return Comparison(difference, standard_error, _normal_p_value(difference, standard_error))
+
+
+def _mean_placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Structural components averaged over the seeds of scores, [seeds, clips]: float64 [abnormal] and [normal]."""
+    rows = np.asarray(scores, np.float64)
+    if rows.ndim != 2 or not len(rows):
+        raise ValueError(f"scores must be [seeds, clips], at least one seed, not {rows.shape}")
+    abnormal, _ = _checked(labels, rows[0])
+    n_abnormal = int(np.count_nonzero(abnormal))
+    n_normal = len(abnormal) - n_abnormal
+    if not n_abnormal or not n_normal:
+        raise ValueError("there must be normal and abnormal clips")
+    # Half-integers, whose sums are exact: the order of the seeds changes nothing, not even the last bit.
+    lower, higher = np.zeros(n_abnormal), np.zeros(n_normal)
+    for row in rows:
+        _, values = _checked(labels, row)
+        ranks = _midranks(values)
+        lower += ranks[abnormal] - _midranks(values[abnormal])
+        higher += n_abnormal - (ranks[~abnormal] - _midranks(values[~abnormal]))
+    return lower / (len(rows) * n_normal), higher / (len(rows) * n_abnormal)
+
+
+def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks from 1; those of tied values are averaged."""
+    _, numbers, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2.0)[numbers]
+
+
+def _covariance_of_means(components: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Estimated covariance of the means of rows, float64 [rows, rows]; NaN for a single column."""
+    rows, count = components.shape
+    if count < 2:
+        return np.full((rows, rows), math.nan)
+    centred = components - components.mean(axis=1, keepdims=True)
+    covariance: NDArray[np.float64] = centred @ centred.T / ((count - 1) * count)
+    return covariance
+
+
+def _normal_p_value(difference: float, standard_error: float) -> float:
+    if standard_error == 0.0:
+        return 1.0 if difference == 0.0 else 0.0
+    return math.erfc(abs(difference) / standard_error / math.sqrt(2.0))  # 2 * (1 - Phi), to its far tail
+
+
+# --- decisions and summaries ---
+
+
+def decision_statistics(tn: int, fp: int, fn: int, tp: int) -> dict[str, float]:
+    """Quality of decisions from their confusion counts, with abnormal as positive.
+
+    Parameters
+    ----------
+    tn, fp, fn, tp
+        Clips that are normal and not flagged, normal and flagged, abnormal and not flagged, abnormal and flagged.
+
+    Returns
+    -------
+    dict
+        ``precision``, 0 if nothing was flagged; ``recall``, 0 without abnormal clips; ``f1``, 0 if there is neither of
+        them (as scikit-learn's ``zero_division=0``); and ``false_alarm_rate``, the share of the normal clips that are
+        flagged, NaN without normal clips.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative.
+
+    References
+    ----------
+    van Rijsbergen, C. J. (1979). *Information retrieval*, 2nd edition, chapter 7. Butterworths.
+    """
+    if min(tn, fp, fn, tp) < 0:
+        raise ValueError(f"counts must not be negative: tn {tn}, fp {fp}, fn {fn}, tp {tp}")
+    return {
+        "precision": tp / (tp + fp) if tp + fp else 0.0,
+        "recall": tp / (tp + fn) if tp + fn else 0.0,
+        "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0,
+        "false_alarm_rate": fp / (fp + tn) if fp + tn else math.nan,
+    }
+
+
+def harmonic_mean(values: ArrayLike) -> float:
+    """Harmonic mean, with which the DCASE challenges summarise AUCs; 0 if any value is.
+
+    Parameters
+    ----------
+    values
+        float, of any shape, not negative.
+
+    Returns
+    -------
+    float
+        Between the smallest and the largest value; NaN if a value is.
+
+    Raises
+    ------
+    ValueError
+        If there are no values or one is negative.
+
+    References
+    ----------
+    Kawaguchi, Y., et al. (2021). Description and discussion on DCASE 2021 challenge task 2: Unsupervised anomalous
+    sound detection for machine condition monitoring under domain shifted conditions. *Proc. DCASE 2021*, 186-190.
+    """
+    numbers = np.asarray(values, np.float64)
+    if not numbers.size or (numbers < 0.0).any():
+        raise ValueError("a harmonic mean needs at least one value, and none that is negative")
+    smallest = float(numbers.min())
+    if smallest == 0.0:
+        return 0.0
+    return smallest / float(np.mean(smallest / numbers))  # no reciprocal is above 1, so none overflows
