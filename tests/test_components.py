@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asd.components import MAX_COMPONENTS, BlockProjection, map_test
+from asd.components import MAX_COMPONENTS, PROJECTIONS, BlockProjection, Whitening, fit_projection, map_test
+from asd.representations import blocks_of
 from plain_method import plain_map_test, plain_pca
 
 
@@ -157,3 +158,60 @@ def test_two_fits_on_the_same_rows_are_identical(train_rows):
     first, second = BlockProjection.fit(train_rows), BlockProjection.fit(train_rows.copy())
     assert first.counts == second.counts
     assert np.array_equal(first.apply(train_rows), second.apply(train_rows))
+
+
+# --- both halves, and whitening
+
+
+def test_raw_and_denoised_blocks_each_have_a_map_test_of_their_own():
+    rows = np.hstack([mixed_data(50, 128, 3, 0.5, 1), mixed_data(50, 8, 2, 0.5, 2)] * 2)
+    rows[:, 136:] += 0.3 * np.random.default_rng(3).normal(size=(50, 136))
+    projection = BlockProjection.fit(rows, blocks_of("raw+denoised"))
+    expected = [plain_map_test(rows[:, block]) for block in blocks_of("raw+denoised")]
+    assert [component.n_components_ for component in projection.components] == expected
+    assert projection.counts == (expected[0] + expected[2], expected[1] + expected[3])
+    assert projection.apply(rows).shape == (50, sum(expected))
+
+
+def whitened_plainly(train: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Mahalanobis distances between pairs of rows, with scikit-learn's shrunk covariance of standardised columns."""
+    from sklearn.covariance import LedoitWolf
+
+    mean, scale = train.mean(axis=0), train.std(axis=0)
+    precision = LedoitWolf(assume_centered=True).fit((train - mean) / scale).precision_
+    standard = (rows - mean) / scale
+    return np.array([[np.sqrt((a - b) @ precision @ (a - b)) for b in standard] for a in standard])
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(60, 10), (30, 80)])
+def test_distances_between_whitened_rows_are_mahalanobis_distances(rows, columns):
+    train, others = mixed_data(rows, columns, 4, 0.5, 1), mixed_data(12, columns, 4, 0.5, 2)
+    whitened = Whitening.fit(train).apply(others)
+    got = np.sqrt(((whitened[:, None] - whitened[None]) ** 2).sum(axis=2))
+    assert got == pytest.approx(whitened_plainly(train, others), rel=1e-6, abs=1e-6)
+
+
+def test_whitened_training_rows_are_about_uncorrelated():
+    train = mixed_data(4000, 6, 6, 1.0, 3)
+    covariance = np.cov(Whitening.fit(train).apply(train).T)
+    assert covariance == pytest.approx(np.eye(6), abs=0.05)
+    assert Whitening.fit(train).counts is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_constant_columns_and_two_rows_can_be_whitened():
+    train = mixed_data(40, 5, 2, 0.5, 4).astype(np.float32)
+    train[:, 2] = np.float32(0.1)
+    projected = Whitening.fit(train).apply(train + 1)
+    assert np.isfinite(projected).all()
+    assert np.abs(projected).max() < 1e3
+    assert np.isfinite(Whitening.fit(train[:2]).apply(train)).all()
+
+
+def test_projections_are_found_by_name():
+    rows = mixed_data(40, 136, 4, 0.5, 5)
+    assert PROJECTIONS == ("map-pca", "whitening")
+    assert isinstance(fit_projection("map-pca", rows, blocks_of("raw")), BlockProjection)
+    assert isinstance(fit_projection("whitening", rows, blocks_of("raw")), Whitening)
+    with pytest.raises(ValueError, match="unknown projection 'pca'"):
+        fit_projection("pca", rows, blocks_of("raw"))

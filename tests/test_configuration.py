@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from asd.configuration import consistency_problems, schema_problems, training_settings
+from asd.configuration import consistency_problems, detector_settings, schema_problems, training_settings
 from test_splits import TABLE_2
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -33,6 +33,8 @@ def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def with_defaults(config: Any, schema: Mapping[str, Any] = SCHEMA) -> Any:
     """A copy of `config` in which each key left out has the default of the schema."""
+    if isinstance(config, list):
+        return [with_defaults(value, schema.get("items", {})) for value in config]
     if not isinstance(config, dict):
         return config
     filled = dict(config)
@@ -72,7 +74,7 @@ def test_shipped_configurations_have_no_problems(path: Path) -> None:
 
 
 def test_the_shipped_configurations_are_there() -> None:
-    assert {"config.yaml", "mimii.yaml"} <= {path.name for path in SHIPPED}
+    assert {"config.yaml", "mimii.yaml", "ablation.yaml"} <= {path.name for path in SHIPPED}
 
 
 def test_machines_alone_are_a_whole_configuration() -> None:
@@ -88,8 +90,27 @@ def test_the_defaults_are_those_of_the_paper() -> None:
     assert config["seeds"] == [0]
     assert config["detectors"] == ["IF", "OCSVM", "LOF"]
     assert config["threshold_percentile"] == 95
+    assert config["ensembles"] == []
     assert config["machines"]["fan"]["split"] == "auto"
     assert config["dataset"]["channel"] == "mean"
+
+
+def test_new_data_are_judged_by_the_strict_protocol_and_mimii_by_the_paper_s() -> None:
+    assert with_defaults(minimal())["protocols"] == ["strict"]
+    assert with_defaults(minimal())["strict"] == {"shares": {"ddae": 20, "ad_train": 56, "ad_test": 24}, "folds": 5}
+    assert with_defaults(load(REPOSITORY / "config" / "mimii.yaml"))["protocols"] == ["paper"]
+
+
+def test_the_ablation_has_each_method_with_each_representation_and_differs_from_mimii_in_nothing_else() -> None:
+    ablation, mimii = (load(REPOSITORY / "config" / f"{name}.yaml") for name in ("ablation", "mimii"))
+    detectors = detector_settings(with_defaults(ablation))
+    methods = {detector["method"] for detector in detectors}
+    seen = {(detector["method"], detector["representation"]) for detector in detectors}
+    assert seen == {(method, view) for method in methods for view in ("raw", "denoised", "raw+denoised", "residual")}
+    assert len(seen) == len(detectors)
+    assert {"LOF", "KNN"} <= methods
+    for key in ("dataset", "snrs", "reference_snr", "machines", "ddae", "protocols", "on_shortfall"):
+        assert ablation[key] == mimii[key], key
 
 
 def test_mimii_has_the_counts_of_table_2() -> None:
@@ -146,6 +167,22 @@ def test_a_single_snr_needs_no_place_in_the_pattern() -> None:
 def test_counts_for_each_id_are_allowed() -> None:
     counts = {"ddae": 1, "ad_train": 2, "ad_test": 2}
     assert problems(fan(split={"id_00": counts, "id_02": counts})) == []
+
+
+def test_detectors_may_have_names_parameters_and_representations_of_their_own() -> None:
+    detectors = ["KNN", {"method": "KNN", "name": "KNN-5", "parameters": {"n_neighbors": 5}, "projection": "map-pca"}]
+    assert (
+        problems(minimal(detectors=[*detectors, "PYOD:ECOD", {"method": "PYOD:HBOS", "parameters": {"n_bins": 5}}]))
+        == []
+    )
+    named = detector_settings(with_defaults(minimal(detectors=detectors)))
+    assert [detector["name"] for detector in named] == ["KNN", "KNN-5"]
+    assert named[1]["projection"] == "map-pca"
+
+
+def test_ensembles_may_be_over_seeds_under_the_paper_s_protocol() -> None:
+    ensembles = [{"name": "A", "detectors": ["IF", "LOF"], "over": ["seeds", "noise_factors"], "average": "rank"}]
+    assert problems(minimal(ensembles=ensembles, protocols=["paper"])) == []
 
 
 def test_caches_may_be_given_instead_of_recordings() -> None:
@@ -237,8 +274,34 @@ SCHEMA_MISTAKES: dict[str, tuple[Any, str, list[str]]] = {
     "channel as text": (minimal(dataset={"channel": "left"}), "dataset.channel", ["'left'", "mean", "from 0"]),
     "negative channel": (minimal(dataset={"channel": -1}), "dataset.channel", ["-1", "from 0"]),
     "channel true": (minimal(dataset={"channel": True}), "dataset.channel", ["True", "from 0"]),
-    "unknown detector": (minimal(detectors=["IF", "XYZ"]), "detectors[1]", ["'XYZ'", "IF, OCSVM, LOF"]),
-    "detector twice": (minimal(detectors=["IF", "IF"]), "detectors", ["IF", "more than once"]),
+    "detector that is a number": (minimal(detectors=[5]), "detectors[0]", ["5 is not allowed", "name of a detector"]),
+    "detector without a method": (minimal(detectors=[{"name": "A"}]), "detectors[0]", ["'method' is missing"]),
+    "detector with an unknown key": (
+        minimal(detectors=[{"method": "LOF", "params": {}}]),
+        "detectors[0]",
+        ["'params'", "did you mean 'parameters'?"],
+    ),
+    "detector with an unknown representation": (
+        minimal(detectors=[{"method": "LOF", "representation": "clean"}]),
+        "detectors[0].representation",
+        ["'clean'", "denoised, raw, raw+denoised, residual"],
+    ),
+    "detector whose name is no file name": (
+        minimal(detectors=[{"method": "LOF", "name": "L/OF"}]),
+        "detectors[0].name",
+        ["'L/OF'", "letters, digits"],
+    ),
+    "unknown protocol": (minimal(protocols=["loose"]), "protocols[0]", ["'loose'", "paper, strict"]),
+    "protocol twice": (minimal(protocols=["paper", "paper"]), "protocols", ["paper", "more than once"]),
+    "one fold": (minimal(strict={"folds": 1}), "strict.folds", ["1 is out of range", "at least 2"]),
+    "share missing": (minimal(strict={"shares": {"ddae": 20, "ad_train": 80}}), "strict.shares", ["'ad_test'"]),
+    "few replicates": (minimal(statistics={"replicates": 5}), "statistics.replicates", ["5", "at least 100"]),
+    "ensemble over detectors": (
+        minimal(ensembles=[{"name": "A", "detectors": ["IF"], "over": ["detectors"]}]),
+        "ensembles[0].over[0]",
+        ["'detectors'", "noise_factors, seeds"],
+    ),
+    "ensemble without a name": (minimal(ensembles=[{"detectors": ["IF"]}]), "ensembles[0]", ["'name' is missing"]),
     "no detectors": (minimal(detectors=[]), "detectors", ["empty"]),
     "percentile 0": (minimal(threshold_percentile=0), "threshold_percentile", ["0 is out of range", "more than 0"]),
     "percentile 101": (minimal(threshold_percentile=101), "threshold_percentile", ["101", "at most 100"]),
@@ -273,8 +336,8 @@ def test_a_mistake_is_named_in_one_clear_line(mistake: str) -> None:
 
 
 def test_several_mistakes_are_all_named_at_once() -> None:
-    found = problems(minimal(seeds=[-1], detectors=["XYZ"], ddae={"epochs": 0}))
-    assert sorted(line.split(":")[0] for line in found) == ["ddae.epochs", "detectors[0]", "seeds[0]"]
+    found = problems(minimal(seeds=[-1], protocols=["loose"], ddae={"epochs": 0}))
+    assert sorted(line.split(":")[0] for line in found) == ["ddae.epochs", "protocols[0]", "seeds[0]"]
 
 
 def test_each_missing_count_is_named() -> None:
@@ -346,6 +409,45 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
         minimal(dataset={"cache": "{machine}/{id}_{kind}.npy"}),
         "dataset.cache",
         ["lacks {snr}"],
+    ),
+    "unknown detector": (minimal(detectors=["IF", "XYZ"]), "detectors[1]", ["'XYZ'", "IF, OCSVM, LOF", "PYOD:ECOD"]),
+    "detector in small letters": (minimal(detectors=["knn"]), "detectors[0]", ["'knn'", "did you mean 'KNN'?"]),
+    "detector twice": (minimal(detectors=["IF", "IF"]), "detectors, ensembles", ["'IF'", "more than once"]),
+    "ensemble called as a detector": (
+        minimal(ensembles=[{"name": "LOF", "detectors": ["IF", "OCSVM"]}]),
+        "detectors, ensembles",
+        ["'LOF'", "more than once"],
+    ),
+    "unknown parameter": (
+        minimal(detectors=[{"method": "LOF", "parameters": {"neighbors": 5}}]),
+        "detectors[0].parameters",
+        ["'neighbors'", "did you mean 'n_neighbors'?"],
+    ),
+    "parameter out of range": (
+        minimal(detectors=["IF", {"method": "OCSVM", "parameters": {"nu": 2}}]),
+        "detectors[1].parameters.nu",
+        ["2 is out of range", "at most 1"],
+    ),
+    "parameter of the wrong type": (
+        minimal(detectors=[{"method": "KNN", "parameters": {"n_neighbors": 1.5}}]),
+        "detectors[0].parameters.n_neighbors",
+        ["1.5", "a whole number"],
+    ),
+    "ensemble of an unknown detector": (
+        minimal(ensembles=[{"name": "A", "detectors": ["IF", "KNN"]}]),
+        "ensembles[0].detectors",
+        ["'KNN'", "IF, OCSVM, LOF"],
+    ),
+    "ensemble of one": (minimal(ensembles=[{"name": "A", "detectors": ["IF"]}]), "ensembles[0]", ["single", "over"]),
+    "ensemble over the seeds of the strict protocol": (
+        minimal(ensembles=[{"name": "A", "detectors": ["IF"], "over": ["seeds"]}]),
+        "ensembles[0].over",
+        ["strict", "each seed tests other clips"],
+    ),
+    "shares that are not everything": (
+        minimal(strict={"shares": {"ddae": 20, "ad_train": 50, "ad_test": 20}}),
+        "strict.shares",
+        ["20 + 50 + 20 = 90", "100"],
     ),
     "two SNRs with the same text": (
         minimal(snrs={"snr6": "6_dB", "quiet": "6_dB"}),

@@ -18,8 +18,17 @@ from torch import nn
 
 import asd
 from asd import ddae
-from asd.ddae import ENCODER_WIDTHS, TrainedDDAE, TrainingSettings, build_network, choose_device, train, train_machine
-from asd.denoising import Denoiser
+from asd.ddae import (
+    ENCODER_WIDTHS,
+    TrainedDDAE,
+    TrainingSettings,
+    build_network,
+    choose_device,
+    train,
+    train_machine,
+    write_loss,
+)
+from asd.denoising import Denoiser, read_loss
 from asd.errors import UserError
 from asd.scaling import MinMaxScaling
 from benchmarks import plain
@@ -166,7 +175,7 @@ def test_the_features_are_left_as_they_were():
 
 def test_first_rows_of_each_id_are_stacked_in_the_order_of_the_ids_and_scaled_over_all_normals():
     normal = {"id_06": random_features(9, 1), "id_00": 3.0 * random_features(12, 2), "id_02": random_features(5, 3)}
-    rows = {"id_06": 7, "id_00": 4, "id_02": 5}
+    rows = {"id_06": np.arange(7), "id_00": np.arange(4), "id_02": np.arange(5)}
     got = train_machine(normal, rows, settings(batch_size=6))
     everything = np.vstack(list(normal.values()))
     stacked = np.vstack([normal["id_06"][:7], normal["id_00"][:4], normal["id_02"][:5]])
@@ -180,11 +189,45 @@ def test_first_rows_of_each_id_are_stacked_in_the_order_of_the_ids_and_scaled_ov
         torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("rows", [{"id_00": 1}, {"id_00": 1, "id_02": 0}, {"id_00": 0}])
-def test_fewer_than_two_rows_are_refused(rows):
-    normal = {name: random_features(4, 1) for name in rows}
+def test_under_the_strict_protocol_clips_that_do_not_train_have_no_influence():
+    normal = {"id_00": random_features(12, 2), "id_02": random_features(8, 3)}
+    rows = {"id_00": np.array([1, 4, 5, 11]), "id_02": np.array([0, 7])}
+    got = train_machine(normal, rows, settings(), protocol="strict")
+    stacked = np.vstack([normal[name][chosen] for name, chosen in rows.items()])
+    assert np.array_equal(got.scaling.minimum, stacked.min(axis=0))
+    assert np.array_equal(got.scaling.maximum, stacked.max(axis=0))
+    poisoned = {name: np.full_like(features, 1e6) for name, features in normal.items()}
+    for name, chosen in rows.items():
+        poisoned[name][chosen] = normal[name][chosen]
+    again = train_machine(poisoned, rows, settings(), protocol="strict")
+    assert np.array_equal(again.scaling.maximum, got.scaling.maximum)
+    for name, network in got.networks.items():
+        for ours, theirs in zip(network.parameters(), again.networks[name].parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("counts", [{"id_00": 1}, {"id_00": 1, "id_02": 0}, {"id_00": 0}])
+def test_fewer_than_two_rows_are_refused(counts):
+    normal = {name: random_features(4, 1) for name in counts}
     with pytest.raises(UserError, match="at least 2 clips"):
-        train_machine(normal, rows, settings())
+        train_machine(normal, {name: np.arange(count) for name, count in counts.items()}, settings())
+
+
+def test_loss_curves_are_read_back_exactly(tmp_path):
+    trained = trained_on(random_features(10, 1))
+    write_loss(trained.loss, tmp_path / "loss.csv")
+    assert read_loss(tmp_path / "loss.csv") == trained.loss
+    assert len(trained.loss["mfcc"]) == 3
+
+
+@pytest.mark.parametrize("text", ["", "epoch,mfcc\n1,0.5\n", "epoch,mfcc,basic\n1,0.5\n", "epoch,mfcc,basic\n1,a,b\n"])
+def test_damaged_loss_curves_are_named(tmp_path, text):
+    (tmp_path / "loss.csv").write_text(text)
+    if text:
+        with pytest.raises(UserError, match=r"loss\.csv: no loss curves"):
+            read_loss(tmp_path / "loss.csv")
+    else:
+        assert read_loss(tmp_path / "loss.csv") == {"mfcc": [], "basic": []}
 
 
 # --- device ---

@@ -18,6 +18,9 @@ from conftest import REPOSITORY
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 RULES = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
+RULES = re.sub(
+    r"(?<=^            )detection_environment\(\)", '"../../envs/detection.yaml"', RULES, flags=re.MULTILINE
+)  # or with PyOD
 SCRIPT_ENVIRONMENTS = {
     script: environment
     for body in re.split(r"^\s*rule(?: \w+)?:", RULES, flags=re.MULTILINE)[1:]
@@ -72,7 +75,8 @@ def test_each_script_runs_in_an_environment() -> None:
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_pins_what_requirements_pin(path: Path) -> None:
-    text = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8")
+    names = ("requirements.txt", "requirements-pyod.txt")
+    text = "".join((REPOSITORY / name).read_text(encoding="utf-8") for name in names)
     required = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
     assert pins(path).items() <= required.items()
     packages = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
@@ -82,10 +86,23 @@ def test_environment_pins_what_requirements_pin(path: Path) -> None:
 def test_single_environment_holds_all_others() -> None:
     everything = pins(REPOSITORY / "envs/audio_ad.yaml")
     for path in ENVIRONMENTS:
-        assert pins(path).items() <= everything.items(), path.name
+        if path.stem != "detection_pyod":
+            assert pins(path).items() <= everything.items(), path.name
 
 
-IMPORTED_WHEN_CALLED = {"extract_features": {"soxr"}, "evaluate_scores": {"sklearn"}}
+IMPORTED_WHEN_CALLED = {
+    "extract_features": {"soxr"},
+    "detect_anomalies": {"sklearn"},
+    "evaluate_scores": {"sklearn"},
+    "plot_features": {"scipy"},
+}
+
+
+def test_detectors_of_pyod_have_an_environment_with_everything_that_detection_needs() -> None:
+    with_pyod = pins(REPOSITORY / "envs/detection_pyod.yaml")
+    assert pins(REPOSITORY / "envs/detection.yaml").items() <= with_pyod.items()
+    extra = (REPOSITORY / "requirements-pyod.txt").read_text(encoding="utf-8")
+    assert f"pyod=={with_pyod['pyod']}" in extra
 
 
 def test_pygments_is_there_for_the_report() -> None:
@@ -106,11 +123,23 @@ def users(package: str) -> set[str]:
 
 
 def test_heavy_packages_are_imported_only_where_they_are_needed() -> None:
+    figures = {"plot_confusion", "plot_features", "plot_loss", "plot_results", "plot_scores"}
     assert users("torch") == {"train_ddae"}
-    assert users("sklearn") == {"detect_anomalies"}
-    assert users("pandas") == {"evaluate_scores", "collect_results", "plot_auc"}
-    assert users("matplotlib") == {"plot_auc", "plot_confusion"}
+    assert users("sklearn") == set()  # where it is needed, it is imported by what is called
+    assert users("pandas") == {"evaluate_scores", "collect_results", "plot_results"}
+    assert users("matplotlib") == figures
     assert users("soundfile") == {"extract_features", "simulate_recordings"}
+
+
+def test_training_does_not_depend_on_detectors_and_statistics() -> None:
+    """So that a new detector, ensemble or statistic trains nothing again."""
+    used = {path.stem for path in modules_of(SCRIPTS / "train_ddae.py", SCRIPTS / "asd")}
+    assert used.isdisjoint({"detectors", "components", "detection", "ensembles", "evaluation", "scores", "statistics"})
+
+
+def test_detection_does_not_depend_on_what_comes_after_it() -> None:
+    used = {path.stem for path in modules_of(SCRIPTS / "detect_anomalies.py", SCRIPTS / "asd")}
+    assert used.isdisjoint({"ensembles", "evaluation", "statistics", "tables", "figures", "training", "ddae"})
 
 
 def test_what_follows_the_caches_does_not_depend_on_how_they_are_extracted() -> None:

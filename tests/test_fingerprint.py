@@ -274,10 +274,10 @@ def test_every_script_of_the_workflow_has_a_fingerprint_of_its_own(scripts: Path
 @pytest.mark.parametrize(
     ("module", "changed", "unchanged"),
     [
-        ("features", "extract_features", "plot_auc"),
-        ("audio", "extract_features", "plot_auc"),
+        ("features", "extract_features", "plot_results"),
+        ("audio", "extract_features", "plot_results"),
         ("ddae", "train_ddae", "extract_features"),
-        ("figures", "plot_auc", "train_ddae"),
+        ("figures", "plot_results", "train_ddae"),
         ("detectors", "detect_anomalies", "extract_features"),
     ],
 )

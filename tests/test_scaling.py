@@ -76,3 +76,11 @@ def test_the_input_is_left_as_it_was():
     copy = rows.copy()
     MinMaxScaling.fit([rows]).apply(rows)
     assert np.array_equal(rows, copy)
+
+
+def test_inverse_gives_back_the_features():
+    rows = random_rows(6, 5)
+    scaling = MinMaxScaling.fit([rows])
+    again = scaling.invert(scaling.apply(rows))
+    assert again.dtype == np.float32
+    np.testing.assert_allclose(again, rows, rtol=0, atol=1e-5 * np.abs(rows).max())

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from asd.errors import UserError
-from asd.splits import AUTO_SHARES, Parts, Split, ddae_rows, parts
+from asd.splits import (
+    AUTO_SHARES,
+    Parts,
+    Split,
+    ddae_rows,
+    detection_rows,
+    parts,
+    strict_ddae_rows,
+    strict_rows,
+    training_rows,
+)
 
 # Table 2 of Kim & Kim (2024): machine -> ID -> ddae, ad_train, ad_test
 TABLE_2 = {
@@ -273,3 +284,94 @@ def test_the_ddae_stops_or_takes_what_there_is_when_clips_are_short() -> None:
 def test_the_ddae_never_trains_on_nothing(ddae: int, n_normal: int, on_shortfall: str) -> None:
     with pytest.raises(UserError, match=WHERE):
         ddae_rows(ddae, n_normal, on_shortfall, WHERE)  # type: ignore[arg-type]
+
+
+# --- strict protocol
+
+SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
+counts_of_clips = st.integers(6, 400)
+shares_of_clips = st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60)).map(
+    lambda parts: {name: 100 * part / sum(parts) for name, part in zip(SHARES, parts, strict=True)}
+)
+
+
+def test_paper_parts_are_the_first_rows() -> None:
+    rows = Parts(n_train=3, n_normal=2, n_abnormal=4).rows()
+    assert [part.tolist() for part in (rows.train, rows.normal, rows.abnormal)] == [[0, 1, 2], [3, 4], [0, 1, 2, 3]]
+
+
+@settings(deadline=None, max_examples=150, database=None)
+@given(counts_of_clips, counts_of_clips, st.integers(1, 50), shares_of_clips, st.integers(0, 2**32 - 1))
+def test_no_clip_has_two_roles_at_any_snr(n_reference, n_normal, n_abnormal, shares, seed) -> None:
+    trained = strict_ddae_rows(n_reference, shares["ddae"], seed, "fan/id_00", WHERE)
+    assume(n_normal - len(trained) >= 3)
+    rows = strict_rows(n_normal, n_abnormal, n_reference, shares, seed, "fan/id_00", WHERE)
+    parts_of = [set(trained.tolist()), set(rows.train.tolist()), set(rows.normal.tolist())]
+    assert sum(map(len, parts_of)) == len(set.union(*parts_of))
+    assert len(trained) >= 1
+    assert len(rows.train) >= 2
+    assert len(rows.normal) >= 1
+    assert rows.abnormal.tolist() == list(range(n_abnormal))
+    assert set.union(*parts_of[1:]) == set(range(n_normal)) - parts_of[0]
+    for part in (trained, rows.train, rows.normal):
+        assert sorted(part.tolist()) == part.tolist()
+
+
+@settings(deadline=None, max_examples=60, database=None)
+@given(st.integers(50, 2000), st.integers(0, 1000))
+def test_the_shares_are_those_asked_for(n_normal, seed) -> None:
+    trained = strict_ddae_rows(n_normal, 20, seed, "fan/id_00", WHERE)
+    rows = strict_rows(n_normal, 9, n_normal, SHARES, seed, "fan/id_00", WHERE)
+    for part, share in ((trained, 0.20), (rows.train, 0.56), (rows.normal, 0.24)):
+        assert len(part) == pytest.approx(share * n_normal, abs=1.01)
+
+
+def test_the_same_recordings_have_the_same_role_at_every_snr() -> None:
+    first, second = (strict_rows(500, n, 500, SHARES, 3, "fan/id_00", WHERE) for n in (10, 20))
+    assert np.array_equal(first.train, second.train)
+    assert np.array_equal(first.normal, second.normal)
+
+
+def test_seed_and_id_shuffle_differently() -> None:
+    units = [(0, "fan/id_00"), (1, "fan/id_00"), (0, "fan/id_02"), (0, "pump/id_00")]
+    tested = {tuple(strict_rows(200, 5, 200, SHARES, *unit, WHERE).normal.tolist()) for unit in units}
+    assert len(tested) == len(units)
+    everywhere = np.concatenate([strict_rows(200, 5, 200, SHARES, seed, "x", WHERE).normal for seed in range(60)])
+    assert set(everywhere.tolist()) == set(range(200))
+
+
+@pytest.mark.parametrize(
+    ("n_normal", "n_abnormal", "n_reference"), [(3, 5, 3), (0, 5, 100), (100, 0, 100), (4, 2, 900)]
+)
+def test_too_few_clips_for_the_strict_protocol_are_named(n_normal, n_abnormal, n_reference) -> None:
+    with pytest.raises(UserError, match=f"{WHERE}.*too few for the strict protocol"):
+        strict_rows(n_normal, n_abnormal, n_reference, {**SHARES, "ddae": 90}, 0, "fan/id_00", WHERE)
+
+
+def test_training_rows_follow_the_protocol() -> None:
+    common = {"machine": "fan", "reference_snr": "snr6"}
+    counts = {"id_00": 50, "id_02": 8}
+    paper = {**common, "protocol": "paper", "clips": [10, 9], "on_shortfall": "shrink"}
+    rows = training_rows(counts, paper)
+    assert {name: part.tolist() for name, part in rows.items()} == {"id_00": [*range(10)], "id_02": [*range(8)]}
+    with pytest.raises(UserError, match="machine fan, SNR snr6, ID id_02"):
+        training_rows(counts, {**paper, "on_shortfall": "error"})
+    strict = training_rows(counts, {**common, "protocol": "strict", "share": 20, "seed": 7})
+    for name, count in counts.items():
+        assert np.array_equal(strict[name], strict_ddae_rows(count, 20, 7, f"fan/{name}", WHERE))
+
+
+def test_detection_rows_follow_the_protocol() -> None:
+    common = {"machine": "fan", "reference_snr": "snr6"}
+    counts = {("snr6", "id_00"): (50, 9), ("snr0", "id_00"): (40, 8)}
+    paper = {**common, "protocol": "paper", "clips": [[30, 10], [20, 6]], "on_shortfall": "error"}
+    rows = detection_rows(counts, paper)
+    assert rows["snr0", "id_00"].train.tolist() == [*range(20)]
+    assert rows["snr0", "id_00"].normal.tolist() == [20, 21, 22]
+    assert rows["snr6", "id_00"].abnormal.tolist() == [*range(5)]
+    strict = {**common, "protocol": "strict", "shares": SHARES, "seed": 7}
+    trained = training_rows({"id_00": 50}, {**strict, "share": 20})["id_00"]
+    for unit, (n_normal, _) in counts.items():
+        part = detection_rows(counts, strict)[unit]
+        together = np.concatenate([part.train, part.normal, trained[trained < n_normal]])
+        assert sorted(together.tolist()) == [*range(n_normal)]

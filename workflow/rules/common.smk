@@ -22,6 +22,7 @@ if str(SCRIPTS) not in sys.path:
 from asd import configuration, dataset, fingerprint, splits
 from asd.console import USER_ERROR
 from asd.dataset import KINDS, Folder
+from asd.detectors import PYOD_PREFIX
 from asd.errors import UserError
 
 # ------------------------------------------------------------------------------------------ configuration
@@ -48,14 +49,34 @@ def check_config():
 check_config()
 
 DEMO_ROOT = "resources/demo"
-SCORES = "results/scores/{machine}/nf{nf}_seed{seed}/{snr}_{id}.{suffix}"
+# The wildcard protocol is what stands in file names for a protocol: nothing for the paper's
+PROTOCOLS = {("" if name == "paper" else f"_{name}"): name for name in config["protocols"]}
+RUN = "{machine}/nf{nf}_seed{seed}{protocol}"  # a training, and what follows from it
+CHECKPOINT = f"results/checkpoints/{RUN}"
+SCORES = f"results/scores/{RUN}/{{snr}}_{{id}}.{{suffix}}"
+ENSEMBLES = f"results/ensembles/{RUN}/{{snr}}_{{id}}.{{suffix}}"
 IDS_AT_ONCE = 4  # that a job of detection takes
-AUC_FIGURE = "results/figures/auc/{machine}.png"
-CONFUSION_FIGURE = "results/figures/confusion/seed{seed}/{machine}_NF{nf}_{snr}_{detector}.png"
+ALL = "all"  # noise factor or seed of an ensemble over them
+FIGURES = "results/figures"
+AUC_FIGURE = f"{FIGURES}/auc/{{machine}}{{protocol}}.png"
+NOISE_FACTOR_FIGURE = f"{FIGURES}/noise_factor/{{machine}}{{protocol}}.png"
+ABLATION_FIGURE = f"{FIGURES}/ablation/{{machine}}{{protocol}}.png"
+HEAT_MAP_FIGURE = f"{FIGURES}/auc_heat_map{{protocol}}.png"
+LOSS_FIGURE = f"{FIGURES}/loss/{{machine}}{{protocol}}.png"
+ROC_FIGURE = f"{FIGURES}/roc/{{machine}}_NF{{nf}}{{protocol}}.png"
+SCORE_FIGURE = f"{FIGURES}/scores/{{machine}}_NF{{nf}}_{{detector}}{{protocol}}.png"
+DENOISING_FIGURE = f"{FIGURES}/denoising/{{machine}}_NF{{nf}}_{{id}}{{protocol}}.png"
+PROJECTION_FIGURE = f"{FIGURES}/projection/{{machine}}_NF{{nf}}_{{id}}{{protocol}}.png"
+CONFUSION_FIGURE = (
+    f"{FIGURES}/confusion/seed{{seed}}{{protocol}}/{{machine}}_NF{{nf}}_{{snr}}_{{detector}}.png"
+)
 MACHINES = config["machines"]
 SNRS = config["snrs"]
 REFERENCE = config["reference_snr"]
-DETECTORS = config["detectors"]
+NOISE_FACTORS = config["noise_factors"]
+SEEDS = config["seeds"]
+DETECTORS = configuration.detector_settings(config)
+ENSEMBLE_SETTINGS = config["ensembles"]
 SHORTFALL = config["on_shortfall"]
 CACHE = config["dataset"]["cache"]
 RECORDINGS = dataset.Recordings(
@@ -76,8 +97,9 @@ wildcard_constraints:
     snr=any_of(SNRS),
     id=any_of(name for settings in MACHINES.values() for name in settings["ids"]),
     kind=any_of(KINDS),
-    nf=any_of(config["noise_factors"]),
-    seed=any_of(config["seeds"]),
+    nf=any_of([*NOISE_FACTORS, ALL]),
+    seed=any_of([*SEEDS, ALL]),
+    protocol=any_of(PROTOCOLS),
 
 
 # -------------------------------------------------------------------------------------------------- files
@@ -145,7 +167,7 @@ def caches_of(ids, ending):
 
 
 def scores_of(ids, suffix):
-    """Results of detection of some IDs at all SNRs; machine, noise factor and seed stay wildcards."""
+    """Results of detection of some IDs at all SNRs; the run stays a wildcard."""
     return expand(SCORES, snr=SNRS, id=ids, suffix=suffix, allow_missing=True)
 
 
@@ -157,35 +179,122 @@ def reference_caches(wildcards):
     ]
 
 
-def score_files(wildcards):
-    """Scores of all SNRs and IDs of a machine, at one noise factor and seed."""
+def ensembles_at(nf, seed):
+    """Names of the ensembles of a noise factor and seed, either of which may be `ALL`."""
     return [
-        SCORES.format(**wildcards, snr=snr, id=machine_id, suffix="csv")
-        for snr, machine_id in product(SNRS, machine_ids(wildcards))
+        ensemble["name"]
+        for ensemble in ENSEMBLE_SETTINGS
+        if ("noise_factors" in ensemble["over"]) == (nf == ALL)
+        and ("seeds" in ensemble["over"]) == (seed == ALL)
     ]
 
 
-def evaluated_units(wildcards):
-    """Noise factor, seed, SNR and ID of all results of detection of a machine."""
-    return product(config["noise_factors"], config["seeds"], SNRS, machine_ids(wildcards))
+def runs(with_detectors=True):
+    """Noise factors and seeds there are scores for: those of the trainings, and those of ensembles over them."""
+    every = product([*NOISE_FACTORS, ALL], [*SEEDS, ALL])
+    return [
+        (nf, seed)
+        for nf, seed in every
+        if ensembles_at(nf, seed) or (with_detectors and ALL not in (nf, seed))
+    ]
 
 
-def all_score_files(suffix):
-    """Input function: the results of detection of a machine."""
+def names_at(nf, seed):
+    """Names of all detectors and ensembles of a noise factor and seed."""
+    detectors = [] if ALL in (nf, seed) else [detector["name"] for detector in DETECTORS]
+    return [*detectors, *ensembles_at(nf, seed)]
+
+
+def every_name():
+    """Names of all detectors and ensembles."""
+    return list(dict.fromkeys(name for nf, seed in runs() for name in names_at(nf, seed)))
+
+
+def scored_units(machine, protocols=PROTOCOLS, nfs=None, seeds=None):
+    """Path pattern, protocol, noise factor, seed, SNR and ID of all score files of a machine, of detectors as well as
+    ensembles."""
+    units = []
+    for protocol, (nf, seed) in product(protocols, runs()):
+        if (nfs is None or nf in nfs) and (seeds is None or seed in seeds):
+            places = [] if ALL in (nf, seed) else [SCORES]
+            places += [ENSEMBLES] if ensembles_at(nf, seed) else []
+            units += product(places, [protocol], [nf], [seed], SNRS, MACHINES[machine]["ids"])
+    return units
+
+
+def paths_of_units(machine, units, suffix):
+    return [
+        place.format(
+            machine=machine, protocol=protocol, nf=nf, seed=seed, snr=snr, id=name, suffix=suffix
+        )
+        for place, protocol, nf, seed, snr, name in units
+    ]
+
+
+def as_configured(text, values):
+    """The value of a wildcard as the configuration has it."""
+    return next(value for value in [*values, ALL] if str(value) == text)
+
+
+def units_of(wildcards):
+    """Scored units that the wildcards there are leave."""
+    names = wildcards.keys()
+    return scored_units(
+        wildcards.machine,
+        [wildcards.protocol] if "protocol" in names else PROTOCOLS,
+        [as_configured(wildcards.nf, NOISE_FACTORS)] if "nf" in names else None,
+        [as_configured(wildcards.seed, SEEDS)] if "seed" in names else None,
+    )
+
+
+def unit_files(suffix):
+    """Input function: the score files of a machine (protocol, noise factor, seed), as far as there are wildcards."""
 
     def files(wildcards):
-        return [
-            SCORES.format(
-                machine=wildcards.machine, nf=nf, seed=seed, snr=snr, id=machine_id, suffix=suffix
-            )
-            for nf, seed, snr, machine_id in evaluated_units(wildcards)
-        ]
+        return paths_of_units(wildcards.machine, units_of(wildcards), suffix)
 
     return files
 
 
-def evaluation_files():
-    return expand("results/evaluation/{machine}.csv", machine=MACHINES)
+def unit_settings(wildcards):
+    """Protocol, noise factor, seed, SNR and ID of each of `unit_files`, in the same order."""
+    return [
+        [PROTOCOLS[protocol], str(nf), str(seed), snr, name]
+        for _, protocol, nf, seed, snr, name in units_of(wildcards)
+    ]
+
+
+def ensemble_files(suffix):
+    """Scores of the ensembles of an ID at all noise factors, seeds and SNRs; machine, protocol and ID are wildcards."""
+    return [
+        path
+        for nf, seed in runs(with_detectors=False)
+        for path in expand(ENSEMBLES, nf=nf, seed=seed, snr=SNRS, suffix=suffix, allow_missing=True)
+    ]
+
+
+def member_files(suffix):
+    """Scores of the detectors of an ID at all noise factors, seeds and SNRs; machine, protocol and ID are wildcards."""
+    return expand(SCORES, nf=NOISE_FACTORS, seed=SEEDS, snr=SNRS, suffix=suffix, allow_missing=True)
+
+
+def confusion_batches():
+    """Noise factors and seeds that have the same detectors and ensembles, with their names: a rule draws those."""
+    batches = {}
+    for run in runs():
+        shared = tuple(part if part == ALL else "" for part in run)
+        batches.setdefault(shared, []).append(run)
+    return [(members, names_at(*members[0])) for members in batches.values()]
+
+
+def detection_environment():
+    """PyOD has an environment of its own, since few need it and it brings many packages."""
+    pyod = any(detector["method"].startswith(PYOD_PREFIX) for detector in DETECTORS)
+    return f"../../envs/detection{'_pyod' if pyod else ''}.yaml"
+
+
+def evaluation_files(suffix):
+    return expand("results/evaluation/{machine}.{suffix}", machine=MACHINES, suffix=suffix)
 
 
 def skipped_files():
@@ -199,52 +308,154 @@ def skipped_files():
     ]
 
 
-def confusion_figure(snr, detector):
-    path = expand(CONFUSION_FIGURE, snr=snr, detector=detector, allow_missing=True)[0]
-    labels = {
-        "noise factor": "{nf}",
-        "seed": "{seed}",
-        "SNR": snr_labels()[snr],
-        "detector": detector,
-    }
-    caption, category = "../report/confusion.rst", "Confusion matrices"
-    return report(path, caption=caption, category=category, subcategory="{machine}", labels=labels)
-
-
-def confusion_figures():
-    """Figures of one machine, noise factor and seed."""
-    return [confusion_figure(snr, detector) for snr, detector in product(SNRS, DETECTORS)]
-
-
-def auc_figure(machine):
-    path, caption = AUC_FIGURE.format(machine=machine), "../report/auc_by_snr.rst"
-    return report(path, caption=caption, category="AUC by SNR", labels={"machine": machine})
-
-
-def auc_figures():
-    """One figure for each machine."""
-    return [auc_figure(machine) for machine in MACHINES]
-
-
 def snr_labels():
     """SNR -> what figures call it."""
     return {snr: snr_dir.replace("_", " ") or snr for snr, snr_dir in SNRS.items()}
 
 
-def final_outputs():
+def file_name(detector):
+    """Name of a detector in file names: other systems have no colons there."""
+    return detector.replace(":", "-")
+
+
+def in_report(path, caption, category, **labels):
+    """Output that the report shows. Labels are text with wildcards, or functions of them; the report groups by machine
+    where there is one."""
+
+    def labels_of(wildcards):
+        return {
+            name.replace("_", " "): (
+                label(wildcards) if callable(label) else str(label).format(**wildcards)
+            )
+            for name, label in labels.items()
+        }
+
+    caption = f"../report/{caption}.rst"
+    subcategory = {"subcategory": labels["machine"]} if "machine" in labels else {}
+    return report(path, caption=caption, category=category, labels=labels_of, **subcategory)
+
+
+def protocol_label(wildcards):
+    return PROTOCOLS[wildcards.protocol]
+
+
+PER_RUN = {"machine": "{machine}", "noise_factor": "{nf}", "protocol": protocol_label}
+
+
+def confusion_figures(names):
+    """Figures of one machine, noise factor, seed and protocol, all of which stay wildcards."""
     return [
+        in_report(
+            expand(CONFUSION_FIGURE, snr=snr, detector=file_name(detector), allow_missing=True)[0],
+            "confusion",
+            "Confusion matrices",
+            **PER_RUN,
+            seed="{seed}",
+            SNR=snr_labels()[snr],
+            detector=detector,
+        )
+        for snr, detector in product(SNRS, names)
+    ]
+
+
+def score_figures():
+    """Histograms of one machine, noise factor and protocol, for each detector."""
+    return [
+        in_report(
+            expand(SCORE_FIGURE, detector=file_name(detector["name"]), allow_missing=True)[0],
+            "score_histograms",
+            "Scores",
+            **PER_RUN,
+            detector=detector["name"],
+        )
+        for detector in DETECTORS
+    ]
+
+
+def figures_of_ids(pattern, ids, caption, category):
+    """Figures of one machine, noise factor and protocol, for each of some IDs."""
+    return [
+        in_report(
+            expand(pattern, id=name, allow_missing=True)[0], caption, category, **PER_RUN, ID=name
+        )
+        for name in ids
+    ]
+
+
+def figures_of_machines(pattern, caption, category, machines=MACHINES):
+    """Figures of all machines and protocols, in this order of loops."""
+    return [
+        in_report(
+            pattern.format(machine=machine, protocol=protocol),
+            caption,
+            category,
+            machine=machine,
+            protocol=name,
+        )
+        for machine, (protocol, name) in product(machines, PROTOCOLS.items())
+    ]
+
+
+def ablated():
+    """Whether a method is configured with several representations, so that the ablation has something to show."""
+    seen = {(detector["method"], detector["representation"]) for detector in DETECTORS}
+    methods = [method for method, _ in seen]
+    return len(methods) > len(set(methods))
+
+
+def result_figures():
+    """Figures of the tables: kind of figure -> list of figures."""
+    figures = {
+        "heat_map": [
+            in_report(
+                HEAT_MAP_FIGURE.format(protocol=protocol), "auc_heat_map", "AUC", protocol=name
+            )
+            for protocol, name in PROTOCOLS.items()
+        ],
+        "auc": figures_of_machines(AUC_FIGURE, "auc_by_snr", "AUC"),
+    }
+    if len(NOISE_FACTORS) > 1:
+        figures["noise_factor"] = figures_of_machines(
+            NOISE_FACTOR_FIGURE, "auc_by_noise_factor", "AUC"
+        )
+    if ablated():
+        figures["ablation"] = figures_of_machines(ABLATION_FIGURE, "ablation", "Ablation")
+    return figures
+
+
+def final_outputs():
+    names = every_name()
+    outputs = [
         "results/auc.csv",
         "results/summary.csv",
-        *expand(AUC_FIGURE, machine=MACHINES),
-        *expand(
-            CONFUSION_FIGURE,
-            seed=config["seeds"],
-            machine=MACHINES,
-            nf=config["noise_factors"],
-            snr=SNRS,
-            detector=DETECTORS,
-        ),
+        "results/leaderboard.csv",
+        "results/leaderboard.md",
+        "results/comparisons.csv",
+        *(path for figures in result_figures().values() for path in figures),
+        *expand(LOSS_FIGURE, machine=MACHINES, protocol=PROTOCOLS),
     ]
+    for nf, seed in runs():
+        outputs += expand(
+            CONFUSION_FIGURE,
+            seed=seed,
+            machine=MACHINES,
+            protocol=PROTOCOLS,
+            nf=nf,
+            snr=SNRS,
+            detector=[file_name(name) for name in names_at(nf, seed)],
+        )
+    common = {"nf": NOISE_FACTORS, "protocol": PROTOCOLS}
+    outputs += expand(
+        SCORE_FIGURE,
+        machine=MACHINES,
+        detector=[file_name(detector["name"]) for detector in DETECTORS],
+        **common,
+    )
+    outputs += expand(ROC_FIGURE, machine=MACHINES, **common)
+    for machine, settings in MACHINES.items():
+        for pattern in (DENOISING_FIGURE, PROJECTION_FIGURE):
+            outputs += expand(pattern, machine=machine, id=settings["ids"], **common)
+    return outputs
 
 
 # --------------------------------------------------------------------------------------------- parameters
@@ -279,55 +490,159 @@ def split_of(machine, snr, machine_id):
     return splits.Split(**counts[machine_id])
 
 
+def strict_shares():
+    """In a fixed order."""
+    return dict(sorted(config["strict"]["shares"].items()))
+
+
+def clips_of_training(machine, protocol):
+    """What decides which clips train the DDAE."""
+    if PROTOCOLS[protocol] == "strict":
+        return {"share": strict_shares()["ddae"]}
+    counts = [split_of(machine, REFERENCE, name).ddae for name in MACHINES[machine]["ids"]]
+    return {"clips": counts, "on_shortfall": SHORTFALL}
+
+
 def training_settings(wildcards):
     machine = wildcards.machine
-    ids = machine_ids(wildcards)
     return {
         "machine": machine,
-        "ids": ids,
+        "ids": machine_ids(wildcards),
         "reference_snr": REFERENCE,
-        "clips": [split_of(machine, REFERENCE, machine_id).ddae for machine_id in ids],
-        "on_shortfall": SHORTFALL,
+        "protocol": PROTOCOLS[wildcards.protocol],
+        **clips_of_training(machine, wildcards.protocol),
         "noise_factor": float(wildcards.nf),
         "seed": int(wildcards.seed),
         **configuration.training_settings(config, machine),
     }
 
 
-def detection_settings(ids):
-    """Parameter function: the settings of detection for some IDs of a machine, in the order of the files."""
+def clips_of_detection(machine, protocol, ids):
+    """What decides which clips of some IDs train and test the detectors; IDs in the order of the files."""
+    units = list(product(SNRS, ids))
+    if PROTOCOLS[protocol] == "strict":
+        return {"units": [list(unit) for unit in units], "shares": strict_shares()}
+    splits_asked = [split_of(machine, *unit) for unit in units]
+    return {
+        "units": [list(unit) for unit in units],
+        "clips": [[split.ad_train, split.ad_test] for split in splits_asked],
+        "on_shortfall": SHORTFALL,
+    }
+
+
+def split_settings(ids):
+    """Parameter function: what decides which clips of some IDs train and test."""
 
     def settings(wildcards):
-        machine = wildcards.machine
-        asked = {(snr, name): split_of(machine, snr, name) for snr, name in product(SNRS, ids)}
         return {
-            "machine": machine,
-            "seed": int(wildcards.seed),
-            "clips": [[*unit, split.ad_train, split.ad_test] for unit, split in asked.items()],
-            "on_shortfall": SHORTFALL,
-            "detectors": DETECTORS,
-            "threshold_percentile": config["threshold_percentile"],
+            "machine": wildcards.machine,
+            "protocol": PROTOCOLS[wildcards.protocol],
+            "reference_snr": REFERENCE,
+            **clips_of_detection(wildcards.machine, wildcards.protocol, ids),
         }
 
     return settings
 
 
-def evaluation_settings(wildcards):
+def detection_settings(ids):
+    """Parameter function: the settings of detection for some IDs of a machine, in the order of the files."""
+    split = split_settings(ids)
+
+    def settings(wildcards):
+        strict = PROTOCOLS[wildcards.protocol] == "strict"
+        return {
+            **split(wildcards),
+            "seed": int(wildcards.seed),
+            "detectors": DETECTORS,
+            "threshold_percentile": config["threshold_percentile"],
+            "folds": config["strict"]["folds"] if strict else None,
+        }
+
+    return settings
+
+
+def ensemble_settings(wildcards):
+    """Which of the input files each output file is made of."""
     return {
-        "machine": wildcards.machine,
-        "units": [
-            [float(nf), seed, snr, machine_id]
-            for nf, seed, snr, machine_id in evaluated_units(wildcards)
+        "members": [
+            [str(nf), str(seed), snr] for nf, seed, snr in product(NOISE_FACTORS, SEEDS, SNRS)
         ],
-        "detectors": DETECTORS,
+        "units": [
+            [str(nf), str(seed), snr, ensembles_at(nf, seed)]
+            for (nf, seed), snr in product(runs(with_detectors=False), SNRS)
+        ],
+        "ensembles": [dict(sorted(ensemble.items())) for ensemble in ENSEMBLE_SETTINGS],
+        "threshold_percentile": config["threshold_percentile"],
     }
 
 
-def confusion_settings(wildcards):
+def evaluation_settings(wildcards):
+    views = {
+        detector["name"]: [detector["representation"], detector["projection"]]
+        for detector in DETECTORS
+    }
+    views |= {ensemble["name"]: ["ensemble", ensemble["average"]] for ensemble in ENSEMBLE_SETTINGS}
     return {
-        "ids": machine_ids(wildcards),
+        "machine": wildcards.machine,
+        "units": unit_settings(wildcards),
+        "views": views,
+        "statistics": dict(sorted(config["statistics"].items())),
+    }
+
+
+def confusion_settings(names):
+    """Parameter function of the confusion matrices of some detectors."""
+
+    def settings(wildcards):
+        return {
+            "units": unit_settings(wildcards),
+            "snr_labels": snr_labels(),
+            "detectors": names,
+            "protocol": PROTOCOLS[wildcards.protocol],
+        }
+
+    return settings
+
+
+def score_figure_settings(wildcards):
+    return {
+        "units": unit_settings(wildcards),
         "snr_labels": snr_labels(),
-        "detectors": DETECTORS,
+        "detectors": [detector["name"] for detector in DETECTORS],
+        "protocol": PROTOCOLS[wildcards.protocol],
+        "seed": str(SEEDS[0]),
+        "statistics": dict(sorted(config["statistics"].items())),
+    }
+
+
+def feature_figure_settings(ids):
+    """Parameter function of the figures of features of some IDs."""
+    split = split_settings(ids)
+
+    def settings(wildcards):
+        return {**split(wildcards), "seed": SEEDS[0], "snr_labels": snr_labels(), "ids": list(ids)}
+
+    return settings
+
+
+def loss_figure_settings(wildcards):
+    return {
+        "noise_factors": [float(nf) for nf in NOISE_FACTORS],
+        "seeds": SEEDS,
+        "machine": wildcards.machine,
+        "protocol": PROTOCOLS[wildcards.protocol],
+    }
+
+
+def result_figure_settings():
+    return {
+        "machines": list(MACHINES),
+        "protocols": list(PROTOCOLS.values()),
+        "snr_labels": snr_labels(),
+        "entries": {
+            detector["name"]: [detector["method"], detector["representation"]]
+            for detector in DETECTORS
+        },
     }
 
 
@@ -389,9 +704,14 @@ def check_data():
             try:
                 counts = clip_counts(machine, snr, machine_id)
                 split = split_of(machine, snr, machine_id)
-                splits.parts(split, *counts, SHORTFALL, where)
-                if snr == REFERENCE:
-                    splits.ddae_rows(split.ddae, counts[0], SHORTFALL, where)
+                if "paper" in PROTOCOLS.values():
+                    splits.parts(split, *counts, SHORTFALL, where)
+                    if snr == REFERENCE:
+                        splits.ddae_rows(split.ddae, counts[0], SHORTFALL, where)
+                if "strict" in PROTOCOLS.values():
+                    reference = clip_counts(machine, REFERENCE, machine_id)[0]
+                    shares, name = strict_shares(), splits.unit_name(machine, machine_id)
+                    splits.strict_rows(*counts, reference, shares, SEEDS[0], name, where)
             except UserError as error:
                 problems.append(str(error))
     if problems:

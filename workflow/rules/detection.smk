@@ -7,7 +7,7 @@ for number, (ids, machines) in enumerate(id_batches().items(), start=1):
         name:
             numbered("detect_anomalies", number)
         input:
-            weights="results/checkpoints/{machine}/nf{nf}_seed{seed}.npz",
+            weights=f"{CHECKPOINT}.npz",
             normal=caches_of(ids, "normal.npy"),
             abnormal=caches_of(ids, "abnormal.npy"),
             normal_clips=caches_of(ids, "normal.csv"),
@@ -16,11 +16,11 @@ for number, (ids, machines) in enumerate(id_batches().items(), start=1):
             scores=scores_of(ids, "csv"),
             summaries=scores_of(ids, "json"),
         log:
-            f"results/logs/{numbered('detect_anomalies', number)}/{{machine}}/nf{{nf}}_seed{{seed}}.log",
+            f"results/logs/{numbered('detect_anomalies', number)}/{RUN}.log",
         wildcard_constraints:
             machine=any_of(machines),
         conda:
-            "../../envs/detection.yaml"
+            detection_environment()
         threads: 1
         resources:
             mem_mb=1000,
@@ -30,3 +30,28 @@ for number, (ids, machines) in enumerate(id_batches().items(), start=1):
             code=code("detect_anomalies.py"),
         script:
             "../scripts/detect_anomalies.py"
+
+
+# Ensembles only read scores, so that one is added without detection or training.
+if ENSEMBLE_SETTINGS:
+
+    rule combine_scores:
+        input:
+            scores=member_files("csv"),
+            summaries=member_files("json"),
+        output:
+            scores=ensemble_files("csv"),
+            summaries=ensemble_files("json"),
+        log:
+            "results/logs/combine_scores/{machine}_{id}{protocol}.log",
+        conda:
+            "../../envs/detection.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=20,
+        params:
+            settings=ensemble_settings,
+            code=code("combine_scores.py"),
+        script:
+            "../scripts/combine_scores.py"

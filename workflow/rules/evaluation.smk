@@ -1,21 +1,23 @@
-# AUC and confusion counts, their tables over the whole run, and the figures.
+# Statistics of the scores, and their tables over the whole run.
 
 
 # One job for a machine: a noise factor and seed take far less time than to start a job.
 rule evaluate_scores:
     input:
-        scores=all_score_files("csv"),
-        summaries=all_score_files("json"),
+        scores=unit_files("csv"),
+        summaries=unit_files("json"),
     output:
-        "results/evaluation/{machine}.csv",
+        table="results/evaluation/{machine}.csv",
+        comparisons="results/evaluation/{machine}.comparisons.csv",
+        replicates="results/evaluation/{machine}.npz",
     log:
         "results/logs/evaluate_scores/{machine}.log",
     conda:
         "../../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=2000,
+        runtime=30,
     params:
         settings=evaluation_settings,
         code=code("evaluate_scores.py"),
@@ -25,72 +27,34 @@ rule evaluate_scores:
 
 rule collect_results:
     input:
-        tables=evaluation_files(),
+        tables=evaluation_files("csv"),
+        comparisons=evaluation_files("comparisons.csv"),
+        replicates=evaluation_files("npz"),
         skipped=skipped_files(),
     output:
-        auc=report(
-            "results/auc.csv",
-            caption="../report/auc.rst",
-            category="Tables",
-            labels={"table": "AUC of every ID"},
+        leaderboard=in_report(
+            "results/leaderboard.csv", "leaderboard", "Tables", table="Leaderboard"
         ),
-        summary=report(
-            "results/summary.csv",
-            caption="../report/summary.rst",
-            category="Tables",
-            labels={"table": "Mean over IDs and seeds"},
+        summary=in_report(
+            "results/summary.csv", "summary", "Tables", table="Mean over IDs and seeds"
         ),
+        auc=in_report("results/auc.csv", "auc", "Tables", table="Every ID"),
+        comparisons=in_report(
+            "results/comparisons.csv", "comparisons", "Tables", table="Comparisons of detectors"
+        ),
+        markdown="results/leaderboard.md",
         skipped="results/skipped_clips.csv",
         text="results/summary.txt",
     log:
         "results/logs/collect_results.log",
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=1000,
         runtime=10,
     params:
+        settings={"machines": list(MACHINES), "confidence": config["statistics"]["confidence"]},
         code=code("collect_results.py"),
     script:
         "../scripts/collect_results.py"
-
-
-rule plot_confusion:
-    input:
-        score_files,
-    output:
-        confusion_figures(),
-    log:
-        "results/logs/plot_confusion/{machine}/nf{nf}_seed{seed}.log",
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    params:
-        settings=confusion_settings,
-        code=code("plot_confusion.py"),
-    script:
-        "../scripts/plot_confusion.py"
-
-
-rule plot_auc:
-    input:
-        evaluation_files(),
-    output:
-        auc_figures(),
-    log:
-        "results/logs/plot_auc.log",
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    params:
-        settings={"machines": list(MACHINES), "snr_labels": snr_labels()},
-        code=code("plot_auc.py"),
-    script:
-        "../scripts/plot_auc.py"

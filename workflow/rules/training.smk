@@ -1,17 +1,18 @@
-# One deep denoising autoencoder (DDAE) for each machine, noise factor and seed.
+# One deep denoising autoencoder (DDAE) for each machine, noise factor, seed and protocol.
 
 
 rule train_ddae:
     input:
         reference_caches,
     output:
-        checkpoint="results/checkpoints/{machine}/nf{nf}_seed{seed}.pt",
+        checkpoint=f"{CHECKPOINT}.pt",
         # the same weights without torch, which detection would spend most of its time importing
-        weights="results/checkpoints/{machine}/nf{nf}_seed{seed}.npz",
+        weights=f"{CHECKPOINT}.npz",
+        loss=f"{CHECKPOINT}.loss.csv",
     log:
-        "results/logs/train_ddae/{machine}/nf{nf}_seed{seed}.log",
+        f"results/logs/train_ddae/{RUN}.log",
     benchmark:
-        "results/benchmarks/train_ddae/{machine}/nf{nf}_seed{seed}.tsv"
+        f"results/benchmarks/train_ddae/{RUN}.tsv"
     conda:
         "../../envs/torch.yaml"
     # more threads would round sums differently and so give other weights, and are no faster on networks this small

@@ -5,11 +5,18 @@ from asd.console import job_log
 with job_log(snakemake.log[0]):
     from asd.tables import collect
 
+    settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output
     collect(
-        snakemake.input.tables,
-        snakemake.input.skipped,
-        auc_path=snakemake.output.auc,
-        summary_path=snakemake.output.summary,
-        skipped_path=snakemake.output.skipped,
-        text_path=snakemake.output.text,
+        files.tables,
+        dict(zip(settings["machines"], files.replicates, strict=True)),
+        files.comparisons,
+        files.skipped,
+        confidence=settings["confidence"],
+        auc_path=output.auc,
+        summary_path=output.summary,
+        leaderboard_path=output.leaderboard,
+        markdown_path=output.markdown,
+        comparisons_path=output.comparisons,
+        skipped_path=output.skipped,
+        text_path=output.text,
     )

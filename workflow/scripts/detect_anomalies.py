@@ -3,25 +3,27 @@
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.caches import read_clip_list
     from asd.denoising import Denoiser
-    from asd.detection import detect_files
-    from asd.splits import Split
+    from asd.detection import detect_files, read_units
+    from asd.detectors import Detector
 
     settings, files = snakemake.params.settings, snakemake.input
     denoiser = Denoiser.load(files.weights)
-    for number, (snr, machine_id, ad_train, ad_test) in enumerate(settings["clips"]):
+    detectors = [Detector(**about) for about in settings["detectors"]]
+    for number, unit in enumerate(read_units(files.normal, files.abnormal, settings)):
         detect_files(
             denoiser,
-            normal_path=files.normal[number],
-            abnormal_path=files.abnormal[number],
-            normal_list=files.normal_clips[number],
-            abnormal_list=files.abnormal_clips[number],
+            unit,
+            {
+                "normal": [clip.file for clip in read_clip_list(files.normal_clips[number])],
+                "abnormal": [clip.file for clip in read_clip_list(files.abnormal_clips[number])],
+            },
+            detectors,
             scores_path=snakemake.output.scores[number],
             summary_path=snakemake.output.summaries[number],
-            split=Split(0, ad_train, ad_test),
-            on_shortfall=settings["on_shortfall"],
-            where=f"machine {settings['machine']}, SNR {snr}, ID {machine_id}",
-            detectors=settings["detectors"],
+            protocol=settings["protocol"],
             threshold_percentile=settings["threshold_percentile"],
+            folds=settings["folds"],
             seed=settings["seed"],
         )

@@ -1,24 +1,16 @@
-"""Rule train_ddae: scaling and DDAE of one machine, noise factor and seed."""
+"""Rule train_ddae: scaling and DDAE of one machine, noise factor, seed and protocol."""
 
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
     from asd import ddae
     from asd.caches import read_features
-    from asd.splits import ddae_rows
+    from asd.splits import training_rows
 
     settings = snakemake.params.settings
     device = ddae.choose_device(settings["device"])
     normal = {name: read_features(path) for name, path in zip(settings["ids"], snakemake.input, strict=True)}
-    rows = {
-        name: ddae_rows(
-            count,
-            len(normal[name]),
-            settings["on_shortfall"],
-            f"machine {settings['machine']}, SNR {settings['reference_snr']}, ID {name}",
-        )
-        for name, count in zip(settings["ids"], settings["clips"], strict=True)
-    }
+    rows = training_rows({name: len(features) for name, features in normal.items()}, settings)
     trained = ddae.train_machine(
         normal,
         rows,
@@ -31,7 +23,10 @@ with job_log(snakemake.log[0]):
         ),
         device,
         threads=snakemake.threads,
+        protocol=settings["protocol"],
     )
-    configuration = {**settings, "clips": list(rows.values()), "device": device.type}
+    clips = [len(chosen) for chosen in rows.values()]
+    configuration = {**settings, "clips": clips, "device": device.type}
     ddae.save_checkpoint(trained, configuration, snakemake.output.checkpoint)
     trained.denoiser().save(snakemake.output.weights)
+    ddae.write_loss(trained.loss, snakemake.output.loss)

@@ -1,17 +1,22 @@
-"""How many principal components to keep (Velicer's MAP test), and the projection onto them."""
+"""From a representation to what detectors are fitted on: PCA sized by Velicer's MAP test, or whitening."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
 
 from .columns import BASIC_COLUMNS, MFCC_COLUMNS
+from .representations import Blocks
+
+if TYPE_CHECKING:
+    from sklearn.decomposition import PCA
 
 MAX_COMPONENTS = 20
 _TINY = 1e-12
+_FLAT = 1e-7
 
 
 def map_test(rows: NDArray[np.floating]) -> int:
@@ -54,35 +59,119 @@ def map_test(rows: NDArray[np.floating]) -> int:
     return max(1, min(best, int(count) - 1))
 
 
+class Projection(Protocol):
+    """Fitted on training rows; makes of a representation what a detector is fitted on."""
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """Components by the MAP test of the MFCC and of the basic columns; None where there is no such test."""
+
+    def apply(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Project float [clips, columns] to float [clips, dimensions]."""
+
+
 @dataclass(frozen=True)
 class BlockProjection:
-    """PCA of the MFCC block and of the basic block, side by side.
+    """PCA of each block of columns, side by side, each with as many components as the MAP test says for it.
 
     Attributes
     ----------
-    mfcc, basic
-        Fitted on the same training rows, with as many components as the MAP test says for each.
+    blocks
+        Columns of each block; MFCC and basic blocks take turns.
+    components
+        The PCA of each, fitted on the same training rows.
     """
 
-    mfcc: PCA
-    basic: PCA
+    blocks: Blocks
+    components: tuple[PCA, ...]
 
     @classmethod
-    def fit(cls, train: NDArray[np.floating]) -> BlockProjection:
-        """Fit on denoised training rows, float [clips, 136]."""
+    def fit(cls, train: NDArray[np.floating], blocks: Blocks = (MFCC_COLUMNS, BASIC_COLUMNS)) -> BlockProjection:
+        """Fit on training rows, float [clips, columns]."""
+        from sklearn.decomposition import PCA
 
         def fit_block(block: NDArray[np.floating]) -> PCA:
             # "full": the randomised solver that PCA picks for some shapes would add noise of its own
             return PCA(n_components=map_test(block), svd_solver="full").fit(block)
 
-        return cls(fit_block(train[:, MFCC_COLUMNS]), fit_block(train[:, BASIC_COLUMNS]))
+        return cls(blocks, tuple(fit_block(train[:, block]) for block in blocks))
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Number of components of the MFCC and of the basic block."""
-        return int(self.mfcc.n_components_), int(self.basic.n_components_)
+        """Number of components of the MFCC and of the basic blocks."""
+        numbers = [int(component.n_components_) for component in self.components]
+        return sum(numbers[0::2]), sum(numbers[1::2])
 
     def apply(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Project float [clips, 136] to float [clips, sum(counts)]."""
-        blocks = [self.mfcc.transform(rows[:, MFCC_COLUMNS]), self.basic.transform(rows[:, BASIC_COLUMNS])]
-        return np.concatenate(blocks, axis=1)
+        """Project float [clips, columns] to float [clips, sum(counts)]."""
+        pairs = zip(self.blocks, self.components, strict=True)
+        return np.concatenate([component.transform(rows[:, block]) for block, component in pairs], axis=1)
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Standardised columns, rotated and scaled so that their covariance on the training rows is about the identity.
+
+    The covariance is Ledoit & Wolf's, shrunk towards a multiple of the identity just as far as the number of rows asks
+    for: with hundreds of correlated columns, the plain one can hardly be inverted.  Euclidean distances between
+    whitened rows are Mahalanobis distances between the rows.
+
+    Attributes
+    ----------
+    mean, scale
+        Of each column on the training rows, float64 [columns]; columns that do not vary have scale 1.
+    matrix
+        Inverse square root of the shrunk covariance of the standardised columns, float64 [columns, columns].
+
+    References
+    ----------
+    Ledoit, O. & Wolf, M. (2004). A well-conditioned estimator for large-dimensional covariance matrices.
+    *Journal of Multivariate Analysis* 88, 365-411.
+    """
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, train: NDArray[np.floating]) -> Whitening:
+        """Fit on training rows, float [clips, columns], at least two."""
+        from sklearn.covariance import ledoit_wolf
+
+        x = np.asarray(train, np.float64)
+        mean, scale = x.mean(axis=0), x.std(axis=0)
+        # a column that is constant but for rounding would blow up the rounding
+        scale[scale <= _FLAT * (1.0 + np.abs(mean))] = 1.0
+        covariance, _ = ledoit_wolf((x - mean) / scale, assume_centered=True)
+        values, vectors = np.linalg.eigh(covariance)
+        root = np.sqrt(np.maximum(values, _TINY))
+        return cls(mean, scale, (vectors / root) @ vectors.T)
+
+    @property
+    def counts(self) -> None:
+        """There is no MAP test: all columns are kept."""
+        return
+
+    def apply(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Whiten float [clips, columns]; the shape stays."""
+        return ((np.asarray(rows, np.float64) - self.mean) / self.scale) @ self.matrix
+
+
+ProjectionName = Literal["map-pca", "whitening"]
+PROJECTIONS: tuple[ProjectionName, ...] = ("map-pca", "whitening")
+
+
+def fit_projection(name: ProjectionName, train: NDArray[np.floating], blocks: Blocks) -> Projection:
+    """The projection of that name, fitted on training rows, float [clips, columns].
+
+    Raises
+    ------
+    ValueError
+        If the name is not one of `PROJECTIONS`.
+    """
+    match name:
+        case "map-pca":
+            return BlockProjection.fit(train, blocks)
+        case "whitening":
+            return Whitening.fit(train)
+    raise ValueError(f"unknown projection {name!r}")

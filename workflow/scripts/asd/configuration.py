@@ -11,6 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from .dataset import CACHE_FIELDS, KINDS, RECORDING_FIELDS, placeholders
+from .detectors import METHODS, PYOD_PREFIX, complete, find_method
 
 _TYPE_NAMES = {
     "object": "a mapping (key: value)",
@@ -214,6 +215,64 @@ def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
             seen[name] = pair
 
 
+def _detector_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Methods that do not exist, parameters that a method does not take, names that stand twice."""
+    names: list[str] = []
+    for number, entry in enumerate(config["detectors"]):
+        key = f"detectors[{number}]"
+        given: Mapping[str, Any] = {"method": entry} if isinstance(entry, str) else entry
+        name = given["method"]
+        try:
+            method = find_method(name)
+        except KeyError:
+            close = difflib.get_close_matches(name.upper(), METHODS, n=1)
+            hint = f", did you mean {close[0]!r}?" if close else "."
+            yield (
+                f"{key}: unknown detector {name!r}{hint} There are {', '.join(METHODS)}, and {PYOD_PREFIX}<class> for "
+                f"those of PyOD, such as {PYOD_PREFIX}ECOD"
+            )
+            continue
+        if not name.startswith(PYOD_PREFIX):
+            allowed = {"type": "object", "additionalProperties": False, "properties": dict(method.parameters)}
+            for problem in schema_problems(given.get("parameters", {}), allowed):
+                yield f"{key}.parameters.{problem}".replace(".parameters.the configuration:", ".parameters:")
+        names.append(given.get("name", name))
+    for number, ensemble in enumerate(config["ensembles"]):
+        yield from _ensemble_problems(f"ensembles[{number}]", ensemble, names, config["protocols"])
+    names += [ensemble["name"] for ensemble in config["ensembles"]]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield (
+            f"detectors, ensembles: the name {name!r} stands there more than once. Give each entry a name of its own, "
+            f"for example {{method: {name}, name: {name}-raw, representation: raw}}"
+        )
+
+
+def _ensemble_problems(key: str, ensemble: Mapping[str, Any], names: list[str], protocols: list[str]) -> Iterator[str]:
+    for member in ensemble["detectors"]:
+        if member not in names:
+            yield f"{key}.detectors: {member!r} is none of the detectors ({', '.join(names)})"
+    if len(ensemble["detectors"]) == 1 and not ensemble["over"]:
+        yield f"{key}: an ensemble of a single detector needs 'over' (noise_factors, seeds)"
+    if "seeds" in ensemble["over"] and "strict" in protocols:
+        yield (
+            f"{key}.over: seeds can't be averaged under the strict protocol, where each seed tests other clips. Leave "
+            "seeds out, or use protocols: [paper]"
+        )
+
+
+def _share_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    shares = config["strict"]["shares"]
+    total = sum(shares.values())
+    if abs(total - 100) > 1e-6:
+        listed = " + ".join(f"{value:g}" for value in shares.values())
+        yield f"strict.shares: {listed} = {total:g} % of the normal clips, 100 are needed"
+
+
+def detector_settings(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The configured detectors, each with everything its entry leaves out (see `asd.detectors.complete`)."""
+    return [complete(entry) for entry in config["detectors"]]
+
+
 def consistency_problems(config: Mapping[str, Any]) -> list[str]:
     """What a schema can't see: keys that contradict each other.  `config` has passed the schema, with defaults."""
     problems = []
@@ -224,6 +283,8 @@ def consistency_problems(config: Mapping[str, Any]) -> list[str]:
             "level that fits the scaling and trains the DDAE"
         )
     problems.extend(_name_problems(config))
+    problems.extend(_detector_problems(config))
+    problems.extend(_share_problems(config))
     for machine, settings in config["machines"].items():
         split = settings["split"]
         missing = [] if split == "auto" else [name for name in settings["ids"] if name not in split]

@@ -9,7 +9,7 @@ import itertools
 import logging
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .atomic import whole_file
+from .caches import write_rows
 from .columns import N_FEATURES
 from .denoising import NETWORKS, Denoiser, Layers
 from .errors import UserError
 from .scaling import MinMaxScaling
+from .splits import Indices, ProtocolName
 from .training import TrainingSettings, train_network
 
 logger = logging.getLogger(__name__)
@@ -124,27 +126,32 @@ def train(
 
 def train_machine(
     normal: Mapping[str, NDArray[np.float32]],
-    rows: Mapping[str, int],
+    rows: Mapping[str, Indices],
     settings: TrainingSettings,
     device: torch.device | None = None,
     threads: int = 1,
+    *,
+    protocol: ProtocolName = "paper",
 ) -> TrainedDDAE:
-    """Fit the scaling on all normal clips and train on the first ones of each ID, stacked in the order of the IDs.
+    """Fit the scaling and train on some normal clips of each ID, stacked in the order of the IDs.
+
+    Under the *paper* protocol the scaling is fitted on all normal clips, those tested later included; under *strict* on
+    the clips that train.
 
     Parameters
     ----------
     normal
         ID -> unscaled features of its normal clips at the reference SNR, float32 [clips, 136].
     rows
-        ID -> number of its first clips that train the networks.
+        ID -> rows that train the networks, int [clips].
 
     Raises
     ------
     UserError
         If fewer than two clips are left to train, too few for a standard deviation.
     """
-    scaling = MinMaxScaling.fit(normal.values())
-    features = np.concatenate([normal[name][:count] for name, count in rows.items()])
+    features = np.concatenate([normal[name][chosen] for name, chosen in rows.items()])
+    scaling = MinMaxScaling.fit(normal.values() if protocol == "paper" else [features])
     if len(features) < 2:
         raise UserError(
             f"the DDAE needs at least 2 clips to train, the split leaves {len(features)}. Raise machines.<name>.split."
@@ -170,6 +177,13 @@ def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path
     # to an open file: torch would write the name of a temporary one into the archive
     with whole_file(path) as temporary, temporary.open("wb") as file:
         torch.save(content, file)
+
+
+def write_loss(loss: Mapping[str, Sequence[float]], path: str | os.PathLike[str]) -> None:
+    """Write the loss curves as CSV: epoch, and the mean squared error of each network."""
+    header = ["epoch", *loss]
+    epochs = zip(*loss.values(), strict=True)
+    write_rows(path, header, [[str(epoch), *map(repr, values)] for epoch, values in enumerate(epochs, start=1)])
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str, Any]]:

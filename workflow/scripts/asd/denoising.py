@@ -5,6 +5,7 @@ Detection runs in hundreds of short jobs.  Importing torch would cost each of th
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ class Denoiser:
         blocks = [forward(self.networks[name], scaled[:, columns]) for name, columns in NETWORKS.items()]
         return np.concatenate(blocks, axis=1)
 
+    def denoise_unscaled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Denoised features of clips in the features' own units; unscaled float32 [clips, 136] to the same shape."""
+        return self.scaling.invert(self.denoise(features))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a NumPy archive (``.npz``), whole or not at all."""
         arrays = {"minimum": self.scaling.minimum, "maximum": self.scaling.maximum}
@@ -108,3 +113,19 @@ class Denoiser:
                 f"{path}: the trained weights can't be read ({error}). Delete the file and run again; "
                 "only this training is repeated."
             ) from error
+
+
+def read_loss(path: str | os.PathLike[str]) -> dict[str, list[float]]:
+    """Loss curves that the training wrote: network -> mean squared error of each epoch.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return {name: [float(row[name]) for row in rows] for name in NETWORKS}
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: no loss curves ({error}). Delete the file and run again.") from error

@@ -2,54 +2,83 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .atomic import whole_file
-from .caches import read_clip_list, read_features
-from .components import BlockProjection
+from .caches import read_features
+from .components import fit_projection
 from .denoising import Denoiser
-from .detectors import DETECTORS
-from .splits import OnShortfall, Parts, Split, parts
+from .detectors import Detector
+from .representations import Represented, blocks_of
+from .scores import ScoredClips, Scores, threshold_of, write_scores
+from .splits import Indices, ProtocolName, Rows, detection_rows
 
 Path = str | os.PathLike[str]
 
 
-@dataclass(frozen=True)
-class Detection:
-    """Scores of the training clips, then the normal, then the abnormal test clips, in file order.
+def _fit_and_score(
+    train: Represented, others: Represented, detectors: Sequence[Detector], seed: int
+) -> Iterator[tuple[Detector, NDArray[np.float64], NDArray[np.float64], tuple[int, int] | None]]:
+    """Each detector with its scores of the training clips and of the other clips, and its MAP counts.
 
-    Attributes
-    ----------
-    scores
-        Detector -> float64 [clips]; higher is more anomalous.
-    thresholds
-        Detector -> score above which a clip is taken for abnormal.
-    map_mfcc, map_basic
-        Number of principal components of either block.
+    Nothing about `others` reaches a fit.  Detectors that see the same share the projection.
     """
+    views: dict[tuple[str, str], tuple[NDArray[np.floating], NDArray[np.floating], tuple[int, int] | None]] = {}
+    for detector in detectors:
+        view = (detector.representation, detector.projection)
+        if view not in views:
+            rows = train.get(detector.representation)
+            projection = fit_projection(detector.projection, rows, blocks_of(detector.representation))
+            projected = projection.apply(others.get(detector.representation))
+            views[view] = projection.apply(rows), projected, projection.counts
+        training_rows, other_rows, counts = views[view]
+        fitted = detector.fit(training_rows, seed)
+        yield detector, fitted.training_scores, fitted.score(other_rows), counts
 
-    scores: dict[str, NDArray[np.float64]]
-    thresholds: dict[str, float]
-    map_mfcc: int
-    map_basic: int
+
+def cross_fitted_scores(
+    train: Represented, detectors: Sequence[Detector], folds: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Scores of the training clips by models that were fitted on other training clips.
+
+    Parameters
+    ----------
+    folds
+        Into which the clips are divided at random; the clips of each are scored by what is fitted on the rest,
+        projection included.  No more than there are clips.
+
+    Returns
+    -------
+    dict
+        Name of the detector -> float64 [clips].
+    """
+    fold_of = np.random.default_rng([seed, len(train)]).permutation(len(train)) % min(folds, len(train))
+    scores = {detector.name: np.empty(len(train)) for detector in detectors}
+    for fold in np.unique(fold_of):
+        held_out = np.flatnonzero(fold_of == fold)
+        rest = np.flatnonzero(fold_of != fold)
+        for detector, _, held_out_scores, _ in _fit_and_score(train[rest], train[held_out], detectors, seed):
+            scores[detector.name][held_out] = held_out_scores
+    return scores
 
 
 def detect(
     normal: NDArray[np.float32],
     abnormal: NDArray[np.float32],
-    rows: Parts,
+    rows: Rows,
     denoiser: Denoiser,
-    detectors: Sequence[str],
+    detectors: Sequence[Detector],
+    *,
+    protocol: ProtocolName,
     threshold_percentile: float,
+    folds: int | None = None,
     seed: int,
-) -> Detection:
+) -> dict[str, Scores]:
     """Denoise, project, fit the detectors on the training rows, and score training and test rows.
 
     Parameters
@@ -58,98 +87,111 @@ def detect(
         Unscaled features in file order, float32 [clips, 136].
     rows
         Which of them train and which test.
-    detectors
-        Names out of `asd.detectors.DETECTORS`.
+    protocol
+        Whose training scores count: under *paper* those of the models themselves, under *strict* cross-fitted ones.
     threshold_percentile
         Percentile of the training scores that is the threshold of a decision.
+    folds
+        Of the cross-fitting, which only *strict* needs.
     seed
-        Of detectors that draw random numbers.
+        Of detectors that draw random numbers, and of the folds.
+
+    Returns
+    -------
+    dict
+        Name of the detector -> scores of the clips: training, then normal, then abnormal test clips.
     """
-    train = denoiser.denoise(normal[: rows.n_train])
-    test_normal = denoiser.denoise(normal[rows.n_train : rows.n_train + rows.n_normal])
-    test_abnormal = denoiser.denoise(abnormal[: rows.n_abnormal])
-    projection = BlockProjection.fit(train)
-    projected_train = projection.apply(train)
-    projected = np.concatenate([projected_train, projection.apply(test_normal), projection.apply(test_abnormal)])
-    scores, thresholds = {}, {}
-    for name in detectors:
-        scores[name] = DETECTORS[name](projected_train, seed)(projected)
-        thresholds[name] = float(np.percentile(scores[name][: rows.n_train], threshold_percentile))
-    return Detection(scores, thresholds, *projection.counts)
+    train = Represented.of(normal[rows.train], denoiser)
+    test = Represented.of(np.concatenate([normal[rows.normal], abnormal[rows.abnormal]]), denoiser)
+    cross_fitted = {} if protocol == "paper" else cross_fitted_scores(train, detectors, folds or 2, seed)
+    results = {}
+    for detector, training_scores, test_scores, counts in _fit_and_score(train, test, detectors, seed):
+        training_scores = cross_fitted.get(detector.name, training_scores)
+        threshold = threshold_of(training_scores, threshold_percentile, protocol)
+        results[detector.name] = Scores(training_scores, test_scores, threshold, counts)
+    return results
 
 
-def write_scores(
-    detection: Detection,
-    rows: Parts,
-    normal_files: Sequence[str],
-    abnormal_files: Sequence[str],
-    scores_path: Path,
-    summary_path: Path,
-) -> None:
-    """Write one line for each clip, and what all of them share.
+@dataclass(frozen=True)
+class UnitClips:
+    """The clips of one ID at one SNR.
+
+    Attributes
+    ----------
+    normal, abnormal
+        Unscaled features in file order, float32 [clips, 136].
+    rows
+        Which of them train and which test.
+    """
+
+    snr: str
+    machine_id: str
+    normal: NDArray[np.float32]
+    abnormal: NDArray[np.float32]
+    rows: Rows
+
+    def test(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Features of the normal and of the abnormal test clips."""
+        return self.normal[self.rows.normal], self.abnormal[self.rows.abnormal]
+
+
+def read_units(normal: Sequence[Path], abnormal: Sequence[Path], settings: Mapping[str, Any]) -> list[UnitClips]:
+    """The clips of some IDs at all SNRs.
 
     Parameters
     ----------
-    normal_files, abnormal_files
-        Names of all clips, in the order of their features.
-    scores_path
-        CSV: file, part (train or test), label (normal or abnormal), and for each detector its score, written so that
-        it is read back exactly, and its decision (normal or abnormal).
-    summary_path
-        JSON: thresholds, numbers of components and numbers of clips.
-    """
-    tested = normal_files[rows.n_train : rows.n_train + rows.n_normal]
-    clips = [(file, "train", "normal") for file in normal_files[: rows.n_train]]
-    clips += [(file, "test", "normal") for file in tested]
-    clips += [(file, "test", "abnormal") for file in abnormal_files[: rows.n_abnormal]]
-    header = ["file", "part", "label"]
-    for name in detection.scores:
-        header += [f"{name}_score", f"{name}_decision"]
-    with whole_file(scores_path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for number, clip in enumerate(clips):
-            line: list[str] = list(clip)
-            for name, scores in detection.scores.items():
-                score = float(scores[number])
-                line += [repr(score), "abnormal" if score > detection.thresholds[name] else "normal"]
-            writer.writerow(line)
-    summary = {
-        "thresholds": detection.thresholds,
-        "map_mfcc": detection.map_mfcc,
-        "map_basic": detection.map_basic,
-        **asdict(rows),
-    }
-    with whole_file(summary_path) as temporary:
-        temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-
-
-def detect_files(
-    denoiser: Denoiser,
-    *,
-    normal_path: Path,
-    abnormal_path: Path,
-    normal_list: Path,
-    abnormal_list: Path,
-    scores_path: Path,
-    summary_path: Path,
-    split: Split,
-    on_shortfall: OnShortfall,
-    where: str,
-    detectors: Sequence[str],
-    threshold_percentile: float,
-    seed: int,
-) -> None:
-    """`detect` on the feature caches and clip lists of one ID at one SNR, and `write_scores`.
+    normal, abnormal
+        Feature caches of each of ``settings["units"]`` (SNR and ID).
+    settings
+        As `asd.splits.detection_rows` takes them.
 
     Raises
     ------
     UserError
-        If a cache or list can't be read, or if there are too few clips (see `asd.splits.parts`, also for `where`).
+        If a cache can't be read, or if there are too few clips.
     """
-    normal, abnormal = read_features(normal_path), read_features(abnormal_path)
-    rows = parts(split, len(normal), len(abnormal), on_shortfall, where)
-    detection = detect(normal, abnormal, rows, denoiser, detectors, threshold_percentile, seed)
-    normal_files = [clip.file for clip in read_clip_list(normal_list)]
-    abnormal_files = [clip.file for clip in read_clip_list(abnormal_list)]
-    write_scores(detection, rows, normal_files, abnormal_files, scores_path, summary_path)
+    units = [(snr, name) for snr, name in settings["units"]]
+    caches = [(read_features(first), read_features(second)) for first, second in zip(normal, abnormal, strict=True)]
+    counts = {unit: (len(first), len(second)) for unit, (first, second) in zip(units, caches, strict=True)}
+    rows = detection_rows(counts, settings)
+    return [UnitClips(*unit, *pair, rows[unit]) for unit, pair in zip(units, caches, strict=True)]
+
+
+def detect_files(
+    denoiser: Denoiser,
+    unit: UnitClips,
+    files: Mapping[str, Sequence[str]],
+    detectors: Sequence[Detector],
+    *,
+    scores_path: Path,
+    summary_path: Path,
+    protocol: ProtocolName,
+    threshold_percentile: float,
+    folds: int | None,
+    seed: int,
+) -> None:
+    """`detect` on one ID at one SNR, and the two files that `asd.scores.write_scores` writes.
+
+    Parameters
+    ----------
+    files
+        ``normal`` and ``abnormal`` -> names of all clips, in the order of their features.
+    """
+    rows = unit.rows
+    scores = detect(
+        unit.normal,
+        unit.abnormal,
+        rows,
+        denoiser,
+        detectors,
+        protocol=protocol,
+        threshold_percentile=threshold_percentile,
+        folds=folds,
+        seed=seed,
+    )
+
+    def names(kind: str, indices: Indices) -> tuple[str, ...]:
+        return tuple(files[kind][row] for row in indices)
+
+    clips = ScoredClips(names("normal", rows.train), names("normal", rows.normal), names("abnormal", rows.abnormal))
+    write_scores(scores, clips, protocol, scores_path, summary_path)

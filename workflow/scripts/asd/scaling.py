@@ -34,3 +34,8 @@ class MinMaxScaling:
         """Scale `features`, float32 [clips, columns], to the same shape and type."""
         span = self.maximum - self.minimum + np.float32(_EPSILON)
         return np.asarray((features - self.minimum) / span, np.float32)
+
+    def invert(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Undo `apply`: float32 [clips, columns] in the features' own units."""
+        span = self.maximum - self.minimum + np.float32(_EPSILON)
+        return np.asarray(scaled * span + self.minimum, np.float32)

@@ -1,14 +1,24 @@
-"""Which clips of an ID train the DDAE, train the detectors, and test them.
+"""Which clips of an ID train the DDAE, train the detectors, and test them: the splits of the two protocols.
 
-Clips are taken in file order: the detectors train on the first ``ad_train`` normal clips, the test takes the next
-normal and the first abnormal ones, and the DDAE trains on the first ``ddae`` normal clips at the reference SNR.
+*paper*: clips are taken in file order.  The detectors train on the first ``ad_train`` normal clips, the test takes the
+next normal and the first abnormal ones, and the DDAE trains on the first ``ddae`` normal clips at the reference SNR,
+which are detector training clips too.
+
+*strict*: normal clips are shuffled by the seed; those that train the DDAE, train the detectors and test them are
+disjoint, and every abnormal clip is tested.  Row *n* of an ID is taken for the same recording at every SNR (as it is in
+MIMII), so a clip that trains the DDAE at the reference SNR trains or tests no detector at any SNR.
 """
 
 from __future__ import annotations
 
 import logging
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .errors import UserError
 
@@ -17,7 +27,30 @@ logger = logging.getLogger(__name__)
 OnShortfall = Literal["error", "shrink"]
 
 AUTO_SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
-"""Per cent of an ID's clips, normal and abnormal together, as in Table 2 of Kim & Kim (2024)."""
+"""Per cent of an ID's clips, normal and abnormal together, as in Table 2 of Kim & Kim (2024).  The strict protocol's
+default takes the same shares of the normal clips alone."""
+
+ProtocolName = Literal["paper", "strict"]
+PROTOCOLS: tuple[ProtocolName, ...] = ("paper", "strict")
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the feature caches of one ID at one SNR, each int [clips] in ascending order.
+
+    Attributes
+    ----------
+    train
+        Normal clips that the detectors are fitted on.
+    normal, abnormal
+        Clips that test them.
+    """
+
+    train: Indices
+    normal: Indices
+    abnormal: Indices
 
 
 @dataclass(frozen=True)
@@ -45,6 +78,11 @@ class Parts:
     n_train: int
     n_normal: int
     n_abnormal: int
+
+    def rows(self) -> Rows:
+        """The same parts as row numbers."""
+        normal = np.arange(self.n_train + self.n_normal)
+        return Rows(normal[: self.n_train], normal[self.n_train :], np.arange(self.n_abnormal))
 
 
 def _halves(ad_test: int) -> tuple[int, int]:
@@ -117,4 +155,151 @@ def ddae_rows(ddae: int, n_normal: int, on_shortfall: OnShortfall, where: str) -
         logger.warning("%s: fewer clips than the split asks for: %d instead of %d train the DDAE", where, rows, ddae)
     if rows < 1:
         raise UserError(f"{where}: no normal clip is left to train the DDAE ({ddae} asked for, {n_normal} there).")
+    return rows
+
+
+def unit_name(machine: str, machine_id: str) -> str:
+    """What the clips of an ID are shuffled by, beside the seed."""
+    return f"{machine}/{machine_id}"
+
+
+def _shuffled(n: int, seed: int, unit: str) -> Indices:
+    """Row numbers 0 .. n-1 in an order that depends on nothing but `n`, the `seed` and the name of the ID."""
+    return np.random.default_rng([seed, zlib.crc32(unit.encode())]).permutation(n)
+
+
+def strict_ddae_rows(n_normal: int, share: float, seed: int, unit: str, where: str) -> Indices:
+    """Rows of the normal clips at the reference SNR that train the DDAE under the strict protocol.
+
+    Parameters
+    ----------
+    n_normal
+        Normal clips of the ID at the reference SNR.
+    share
+        Per cent of them that train the DDAE; at least one clip does.
+    seed
+        Of the shuffle, the run's own.
+    unit
+        Name of machine and ID, so that IDs are shuffled differently.
+    where
+        What the clips are, for messages.
+
+    Returns
+    -------
+    int [clips]
+        In ascending order.
+
+    Raises
+    ------
+    UserError
+        If fewer than four normal clips are there: one for the DDAE, two for the detectors, one to test.
+    """
+    if n_normal < 4:
+        raise UserError(
+            f"{where}: {n_normal} normal clips are too few for the strict protocol, which keeps clips that train the "
+            "DDAE, train the detectors (2) and test them apart; at least 4 are needed."
+        )
+    count = min(max(1, round(n_normal * share / 100)), n_normal - 3)
+    return np.sort(_shuffled(n_normal, seed, unit)[:count])
+
+
+def strict_rows(
+    n_normal: int,
+    n_abnormal: int,
+    n_reference: int,
+    shares: Mapping[str, float],
+    seed: int,
+    unit: str,
+    where: str,
+) -> Rows:
+    """Rows of one ID at one SNR under the strict protocol.
+
+    Normal rows that train the DDAE at the reference SNR are left out; of the others, in shuffled order, the shares
+    ``ad_train`` : ``ad_test`` train and test the detectors.  All abnormal clips are tested.
+
+    Parameters
+    ----------
+    n_normal, n_abnormal
+        Clips at this SNR.
+    n_reference
+        Normal clips of the ID at the reference SNR.
+    shares
+        ``ddae``, ``ad_train`` and ``ad_test`` in per cent of the normal clips.
+    seed, unit, where
+        As for `strict_ddae_rows`.
+
+    Raises
+    ------
+    UserError
+        As `strict_ddae_rows` does, or if fewer than two clips would train, or no normal or no abnormal one test.
+    """
+    taken = strict_ddae_rows(n_reference, shares["ddae"], seed, unit, where)
+    order = _shuffled(n_normal, seed, unit)
+    left = order[~np.isin(order, taken)]
+    tested = min(max(1, round(len(left) * shares["ad_test"] / (shares["ad_train"] + shares["ad_test"]))), len(left) - 2)
+    if tested < 1 or n_abnormal < 1:
+        raise UserError(
+            f"{where}: {n_normal} normal and {n_abnormal} abnormal clips are too few for the strict protocol: beside "
+            f"{len(taken)} clips that train the DDAE, 2 normal clips have to train the detectors, and 1 normal and 1 "
+            "abnormal clip to test them."
+        )
+    return Rows(np.sort(left[tested:]), np.sort(left[:tested]), np.arange(n_abnormal))
+
+
+def training_rows(counts: Mapping[str, int], settings: Mapping[str, Any]) -> dict[str, Indices]:
+    """Rows of each ID that train the DDAE of a machine.
+
+    Parameters
+    ----------
+    counts
+        ID -> normal clips at the reference SNR.
+    settings
+        ``machine``, ``reference_snr``, ``protocol``; under *paper* ``clips``, the number asked for of each ID, and
+        ``on_shortfall``; under *strict* ``share``, per cent of the normal clips, and ``seed``.
+
+    Raises
+    ------
+    UserError
+        If there are too few clips.
+    """
+    rows = {}
+    for number, (name, count) in enumerate(counts.items()):
+        where = f"machine {settings['machine']}, SNR {settings['reference_snr']}, ID {name}"
+        if settings["protocol"] == "paper":
+            rows[name] = np.arange(ddae_rows(settings["clips"][number], count, settings["on_shortfall"], where))
+        else:
+            unit = unit_name(settings["machine"], name)
+            rows[name] = strict_ddae_rows(count, settings["share"], settings["seed"], unit, where)
+    return rows
+
+
+def detection_rows(
+    counts: Mapping[tuple[str, str], tuple[int, int]], settings: Mapping[str, Any]
+) -> dict[tuple[str, str], Rows]:
+    """Rows of some IDs of a machine that train and test the detectors.
+
+    Parameters
+    ----------
+    counts
+        SNR and ID -> normal and abnormal clips; the reference SNR of each ID among them.
+    settings
+        ``machine``, ``reference_snr``, ``protocol``; under *paper* ``clips``, the numbers asked for (``ad_train``,
+        ``ad_test``) in the order of `counts`, and ``on_shortfall``; under *strict* ``shares`` and ``seed``.
+
+    Raises
+    ------
+    UserError
+        If there are too few clips.
+    """
+    rows = {}
+    for number, ((snr, name), (n_normal, n_abnormal)) in enumerate(counts.items()):
+        where = f"machine {settings['machine']}, SNR {snr}, ID {name}"
+        if settings["protocol"] == "paper":
+            split = Split(0, *settings["clips"][number])
+            rows[snr, name] = parts(split, n_normal, n_abnormal, settings["on_shortfall"], where).rows()
+        else:
+            reference = counts[settings["reference_snr"], name][0]
+            unit = unit_name(settings["machine"], name)
+            shares, seed = settings["shares"], settings["seed"]
+            rows[snr, name] = strict_rows(n_normal, n_abnormal, reference, shares, seed, unit, where)
     return rows

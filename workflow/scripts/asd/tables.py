@@ -1,24 +1,39 @@
-"""Tables of results: writing and reading them, and their summary over IDs and seeds."""
+"""Tables of results: writing and reading them, their summary over IDs and seeds, and the leaderboard."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from .atomic import whole_file
+from .evaluation import Entry, Replicates, read_replicates
+from .statistics import bootstrap_p_value, harmonic_mean, holm, percentile_interval
 
 AUC_COLUMNS = (
     *("machine", "noise_factor", "seed", "snr", "id", "detector", "auc", "pauc", "threshold"),
     *("n_train", "n_normal", "n_abnormal", "tn", "fp", "fn", "tp", "map_mfcc", "map_basic"),
+    *("protocol", "representation", "projection", "precision", "recall", "f1", "false_alarm_rate"),
 )
 SUMMARY_COLUMNS = (
     *("machine", "noise_factor", "snr", "detector", "auc_mean", "auc_std", "pauc_mean"),
     *("worst_id", "worst_auc", "n_ids", "n_seeds"),
+    *("protocol", "auc_low", "auc_high", "auc_harmonic_mean", "pauc_low", "pauc_high", "pauc_harmonic_mean"),
+    *("precision", "recall", "f1", "false_alarm_rate"),
 )
-_GROUP = ["machine", "noise_factor", "snr", "detector"]
+COMPARISON_COLUMNS = (
+    *("protocol", "machine", "snr", "detector", "noise_factor", "other_detector", "other_noise_factor"),
+    *("difference", "low", "high", "p_value", "p_delong"),
+)
+DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
+ALL_MACHINES = "all machines"
+_GROUP = ["protocol", "machine", "noise_factor", "snr", "detector"]
+
+ByMachine = Mapping[str, Mapping[str, Replicates]]
+"""Machine -> protocol -> bootstrap of its AUCs."""
 
 
 def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -27,19 +42,49 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         table.to_csv(temporary, index=False)
 
 
+def _number(text: str) -> float | int | str:
+    """A noise factor or seed: ``all`` stays text."""
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
+
+
 def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
-    """The rows of several tables that `write_table` wrote, one after the other; names stay text, even ``00``."""
-    names = dict.fromkeys(("machine", "snr", "id", "detector"), str)
-    tables = [pd.read_csv(path, dtype=names, keep_default_na=False) for path in paths]
-    return pd.concat(tables, ignore_index=True)
+    """The rows of several tables that `write_table` wrote, one after the other; names stay text, even ``00``.
+
+    Noise factors and seeds are numbers, except for the ``all`` of ensembles.
+    """
+    columns = ("machine", "snr", "id", "detector", "worst_id", "protocol", "noise_factor", "seed")
+    names = dict.fromkeys((*columns, "other_detector", "other_noise_factor", "representation", "projection"), str)
+    tables = [pd.read_csv(path, dtype=names, keep_default_na=False, na_values=_EMPTY) for path in paths]
+    table = pd.concat(tables, ignore_index=True)
+    for column in ("noise_factor", "other_noise_factor", "seed"):
+        if column in table:
+            values = [_number(value) for value in table[column]]
+            table[column] = pd.Series(values, index=table.index, dtype=None if _all_numbers(values) else object)
+    return table
+
+
+_EMPTY = {name: [""] for name in ("map_mfcc", "map_basic", "p_delong", "auc_std", "false_alarm_rate", "worst_auc")}
+
+
+def _all_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
 
 
 def collect(
     tables: Sequence[str | os.PathLike[str]],
+    replicates: Mapping[str, str | os.PathLike[str]],
+    comparisons: Sequence[str | os.PathLike[str]],
     skipped: Sequence[str | os.PathLike[str]],
     *,
+    confidence: float,
     auc_path: str | os.PathLike[str],
     summary_path: str | os.PathLike[str],
+    leaderboard_path: str | os.PathLike[str],
+    markdown_path: str | os.PathLike[str],
+    comparisons_path: str | os.PathLike[str],
     skipped_path: str | os.PathLike[str],
     text_path: str | os.PathLike[str],
 ) -> None:
@@ -49,17 +94,31 @@ def collect(
     ----------
     tables
         Tables with `AUC_COLUMNS`.
+    replicates
+        Machine -> what `asd.evaluation.write_replicates` wrote.
+    comparisons
+        Tables with `COMPARISON_COLUMNS`.
     skipped
         Lists (file, reason) of recordings that were left out.
-    auc_path, summary_path, skipped_path
+    confidence
+        Of the intervals, in per cent.
+    auc_path, summary_path, leaderboard_path, comparisons_path, skipped_path
         CSV files to write.
+    markdown_path
+        The leaderboard as Markdown.
     text_path
         The table for the terminal.
     """
     table = read_table(tables)
-    summary = summarise(table)
+    by_machine = {machine: read_replicates(path) for machine, path in replicates.items()}
+    summary = summarise(table, by_machine, confidence)
+    ranking = leaderboard(table, by_machine, confidence)
     write_table(table, auc_path)
     write_table(summary, summary_path)
+    write_table(ranking, leaderboard_path)
+    write_table(read_table(comparisons)[list(COMPARISON_COLUMNS)], comparisons_path)
+    with whole_file(markdown_path) as temporary:
+        temporary.write_text(markdown(ranking, confidence), encoding="utf-8")
     lists = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in skipped]
     left_out = pd.concat(lists, ignore_index=True) if lists else pd.DataFrame(columns=["file", "reason"])
     write_table(left_out, skipped_path)
@@ -75,27 +134,75 @@ def auc_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(AUC_COLUMNS))
 
 
-def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean over IDs and seeds for each machine, noise factor, SNR and detector, in the order of first appearance.
+def comparison_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """A table with `COMPARISON_COLUMNS` from dictionaries with these keys."""
+    return pd.DataFrame(list(rows), columns=list(COMPARISON_COLUMNS))
+
+
+# ---------------------------------------------------------------------------------------------------- summary
+
+
+def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confidence: float = 95.0) -> pd.DataFrame:
+    """Mean over IDs and seeds for each protocol, machine, noise factor, SNR and detector, in the order of appearance.
 
     ``auc_std`` is the sample standard deviation, over the seeds, of the mean over the IDs; it is empty for a
-    single seed.  ``worst_id`` is the ID with the lowest mean over the seeds, ``worst_auc`` that mean.
+    single seed.  ``auc_low`` .. ``auc_high`` is the bootstrap interval over seeds and clips, empty without a bootstrap.
+    Harmonic means are over the IDs, of the mean over the seeds; they weigh a bad ID more.  ``worst_id`` is the ID with
+    the lowest mean over the seeds, ``worst_auc`` that mean.
     """
     rows = []
     for key, group in table.groupby(_GROUP, sort=False):
+        where = dict(zip(_GROUP, key, strict=True))
         by_seed = group.groupby("seed")["auc"].mean()
-        by_id = group.groupby("id", sort=False)["auc"].mean()
+        by_id = group.groupby("id", sort=False)[["auc", "pauc"]].mean()
+        auc_interval, pauc_interval = _intervals(by_machine, where, confidence)
         statistics = {
             "auc_mean": by_seed.mean(),
             "auc_std": by_seed.std(ddof=1),
             "pauc_mean": group.groupby("seed")["pauc"].mean().mean(),
-            "worst_id": by_id.idxmin(),
-            "worst_auc": by_id.min(),
+            "worst_id": by_id["auc"].idxmin(),
+            "worst_auc": by_id["auc"].min(),
             "n_ids": len(by_id),
             "n_seeds": len(by_seed),
+            "auc_low": auc_interval[0],
+            "auc_high": auc_interval[1],
+            "auc_harmonic_mean": harmonic_mean(by_id["auc"].to_numpy()),
+            "pauc_low": pauc_interval[0],
+            "pauc_high": pauc_interval[1],
+            "pauc_harmonic_mean": harmonic_mean(by_id["pauc"].to_numpy()),
+            **_decisions(group),
         }
-        rows.append({**dict(zip(_GROUP, key, strict=True)), **statistics})
+        rows.append({**where, **statistics})
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def _decisions(group: pd.DataFrame) -> dict[str, float]:
+    return {name: float(group[name].mean()) for name in DECISION_COLUMNS}
+
+
+def _same(noise_factor: Any, text: str) -> bool:
+    return bool(noise_factor == _number(text))
+
+
+def _intervals(
+    by_machine: ByMachine | None, where: Mapping[str, Any], confidence: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    if by_machine is None:
+        return (np.nan, np.nan), (np.nan, np.nan)
+    values = by_machine[where["machine"]][where["protocol"]]
+    number = next(
+        number
+        for number, (detector, factor) in enumerate(values.entries)
+        if detector == where["detector"] and _same(where["noise_factor"], factor)
+    )
+    column = values.snrs.index(where["snr"])
+    auc, pauc = values.auc_replicates[number, column], values.pauc_replicates[number, column]
+    return _interval(auc, confidence), _interval(pauc, confidence)
+
+
+def _interval(samples: Any, confidence: float) -> tuple[float, float]:
+    low, high = percentile_interval(np.asarray(samples, np.float64), confidence)
+    return float(low), float(high)
 
 
 def format_summary(summary: pd.DataFrame) -> str:
@@ -104,7 +211,9 @@ def format_summary(summary: pd.DataFrame) -> str:
     With several seeds, the standard deviation over them follows each mean.
     """
     blocks = []
-    for (machine, noise_factor), group in summary.groupby(["machine", "noise_factor"], sort=False):
+    for (protocol, machine, noise_factor), group in summary.groupby(
+        ["protocol", "machine", "noise_factor"], sort=False
+    ):
         detectors = list(dict.fromkeys(group["detector"]))
         snrs = list(dict.fromkeys(group["snr"]))
         cells = {(row.snr, row.detector): _cell(row.auc_mean, row.auc_std) for row in group.itertuples()}
@@ -112,7 +221,7 @@ def format_summary(summary: pd.DataFrame) -> str:
         width = max(len(text) for text in (*detectors, *cells.values()))
         ids, seeds = int(group["n_ids"].max()), int(group["n_seeds"].max())
         lines = [
-            f"{machine}, noise factor {noise_factor:g}: mean AUC over {ids} ID{'s' * (ids != 1)}"
+            f"{machine}, {_factor(noise_factor)}, {protocol} protocol: mean AUC over {ids} ID{'s' * (ids != 1)}"
             + (f", mean and standard deviation over {seeds} seeds" if seeds > 1 else "")
         ]
         lines.append("  ".join(["SNR".ljust(first), *(name.rjust(width) for name in detectors)]))
@@ -124,5 +233,122 @@ def format_summary(summary: pd.DataFrame) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def _factor(noise_factor: Any) -> str:
+    return "all noise factors" if noise_factor == "all" else f"noise factor {noise_factor:g}"
+
+
 def _cell(mean: Any, std: Any) -> str:
     return f"{mean:.3f}" if pd.isna(std) else f"{mean:.3f} ±{std:.3f}"
+
+
+# ------------------------------------------------------------------------------------------------ leaderboard
+
+
+def leaderboard(table: pd.DataFrame, by_machine: ByMachine, confidence: float) -> pd.DataFrame:
+    """Detectors (each at each noise factor) in the order of their mean AUC over SNRs, IDs and seeds.
+
+    A ranking for each protocol and machine and, where there are several machines, one of the mean over all of them,
+    which comes first.  Columns: ``rank``, ``protocol``, ``machine``, ``detector``, ``noise_factor``,
+    ``representation``, ``projection``; ``auc`` with its bootstrap interval ``auc_low`` .. ``auc_high`` and ``auc_std``
+    over the seeds; ``auc.<snr>`` for each SNR; ``pauc``; ``auc_harmonic_mean`` over SNRs and IDs; ``worst`` (SNR and
+    ID with the lowest mean over the seeds) and ``worst_auc``; ``precision``, ``recall``, ``f1``,
+    ``false_alarm_rate``; ``behind_first``, the difference to the first of the ranking on the same clips, its
+    bootstrap ``p_value`` and ``p_holm``, adjusted for the number of comparisons in the ranking (Holm, 1979).
+    """
+    rows = []
+    scopes: list[tuple[str, list[str]]] = [(machine, [machine]) for machine in by_machine]
+    if len(by_machine) > 1:
+        scopes.insert(0, (ALL_MACHINES, list(by_machine)))
+    for protocol in dict.fromkeys(table["protocol"]):
+        for scope, machines in scopes:
+            rows += _ranking(table, by_machine, protocol, scope, machines, confidence)
+    return pd.DataFrame(rows)
+
+
+def _ranking(
+    table: pd.DataFrame, by_machine: ByMachine, protocol: str, scope: str, machines: Sequence[str], confidence: float
+) -> list[dict[str, Any]]:
+    values = [by_machine[machine][protocol] for machine in machines]
+    entries: tuple[Entry, ...] = values[0].entries
+    auc = np.mean([value.auc for value in values], axis=0)  # [entries, snrs]
+    # machines have no clips in common, so their replicates are independent, and the mean has replicates of its own
+    samples = np.mean([value.auc_replicates.mean(axis=1) for value in values], axis=0).astype(np.float64)
+    order = np.argsort(-auc.mean(axis=1), kind="stable")
+    first = order[0]
+    p_values = np.array([bootstrap_p_value(samples[first] - samples[number]) for number in order[1:]])
+    adjusted = holm(p_values) if len(p_values) else p_values
+    here = table[(table["protocol"] == protocol) & table["machine"].isin(machines)]
+    rows = []
+    for rank, number in enumerate(order, start=1):
+        detector, factor = entries[number]
+        group = here[(here["detector"] == detector) & (here["noise_factor"] == _number(factor))]
+        cells = group.groupby(["machine", "snr", "id"], sort=False)["auc"].mean()
+        worst = cells.idxmin()
+        low, high = _interval(samples[number], confidence)
+        rows.append(
+            {
+                "rank": rank,
+                "protocol": protocol,
+                "machine": scope,
+                "detector": detector,
+                "noise_factor": _number(factor),
+                "representation": group["representation"].iloc[0],
+                "projection": group["projection"].iloc[0],
+                "auc": float(auc[number].mean()),
+                "auc_low": low,
+                "auc_high": high,
+                "auc_std": group.groupby("seed")["auc"].mean().std(ddof=1),
+                **{f"auc.{snr}": float(auc[number, column]) for column, snr in enumerate(values[0].snrs)},
+                "pauc": float(np.mean([value.pauc[number].mean() for value in values])),
+                "auc_harmonic_mean": harmonic_mean(cells.to_numpy()),
+                "worst": " ".join(worst if len(machines) > 1 else worst[1:]),
+                "worst_auc": float(cells.min()),
+                **_decisions(group),
+                "behind_first": float(auc[first].mean() - auc[number].mean()),
+                "p_value": float(p_values[rank - 2]) if rank > 1 else np.nan,
+                "p_holm": float(adjusted[rank - 2]) if rank > 1 else np.nan,
+                "n_seeds": group["seed"].nunique(),
+            }
+        )
+    return rows
+
+
+def markdown(ranking: pd.DataFrame, confidence: float) -> str:
+    """The leaderboard as Markdown tables, one for each protocol and machine."""
+    snrs = [column for column in ranking.columns if column.startswith("auc.")]
+    blocks = []
+    for (protocol, machine), group in ranking.groupby(["protocol", "machine"], sort=False):
+        seeds = int(group["n_seeds"].max())
+        header = [
+            "",
+            "detector",
+            "noise factor",
+            f"AUC [{confidence:g} %]",
+            *(name.removeprefix("auc.") for name in snrs),
+        ]
+        header += ["pAUC", "worst", "false alarms", "F1", "p against the first"]
+        lines = [_line(header), _line(["--:", ":--", *["--:"] * (len(header) - 2)])]
+        for row in group.to_dict("records"):
+            cells = [str(row["rank"]), str(row["detector"]), _short(row["noise_factor"])]
+            cells.append(f"{row['auc']:.3f} [{row['auc_low']:.3f}, {row['auc_high']:.3f}]")
+            cells += [f"{row[name]:.3f}" for name in snrs]
+            cells += [f"{row['pauc']:.3f}", f"{row['worst_auc']:.3f} ({row['worst']})"]
+            cells += [f"{row['false_alarm_rate']:.1%}", f"{row['f1']:.3f}", _p(row["p_value"])]
+            lines.append(_line(cells))
+        title = f"**{machine}, {protocol} protocol**, mean over SNRs, IDs and {seeds} seed{'s' * (seeds != 1)}"
+        blocks.append("\n".join([title, "", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _short(noise_factor: Any) -> str:
+    return noise_factor if isinstance(noise_factor, str) else f"{noise_factor:g}"
+
+
+def _p(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

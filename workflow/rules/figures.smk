@@ -1,0 +1,123 @@
+# Figures of scores, features, trainings and tables.
+
+for number, (runs_of_names, names) in enumerate(confusion_batches(), start=1):
+
+    rule:
+        name:
+            numbered("plot_confusion", number)
+        input:
+            scores=unit_files("csv"),
+            summaries=unit_files("json"),
+        output:
+            confusion_figures(names),
+        log:
+            f"results/logs/{numbered('plot_confusion', number)}/{RUN}.log",
+        wildcard_constraints:
+            nf=any_of(nf for nf, _ in runs_of_names),
+            seed=any_of(seed for _, seed in runs_of_names),
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=20,
+        params:
+            settings=confusion_settings(names),
+            code=code("plot_confusion.py"),
+        script:
+            "../scripts/plot_confusion.py"
+
+
+rule plot_scores:
+    input:
+        scores=unit_files("csv"),
+        summaries=unit_files("json"),
+    output:
+        roc=in_report(ROC_FIGURE, "roc", "ROC curves", **PER_RUN),
+        histograms=score_figures(),
+    log:
+        "results/logs/plot_scores/{machine}/nf{nf}{protocol}.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        settings=score_figure_settings,
+        code=code("plot_scores.py"),
+    script:
+        "../scripts/plot_scores.py"
+
+
+# As for detection, a job takes several IDs, and machines with other IDs have a rule of their own.
+for number, (ids, machines) in enumerate(id_batches().items(), start=1):
+
+    rule:
+        name:
+            numbered("plot_features", number)
+        input:
+            weights=expand(f"{CHECKPOINT}.npz", seed=SEEDS[0], allow_missing=True),
+            normal=caches_of(ids, "normal.npy"),
+            abnormal=caches_of(ids, "abnormal.npy"),
+        output:
+            denoising=figures_of_ids(
+                DENOISING_FIGURE, ids, "denoising", "Features before and after denoising"
+            ),
+            projection=figures_of_ids(PROJECTION_FIGURE, ids, "projection", "Projections of clips"),
+        log:
+            f"results/logs/{numbered('plot_features', number)}/{{machine}}/nf{{nf}}{{protocol}}.log",
+        wildcard_constraints:
+            machine=any_of(machines),
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=20,
+        params:
+            settings=feature_figure_settings(ids),
+            code=code("plot_features.py"),
+        script:
+            "../scripts/plot_features.py"
+
+
+rule plot_loss:
+    input:
+        expand(f"{CHECKPOINT}.loss.csv", nf=NOISE_FACTORS, seed=SEEDS, allow_missing=True),
+    output:
+        in_report(LOSS_FIGURE, "loss", "Training", machine="{machine}", protocol=protocol_label),
+    log:
+        "results/logs/plot_loss/{machine}{protocol}.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        settings=loss_figure_settings,
+        code=code("plot_loss.py"),
+    script:
+        "../scripts/plot_loss.py"
+
+
+rule plot_results:
+    input:
+        auc="results/auc.csv",
+        summary="results/summary.csv",
+    output:
+        **result_figures(),
+    log:
+        "results/logs/plot_results.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        settings=result_figure_settings(),
+        code=code("plot_results.py"),
+    script:
+        "../scripts/plot_results.py"

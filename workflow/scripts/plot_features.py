@@ -1,0 +1,29 @@
+"""Rule plot_features: features before and after denoising, and projections of the clips, of some IDs of a machine."""
+
+from asd.console import job_log
+
+with job_log(snakemake.log[0]):
+    from asd.denoising import Denoiser
+    from asd.detection import read_units
+    from asd.feature_figures import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
+    from asd.figures import save
+
+    settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
+    labels = settings["snr_labels"]
+    denoiser = Denoiser.load(files.weights[0])
+    units = read_units(files.normal, files.abnormal, settings)
+    for number, machine_id in enumerate(settings["ids"]):
+        features, projections = {}, {}
+        for unit in units:
+            if unit.machine_id != machine_id:
+                continue
+            train, normal, abnormal = (unit.normal[unit.rows.train], *unit.test())
+            features[labels[unit.snr]] = FeaturePanel(
+                normal, abnormal, denoiser.denoise_unscaled(normal), denoiser.denoise_unscaled(abnormal)
+            )
+            projected, explained = project_2d(*(denoiser.denoise(clips) for clips in (train, normal, abnormal)))
+            projections[labels[unit.snr], machine_id] = ProjectionPanel(*projected, explained)
+        about = f"noise factor {wildcards.nf}, seed {settings['seed']}, {settings['protocol']} protocol"
+        title = f"{wildcards.machine} {machine_id}, {about}"
+        save(denoising(features, f"{title}: test clips before and after denoising"), snakemake.output.denoising[number])
+        save(projection(projections, f"{title}: denoised features"), snakemake.output.projection[number])

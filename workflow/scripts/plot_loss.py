@@ -1,0 +1,25 @@
+"""Rule plot_loss: the DDAE's loss curves of one machine and protocol."""
+
+from asd.console import job_log
+
+with job_log(snakemake.log[0]):
+    from itertools import product
+
+    import numpy as np
+
+    from asd.denoising import NETWORKS, read_loss
+    from asd.feature_figures import loss_curves
+    from asd.figures import save
+
+    settings = snakemake.params.settings
+    units = product(settings["noise_factors"], settings["seeds"])
+    loss = {unit: read_loss(path) for unit, path in zip(units, snakemake.input, strict=True)}
+    curves = {
+        network: {
+            factor: np.array([loss[factor, seed][network] for seed in settings["seeds"]])
+            for factor in settings["noise_factors"]
+        }
+        for network in NETWORKS
+    }
+    title = f"{settings['machine']}: training of the DDAE, {settings['protocol']} protocol"
+    save(loss_curves(curves, title), snakemake.output[0])

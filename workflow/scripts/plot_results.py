@@ -1,0 +1,29 @@
+"""Rule plot_results: figures of the tables."""
+
+from asd.console import job_log
+
+with job_log(snakemake.log[0]):
+    from itertools import product
+
+    from asd.figures import auc_by_snr, save
+    from asd.result_figures import ablation, auc_by_noise_factor, auc_heat_map
+    from asd.tables import read_table
+
+    settings, output = snakemake.params.settings, dict(snakemake.output.items())
+    labels = settings["snr_labels"]
+    auc, summary = read_table([snakemake.input.auc]), read_table([snakemake.input.summary])
+
+    for protocol, path in zip(settings["protocols"], output["heat_map"], strict=True):
+        rows = summary[summary["protocol"] == protocol]
+        save(auc_heat_map(rows, labels, f"AUC, {protocol} protocol"), path)
+
+    for number, (machine, protocol) in enumerate(product(settings["machines"], settings["protocols"])):
+        title = f"{machine}, {protocol} protocol"
+        here, ids = (table[(table["machine"] == machine) & (table["protocol"] == protocol)] for table in (summary, auc))
+        save(auc_by_snr(ids[ids["noise_factor"] != "all"], labels, title), output["auc"][number])
+        if "noise_factor" in output:
+            save(auc_by_noise_factor(here, labels, title), output["noise_factor"][number])
+        if "ablation" in output:
+            entries = {name: tuple(entry) for name, entry in settings["entries"].items()}
+            title = f"What the DDAE brings: {title}"
+            save(ablation(here, entries, labels, title), output["ablation"][number])
