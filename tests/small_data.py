@@ -60,5 +60,7 @@ def small_config(root: str = "recordings", ids: tuple[str, ...] = ("id_00", "id_
         "ddae": {"epochs": 2, "batch_size": 4, "learning_rate": 1.0e-3, "device": "cpu"},
         "noise_factors": [0.5],
         "seeds": [0],
+        "protocols": ["paper"],
         "detectors": ["OCSVM", "LOF"],
+        "statistics": {"replicates": 100},
     }

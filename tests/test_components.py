@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asd.components import MAX_COMPONENTS, PROJECTIONS, BlockProjection, Whitening, fit_projection, map_test
+from asd.components import (
+    MAX_COMPONENTS,
+    PROJECTIONS,
+    BlockProjection,
+    Standardisation,
+    Whitening,
+    fit_projection,
+    map_test,
+)
 from asd.representations import blocks_of
 from plain_method import plain_map_test, plain_pca
 
@@ -198,6 +206,14 @@ def test_whitened_training_rows_are_about_uncorrelated():
     assert Whitening.fit(train).counts is None
 
 
+def test_standardised_training_rows_have_mean_0_and_standard_deviation_1():
+    train = mixed_data(50, 6, 2, 1.0, 3)
+    rows = Standardisation.fit(train).apply(train)
+    assert rows.mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-9)
+    assert rows.std(axis=0) == pytest.approx(np.ones(6))
+    assert Standardisation.fit(train).counts is None
+
+
 @pytest.mark.filterwarnings("error")
 def test_constant_columns_and_two_rows_can_be_whitened():
     train = mixed_data(40, 5, 2, 0.5, 4).astype(np.float32)
@@ -210,7 +226,8 @@ def test_constant_columns_and_two_rows_can_be_whitened():
 
 def test_projections_are_found_by_name():
     rows = mixed_data(40, 136, 4, 0.5, 5)
-    assert PROJECTIONS == ("map-pca", "whitening")
+    assert PROJECTIONS == ("map-pca", "whitening", "standard")
+    assert isinstance(fit_projection("standard", rows, blocks_of("raw")), Standardisation)
     assert isinstance(fit_projection("map-pca", rows, blocks_of("raw")), BlockProjection)
     assert isinstance(fit_projection("whitening", rows, blocks_of("raw")), Whitening)
     with pytest.raises(ValueError, match="unknown projection 'pca'"):

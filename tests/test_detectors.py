@@ -47,12 +47,30 @@ def expected_scores(name: str, train: np.ndarray, rows: np.ndarray, seed: int) -
             return distances(rows, train.mean(axis=0)[np.newaxis])[:, 0]
         case "KNN":
             return distances(rows, train).min(axis=1)
+        case "LDN":
+            return plain_locally_normalised(train, rows, 5)
         case "GMM":
             scale = train.std(axis=0).max()
             count = max(1, min(2, len(train) // 20))
             model = GaussianMixture(count, reg_covar=1e-4, random_state=seed, n_init=3).fit(train / scale)
             return -model.score_samples(rows / scale)
     raise AssertionError(name)
+
+
+def plain_locally_normalised(train: np.ndarray, rows: np.ndarray, k: int, *, left_out: bool = False) -> np.ndarray:
+    """Distances in units of each training clip's mean distance to its own neighbours, one number after the other."""
+    radii = []
+    for number, clip in enumerate(train):
+        others = sorted(np.linalg.norm(clip - other) for other in np.delete(train, number, axis=0))
+        radii.append(max(np.mean(others[:k]), 1e-12))
+    radii = np.minimum(radii, np.quantile(radii, 0.95))
+    scores = []
+    for number, row in enumerate(rows):
+        ratios = [np.linalg.norm(row - clip) / radius for clip, radius in zip(train, radii, strict=True)]
+        if left_out:
+            del ratios[number]
+        scores.append(np.log(max(np.mean(sorted(ratios)[:k]), 1e-12)))
+    return np.array(scores)
 
 
 def test_the_paper_s_detectors_see_denoised_features_through_the_map_test() -> None:
@@ -85,7 +103,7 @@ def test_scores_of_float32_rows_equal_the_scikit_learn_expression(name: str) -> 
     assert np.array_equal(fit(name, train).score(rows), expected_scores(name, train, rows, 0))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "KNN"])
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("KNN", "LDN")])
 def test_training_scores_are_the_scores_of_the_training_rows(name: str) -> None:
     train = points(60, 13)
     fitted = fit(name, train)
@@ -100,6 +118,32 @@ def test_a_training_clip_is_not_its_own_nearest_neighbour() -> None:
     assert fit("KNN", train, n_neighbors=3).training_scores == pytest.approx(
         np.sort(apart)[:, :3].mean(axis=1), abs=1e-9
     )
+
+
+@pytest.mark.parametrize("k", [1, 5, 99])
+def test_local_normalisation_leaves_a_training_clip_out_of_its_own_score(k: int) -> None:
+    train, rows = points(30, 13), points(8, 14)
+    fitted = fit("LDN", train, n_neighbors=k)
+    assert fitted.training_scores == pytest.approx(plain_locally_normalised(train, train, min(k, 29), left_out=True))
+    assert fitted.score(rows) == pytest.approx(plain_locally_normalised(train, rows, k))
+
+
+def test_local_normalisation_judges_a_clip_by_the_density_around_it() -> None:
+    random = np.random.default_rng(0)
+    train = np.vstack([random.normal(0, 0.1, (60, 3)), random.normal(50, 5.0, (60, 3))])
+    near_the_dense, near_the_scattered = np.array([[1.0, 0.0, 0.0]]), np.array([[51.0, 50.0, 50.0]])
+    score = fit("LDN", train).score
+    assert score(near_the_dense).item() > score(near_the_scattered).item() + 1.0
+    plain = fit("KNN", train).score
+    assert plain(near_the_dense).item() < plain(near_the_scattered).item()
+
+
+def test_one_fault_among_the_training_clips_does_not_hide_the_others_like_it() -> None:
+    train, faults = points(100, 1), points(20, 2) + 12.0
+    with_fault = np.vstack([train, points(1, 3) + 12.0])
+    clean, spoilt = fit("LDN", train), fit("LDN", with_fault)
+    assert clean.score(faults).min() > clean.training_scores.max()
+    assert spoilt.score(faults).min() > np.quantile(spoilt.training_scores, 0.95)
 
 
 def test_several_neighbours_are_averaged_and_never_more_than_there_are() -> None:
@@ -151,7 +195,7 @@ def test_another_seed_grows_another_isolation_forest() -> None:
     assert not np.array_equal(fit("IF", train, 0).score(rows), fit("IF", train, 1).score(rows))
 
 
-@pytest.mark.parametrize("name", ["OCSVM", "LOF", "MAHALANOBIS", "KNN"])
+@pytest.mark.parametrize("name", ["OCSVM", "LOF", "MAHALANOBIS", "KNN", "LDN"])
 def test_these_detectors_draw_no_random_numbers(name: str) -> None:
     train, rows = points(60, 9), points(20, 10)
     assert np.array_equal(fit(name, train, 0).score(rows), fit(name, train, 1).score(rows))

@@ -137,6 +137,11 @@ def test_training_does_not_depend_on_detectors_and_statistics() -> None:
     assert used.isdisjoint({"detectors", "components", "detection", "ensembles", "evaluation", "scores", "statistics"})
 
 
+def test_figures_of_features_do_not_depend_on_detectors() -> None:
+    used = {path.stem for path in modules_of(SCRIPTS / "plot_features.py", SCRIPTS / "asd")}
+    assert used.isdisjoint({"detectors", "components", "detection", "scores", "evaluation"})
+
+
 def test_detection_does_not_depend_on_what_comes_after_it() -> None:
     used = {path.stem for path in modules_of(SCRIPTS / "detect_anomalies.py", SCRIPTS / "asd")}
     assert used.isdisjoint({"ensembles", "evaluation", "statistics", "tables", "figures", "training", "ddae"})

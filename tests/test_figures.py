@@ -13,15 +13,26 @@ import pytest
 from matplotlib.collections import LineCollection, QuadMesh
 from matplotlib.figure import Figure
 
-from asd.figures import auc_by_snr, confusion_heat_map, save
+from asd.figures import (
+    ABNORMAL,
+    NORMAL,
+    SMALL,
+    auc_by_snr,
+    confusion_heat_map,
+    detector_styles,
+    fitted,
+    label_ends,
+    legend_below,
+    line_key,
+    new_figure,
+    readable_on,
+    save,
+    spread,
+    text_width,
+)
+from plain_figures import contrast, hard_to_read, lightness
 
-pytestmark = pytest.mark.filterwarnings("ignore:Glyph")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
 
 
 # --- confusion ---
@@ -194,7 +205,7 @@ def test_detectors_differ_in_marker_as_well_as_in_colour_and_are_named():
     axes = panels(figure)[0]
     lines = [container.lines[0] for container in axes.containers]
     assert len({line.get_marker() for line in lines}) == len({str(line.get_color()) for line in lines}) == 2
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["LOF", "IF"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["LOF", "IF"]
     assert axes.get_ylabel() == "AUC"
     assert figure.get_suptitle() == "the title"
 
@@ -211,6 +222,146 @@ def test_one_snr_one_id_and_one_detector_are_enough():
     assert shown["LOF"][1].tolist() == pytest.approx([auc_of(0.7, 0, "snr0", "id_00", "LOF")])
 
 
+def test_noise_factors_may_be_text_as_in_a_file_with_ensembles_which_are_left_out():
+    table = auc_rows((0.7, 0.0)).astype({"noise_factor": str})
+    ensembles = auc_rows().assign(noise_factor="all", detector="both")
+    figure = auc_by_snr(pd.concat([table, ensembles], ignore_index=True), LABELS, "fan")
+    assert [axes.get_title() for axes in panels(figure)] == ["noise factor 0", "noise factor 0.7"]
+    expected = panels(auc_by_snr(auc_rows((0.0, 0.7)), LABELS, "fan"))
+    for axes, other in zip(panels(figure), expected, strict=True):
+        assert list(curves(axes)) == ["LOF", "IF"]
+        for name, (_, heights, _) in curves(axes).items():
+            assert heights == pytest.approx(curves(other)[name][1])
+
+
+def test_a_table_of_ensembles_alone_has_no_panel():
+    assert panels(auc_by_snr(auc_rows().assign(noise_factor="all"), LABELS, "fan")) == []
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_any_number_of_detectors_stays_above_the_label_of_its_snr_and_in_its_order(count):
+    base = auc_rows((0.0, 0.7), seeds=(0, 1)).query("detector == 'LOF'")
+    names = [f"detector {number} 검출기 with a name" for number in range(count)]
+    table = pd.concat([base.assign(detector=name) for name in names], ignore_index=True)
+    figure = auc_by_snr(table, LABELS, "팬 " * 60)
+    for axes in panels(figure):
+        places = np.array([positions for positions, _, _ in curves(axes).values()])
+        assert places.shape == (count, 3)
+        assert np.abs(places - [0, 1, 2]).max() < 0.5
+        assert (np.diff(places, axis=0) > 0.05).all()
+    assert hard_to_read(figure) == []
+
+
+def test_chance_is_drawn_only_where_it_does_not_squash_the_rest():
+    def chance(table: pd.DataFrame) -> list[float]:
+        lines = panels(auc_by_snr(table, LABELS, "fan"))[0].lines
+        return [line.get_ydata()[0] for line in lines if line.get_linestyle() == ":" and len(line.get_ydata()) == 2]
+
+    assert chance(auc_rows().assign(auc=lambda rows: rows["auc"] + 0.1)) == []
+    assert chance(auc_rows().assign(auc=lambda rows: rows["auc"] - 0.3)) == [0.5]
+
+
+# --- parts ---
+
+
+def test_letters_in_a_heat_map_are_readable_on_every_colour():
+    for share in np.linspace(0.0, 1.0, 21):
+        colour = matplotlib.colormaps["Blues"](share)
+        assert contrast(readable_on(colour), colour) >= 4.5
+    assert (readable_on("#ffffff"), readable_on("#000000"), readable_on("#777777")) == ("black", "white", "black")
+
+
+def test_heat_map_letters_have_the_colour_that_is_readable():
+    axes = confusion_heat_map(np.array([[55, 45], [0, 100]]), "fan").axes[0]
+    for text in axes.texts:
+        share = float(text.get_text().split("\n")[1].rstrip("%")) / 100
+        assert contrast(text.get_color(), matplotlib.colormaps["Blues"](share)) >= 4.5
+
+
+def test_ten_detectors_differ_in_colour_and_mark_and_line():
+    styles = detector_styles(f"d{number}" for number in range(12))
+    assert list(styles) == [f"d{number}" for number in range(12)]
+    for part in ("color", "marker", "linestyle"):
+        assert len({str(styles[f"d{number}"][part]) for number in range(10)}) == 10
+
+
+def test_normal_and_abnormal_and_the_first_detectors_differ_in_print_without_colour():
+    assert abs(lightness(NORMAL) - lightness(ABNORMAL)) > 20
+    first = sorted(lightness(style["color"]) for style in detector_styles("abc").values())
+    assert np.diff(first).min() > 15
+
+
+def test_overlapping_and_spilled_texts_would_be_seen():
+    figure = new_figure(3, 2)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    for text, x in (("one", 0.3), ("two", 0.32), ("three", 0.6), ("four", 0.95)):
+        axes.text(x, 0.5, text).set_in_layout(False)
+    axes.text(0.1, 0.1, "five", fontsize=6)
+    assert hard_to_read(figure) == ["'one' and 'two' overlap", "'four' is cut off", "'five' has 6.0 points"]
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([], []),
+        ([3.0], [3.0]),
+        ([1.0, 5.0], [1.0, 5.0]),
+        ([5.0, 5.0], [5.5, 4.5]),
+        ([0.0, 0.1], [0.0, 1.0]),
+        ([10.0, 9.9], [10.0, 9.0]),
+        ([4.0, 4.0, 4.0, 8.0], [3.0, 4.0, 5.0, 8.0]),
+    ],
+)
+def test_places_are_spread_as_little_as_needed(places, expected):
+    assert sorted(spread(places, 1.0, 0.0, 10.0)) == pytest.approx(sorted(expected))
+
+
+def test_spread_places_keep_their_order_and_stay_inside_even_without_room():
+    rng = np.random.default_rng(0)
+    for count in (2, 7, 30):
+        places = rng.uniform(-2, 12, count)
+        moved = spread(places.tolist(), 1.0, 0.0, 10.0)
+        assert np.argsort(moved).tolist() == np.argsort(places).tolist()
+        assert min(moved) >= -1e-9
+        assert max(moved) <= 10 + 1e-9
+        assert np.diff(np.sort(moved)).min() >= min(1.0, 10 / (count - 1)) - 1e-9
+
+
+def test_long_text_is_broken_into_lines_that_fit_and_nothing_is_lost():
+    figure = new_figure(4, 3)
+    text = "several words and aVeryLongOneWithoutAnySpaceInIt\nand a line"
+    broken = fitted(figure, text, SMALL, 1.0)
+    assert text_width(figure, broken, SMALL) <= 1.0
+    assert broken.replace("\n", "").replace(" ", "") == text.replace("\n", "").replace(" ", "")
+    assert fitted(figure, "short", SMALL, 1.0) == "short"
+
+
+@pytest.mark.parametrize("count", [1, 4, 11])
+def test_legends_are_as_wide_as_the_figure_allows_and_not_wider(count):
+    figure = new_figure(3.5, 2)
+    figure.subplots()
+    handles = [line_key(f"name {number}", color="k", linestyle="-") for number in range(count)]
+    legend = legend_below(figure, handles)
+    figure.draw_without_rendering()
+    assert legend.get_window_extent().width <= figure.bbox.width
+    assert (legend._ncols > 1) == (count > 1)
+    assert [text.get_text() for text in legend.get_texts()] == [f"name {number}" for number in range(count)]
+
+
+def test_names_at_line_ends_do_not_overlap_and_are_in_the_order_of_the_ends():
+    figure = new_figure(5, 2.5)
+    axes = figure.subplots()
+    heights = [0.5, 0.52, 0.51, 0.9, 0.5]
+    for height in heights:
+        axes.plot([0, 1], [0, height])
+    style = {"color": "k", "marker": "o"}
+    label_ends(figure, {axes: [(1.0, height, f"name {n}", style) for n, height in enumerate(heights)]})
+    assert hard_to_read(figure) == []
+    shown = {text.get_text(): text.get_window_extent().y0 for text in axes.texts}
+    assert sorted(shown, key=shown.get) == ["name 0", "name 4", "name 2", "name 1", "name 3"]
+
+
 # --- files ---
 
 
@@ -222,7 +373,12 @@ def test_saving_writes_a_whole_png_and_closes_the_figure(tmp_path):
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     assert data[-8:-4] == b"IEND"
     assert min(matplotlib.image.imread(tmp_path / "new" / "confusion.png").shape[:2]) > 300
-    assert not plt.fignum_exists(figure.number)
+
+
+def test_figures_are_their_callers_alone_and_need_no_closing():
+    figures = [confusion_heat_map(COUNTS, "fan"), auc_by_snr(auc_rows(), LABELS, "fan")]
+    assert plt.get_fignums() == []
+    assert len(set(map(id, figures))) == 2
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml")])

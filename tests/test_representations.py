@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asd.denoising import Denoiser
-from asd.representations import REPRESENTATIONS, Represented, blocks_of
+from asd.representations import REPRESENTATIONS, Represented, blocks_of, log_mel
 from asd.scaling import MinMaxScaling
 
 
@@ -14,17 +14,36 @@ from asd.scaling import MinMaxScaling
 def clips() -> Represented:
     generator = np.random.default_rng(0)
     scaled, denoised = (generator.normal(size=(5, 136)).astype(np.float32) for _ in range(2))
-    return Represented(scaled, denoised)
+    minimum = generator.normal(size=136).astype(np.float32)
+    return Represented(scaled, denoised, MinMaxScaling(minimum, minimum + 3))
 
 
 def test_each_representation_is_what_its_name_says(clips: Represented) -> None:
-    assert REPRESENTATIONS == ("denoised", "raw", "raw+denoised", "residual")
+    assert REPRESENTATIONS == ("denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised")
     assert np.array_equal(clips.get("denoised"), clips.denoised)
     assert np.array_equal(clips.get("raw"), clips.scaled)
     both = clips.get("raw+denoised")
     assert np.array_equal(both[:, :136], clips.scaled)
     assert np.array_equal(both[:, 136:], clips.denoised)
     assert np.array_equal(clips.get("residual") + clips.denoised, clips.scaled - clips.denoised + clips.denoised)
+
+
+def test_log_mel_undoes_the_dct_of_the_features_in_their_own_units() -> None:
+    """From made mel spectra to their MFCC block by the formula of the orthonormal DCT-II, and back."""
+    generator = np.random.default_rng(2)
+    bands, basic = generator.normal(-5, 2, (4, 128)), generator.normal(size=(4, 8))
+    number, band = np.arange(128)[:, None], np.arange(128)
+    matrix = np.sqrt(2 / 128) * np.cos(np.pi * number * (2 * band + 1) / 256)
+    matrix[0] /= np.sqrt(2)
+    features = np.hstack([bands @ matrix.T, basic]).astype(np.float32)
+    assert log_mel(features) == pytest.approx(bands, abs=1e-4)
+    scaling = MinMaxScaling.fit([features])
+    shifted = features + 0.5
+    both = Represented(scaling.apply(features), scaling.apply(shifted), scaling)
+    expected, other = (np.hstack([log_mel(half), half[:, 128:]]) for half in (features, shifted))
+    assert both.get("log-mel") == pytest.approx(expected, abs=1e-3)
+    assert both.get("log-mel+denoised") == pytest.approx(np.hstack([expected, other]), abs=1e-3)
+    assert both.get("log-mel").dtype == both.get("log-mel+denoised").dtype == np.float32
 
 
 def test_unknown_names_are_refused(clips: Represented) -> None:

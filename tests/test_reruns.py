@@ -21,24 +21,55 @@ from workflow_runner import Run, job, snakemake, write_config
 MACHINES = {"fan": ["id_00", "id_02"], "pump": ["id_02"]}
 
 
-def from_training(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
-    """The jobs of one machine, noise factor and seed from training to its figures."""
-    return {job("train_ddae", machine=machine, nf=nf, seed=seed)} | from_detection(machine, nf, seed)
+Unit = dict[str, Any]
+PAPER, STRICT = "", "_strict"  # the wildcard protocol
 
 
-def from_detection(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
+def numbered(rule: str, machine: str) -> str:
+    """Rules that know the IDs exist twice, since pump has other IDs than fan."""
+    return rule if machine == "fan" else f"{rule}_2"
+
+
+def from_training(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    """The jobs of one machine, noise factor, seed and protocol from training to its figures."""
+    unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
+    jobs = {job("train_ddae", **unit), job("plot_loss", machine=machine, protocol=protocol)}
+    if seed == 0:  # figures of features are of the first seed
+        jobs |= of_features(machine, nf, protocol)
+    return jobs | from_detection(machine, nf, seed, protocol)
+
+
+def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER) -> set[str]:
+    return {job(numbered("plot_features", machine), machine=machine, nf=nf, protocol=protocol)}
+
+
+def from_detection(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
     """Detection, which all IDs of the machine share, and what follows."""
-    rule = "detect_anomalies" if machine == "fan" else "detect_anomalies_2"  # pump has other IDs
-    return {job(rule, machine=machine, nf=nf, seed=seed)} | from_evaluation(machine, nf, seed)
+    unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
+    return {job(numbered("detect_anomalies", machine), **unit)} | from_evaluation(machine, nf, seed, protocol)
 
 
-def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
-    figures = {job("plot_confusion", machine=machine, nf=nf, seed=seed)}
-    return {job("evaluate_scores", machine=machine)} | figures | the_end()
+def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    return evaluation(machine) | of_scores(machine, nf, seed, protocol)
+
+
+def evaluation(machine: str) -> set[str]:
+    return {job("evaluate_scores", machine=machine)} | the_end()
+
+
+def of_scores(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    """Figures of scores."""
+    unit: Unit = {"machine": machine, "nf": nf, "protocol": protocol}
+    return {job("plot_confusion", **unit, seed=seed), job("plot_scores", **unit)}
+
+
+def from_caches(machine: str) -> set[str]:
+    """What follows from caches that do not train the DDAE."""
+    return of_features(machine) | from_detection(machine)
 
 
 def the_end() -> set[str]:
-    return {job("collect_results"), job("plot_auc")}
+    return {job("collect_results"), job("plot_results")}
 
 
 def extraction(machine: str, snr: str, name: str, kind: str) -> set[str]:
@@ -51,11 +82,11 @@ ALL_EXTRACTIONS = {
     for snr, name, kind in product(SNRS, names, ("normal", "abnormal"))
     for one in extraction(machine, snr, name, kind)
 }
-ALL_TRAININGS = {job("train_ddae", machine=machine, nf=0.5, seed=0) for machine in MACHINES}
 FROM_TRAINING = from_training("fan") | from_training("pump")
-FROM_DETECTION = FROM_TRAINING - ALL_TRAININGS
-FROM_EVALUATION = from_evaluation("fan") | from_evaluation("pump")
-FIGURES = {name for name in FROM_EVALUATION if name.startswith("plot_")}
+FROM_DETECTION = from_detection("fan") | from_detection("pump")
+FROM_EVALUATION = FROM_DETECTION - {name for name in FROM_DETECTION if name.startswith("detect_")}
+STATISTICS = evaluation("fan") | evaluation("pump")
+FIGURES = {name for name in FROM_TRAINING if name.startswith("plot_")}
 
 
 class Finished:
@@ -179,7 +210,8 @@ def test_noise_factor_added_and_another_removed(finished: Finished) -> None:
     both = finished.runs()
     finished.config["noise_factors"] = [0.2]
     assert both == from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
-    assert finished.plan() == {job("evaluate_scores", machine=machine) for machine in MACHINES} | the_end()
+    of_losses = {job("plot_loss", machine=machine, protocol=PAPER) for machine in MACHINES}
+    assert finished.plan() == STATISTICS | of_losses
 
 
 def test_epochs_of_one_machine(finished: Finished) -> None:
@@ -190,6 +222,50 @@ def test_epochs_of_one_machine(finished: Finished) -> None:
 def test_detector_added_trains_and_extracts_nothing(finished: Finished) -> None:
     finished.config["detectors"] = ["IF", "OCSVM", "LOF"]
     assert finished.runs() == FROM_DETECTION
+
+
+def test_parameter_of_a_detector(finished: Finished) -> None:
+    finished.config["detectors"] = ["OCSVM", {"method": "LOF", "parameters": {"n_neighbors": 5}}]
+    assert finished.plan() == FROM_DETECTION
+
+
+def test_default_of_a_detector_written_out_runs_nothing(finished: Finished) -> None:
+    lof = {"method": "LOF", "name": "LOF", "representation": "denoised", "projection": "map-pca"}
+    finished.config["detectors"] = [{"method": "OCSVM", "parameters": {"nu": 0.1}}, lof]
+    assert finished.plan() == set()
+
+
+def test_protocol_added_leaves_the_other_one_s_trainings_and_scores(finished: Finished) -> None:
+    """It has trainings of its own, since other clips train the DDAE; nothing is extracted."""
+    finished.config["protocols"] = ["paper", "strict"]
+    strict = from_training("fan", protocol=STRICT) | from_training("pump", protocol=STRICT)
+    assert finished.runs() == strict
+    finished.config["protocols"] = ["strict", "paper"]
+    assert finished.plan() <= STATISTICS
+    finished.config["strict"] = {"folds": 3}
+    detection = from_detection("fan", protocol=STRICT) | from_detection("pump", protocol=STRICT)
+    assert finished.plan() == detection
+    counts = {"ddae": 5, "ad_train": 8, "ad_test": 8}
+    finished.config["machines"]["pump"]["split"] = {"id_00": counts, "id_02": counts}
+    assert finished.plan() == detection | from_training("pump")  # only the paper's protocol goes by counts
+
+
+def test_ensemble_added_scores_no_clip(finished: Finished) -> None:
+    finished.config["ensembles"] = [{"name": "BOTH", "detectors": ["OCSVM", "LOF"]}]
+    combined = {
+        job("combine_scores", machine=machine, id=name, protocol=PAPER)
+        for machine, names in MACHINES.items()
+        for name in names
+    }
+    assert finished.runs() == combined | FROM_EVALUATION
+    finished.config["ensembles"][0]["average"] = "rank"
+    assert finished.plan() == combined | FROM_EVALUATION
+
+
+def test_replicates_of_the_bootstrap(finished: Finished) -> None:
+    finished.config["statistics"]["replicates"] = 150
+    of_curves = {job("plot_scores", machine=machine, nf=0.5, protocol=PAPER) for machine in MACHINES}
+    assert finished.plan() == STATISTICS | of_curves
 
 
 def test_threshold(finished: Finished) -> None:
@@ -206,7 +282,7 @@ def test_values_of_two_settings_swapped(finished: Finished) -> None:
 def test_split_of_one_id_for_detection_only(finished: Finished) -> None:
     counts = {"ddae": 6, "ad_train": 8, "ad_test": 8}
     finished.config["machines"]["fan"]["split"] = {"id_00": counts, "id_02": {**counts, "ad_train": 7}}
-    assert finished.plan() == from_detection("fan")
+    assert finished.plan() == from_caches("fan")
 
 
 def test_channel_extracts_everything_again(finished: Finished) -> None:
@@ -222,7 +298,7 @@ def log_of_extraction(finished: Finished, machine: str, snr: str, name: str, kin
 def test_recording_added_reads_only_that_one(finished: Finished) -> None:
     folder = ("pump", "snr_6", "id_02", "abnormal")
     write_clip(finished.recording(*folder, 5), seed=99, abnormal=True)
-    assert finished.runs() == extraction(*folder) | from_detection("pump")
+    assert finished.runs() == extraction(*folder) | from_caches("pump")
     assert "6 clips: 1 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     again = finished.run()
     assert again.jobs == []
@@ -256,7 +332,7 @@ def test_cores_are_shared_by_the_recordings_yet_to_be_read(finished: Finished) -
 def test_recording_removed(finished: Finished) -> None:
     folder = ("fan", "snr_6", "id_00", "normal")
     finished.recording(*folder, 3).unlink()
-    assert finished.runs() == extraction(*folder) | from_detection("fan")
+    assert finished.runs() == extraction(*folder) | from_caches("fan")
     assert "13 clips: 0 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     assert len(np.load(finished.directory / "results/features/fan/snr_6_id_00_normal.npy")) == 13
 
@@ -266,7 +342,7 @@ def test_recording_replaced(finished: Finished, age: int) -> None:
     folder = ("fan", "snr_6", "id_02", "normal")
     path = write_clip(finished.recording(*folder, 7), seed=1234)
     os.utime(path, times=(time.time() - age,) * 2)
-    assert finished.plan() == extraction(*folder) | from_detection("fan")
+    assert finished.plan() == extraction(*folder) | from_caches("fan")
     finished.run()
     assert "14 clips: 1 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
 
@@ -281,10 +357,11 @@ CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "features": ("asd/features.py", "LOG_FLOOR = 1e-8", "LOG_FLOOR = 2e-8", ALL_EXTRACTIONS | FROM_TRAINING),
     "training": ("asd/ddae.py", '"basic": (8, 16, 32, 64, 128)', '"basic": (8, 16, 32, 64)', FROM_TRAINING),
     "components": ("asd/components.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
-    "detectors": ("asd/detectors.py", "nu=0.1", "nu=0.2", FROM_DETECTION),
-    "script": ("detect_anomalies.py", "Split(0,", "Split(1,", FROM_DETECTION),
-    "evaluation": ("asd/evaluation.py", "MAX_FPR = 0.1", "MAX_FPR = 0.2", FROM_EVALUATION),
-    "figures": ("asd/figures.py", "DPI = 150", "DPI = 90", FIGURES),
+    "detectors": ("asd/detectors.py", 'OneClassSVM(gamma="scale"', 'OneClassSVM(gamma="auto"', FROM_DETECTION),
+    "script": ("detect_anomalies.py", "enumerate(read_units", "enumerate(1 and read_units", FROM_DETECTION),
+    "statistics": ("asd/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
+    "tables": ("asd/tables.py", '"all machines"', '"every machine"', STATISTICS),
+    "figures": ("asd/figures.py", "DPI = 300", "DPI = 90", FIGURES),
 }
 
 

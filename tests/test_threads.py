@@ -23,10 +23,12 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 STAGES = {
     "features": "from asd.features import clip_features; clip_features(np.random.rand(160_000).astype(np.float32))",
-    "detectors": "from asd.detectors import DETECTORS; x = np.random.rand(800, 25); "
-    "[detector(x, 0)(x) for detector in DETECTORS.values()]",
-    "components": "from asd.components import BlockProjection; x = np.random.rand(800, 136); "
-    "BlockProjection.fit(x).apply(x)",
+    "detectors": "from asd.detectors import METHODS, Detector, complete; x = np.random.rand(800, 25); "
+    "[Detector(**complete(name)).fit(x, 0).score(x) for name in METHODS]",
+    "components": "from asd.components import BlockProjection, Whitening; x = np.random.rand(800, 136); "
+    "BlockProjection.fit(x).apply(x); Whitening.fit(x).apply(x)",
+    "bootstrap": "from asd.statistics import bootstrap_weights, weighted_aucs; y = np.arange(300) > 150; "
+    "weighted_aucs(y, np.random.rand(300), bootstrap_weights(y, 1000, np.random.default_rng(0)))",
     "training": "from asd.ddae import TrainingSettings, train; from asd.scaling import MinMaxScaling; "
     "x = np.random.rand(100, 136).astype(np.float32); "
     "train(MinMaxScaling.fit([x]), x, TrainingSettings(0.5, 2, 64, 1e-4, 0))",

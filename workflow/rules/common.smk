@@ -22,7 +22,7 @@ if str(SCRIPTS) not in sys.path:
 from asd import configuration, dataset, fingerprint, splits
 from asd.console import USER_ERROR
 from asd.dataset import KINDS, Folder
-from asd.detectors import PYOD_PREFIX
+from asd.detectors import PYOD_PREFIX, find_method
 from asd.errors import UserError
 
 # ------------------------------------------------------------------------------------------ configuration
@@ -318,9 +318,17 @@ def file_name(detector):
     return detector.replace(":", "-")
 
 
-def in_report(path, caption, category, **labels):
-    """Output that the report shows. Labels are text with wildcards, or functions of them; the report groups by machine
-    where there is one."""
+def protocol_of(wildcards):
+    return PROTOCOLS[wildcards.protocol]
+
+
+def in_report(path, caption, category, subcategory, **labels):
+    """Output that the report shows. Subcategory and labels are text with wildcards, or functions of them; labels that
+    are the same for all figures of a run are left out."""
+    if len(PROTOCOLS) == 1:
+        labels.pop("protocol", None)
+    if len(SEEDS) == 1:
+        labels.pop("seed", None)
 
     def labels_of(wildcards):
         return {
@@ -330,16 +338,16 @@ def in_report(path, caption, category, **labels):
             for name, label in labels.items()
         }
 
-    caption = f"../report/{caption}.rst"
-    subcategory = {"subcategory": labels["machine"]} if "machine" in labels else {}
-    return report(path, caption=caption, category=category, labels=labels_of, **subcategory)
+    return report(
+        path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        subcategory=subcategory,
+        labels=labels_of,
+    )
 
 
-def protocol_label(wildcards):
-    return PROTOCOLS[wildcards.protocol]
-
-
-PER_RUN = {"machine": "{machine}", "noise_factor": "{nf}", "protocol": protocol_label}
+PER_RUN = "{machine}, noise factor {nf}"  # the subcategory of figures of a training
 
 
 def confusion_figures(names):
@@ -349,10 +357,11 @@ def confusion_figures(names):
             expand(CONFUSION_FIGURE, snr=snr, detector=file_name(detector), allow_missing=True)[0],
             "confusion",
             "Confusion matrices",
-            **PER_RUN,
-            seed="{seed}",
-            SNR=snr_labels()[snr],
+            PER_RUN,
             detector=detector,
+            SNR=snr_labels()[snr],
+            seed="{seed}",
+            protocol=protocol_of,
         )
         for snr, detector in product(SNRS, names)
     ]
@@ -365,8 +374,9 @@ def score_figures():
             expand(SCORE_FIGURE, detector=file_name(detector["name"]), allow_missing=True)[0],
             "score_histograms",
             "Scores",
-            **PER_RUN,
+            PER_RUN,
             detector=detector["name"],
+            protocol=protocol_of,
         )
         for detector in DETECTORS
     ]
@@ -376,31 +386,51 @@ def figures_of_ids(pattern, ids, caption, category):
     """Figures of one machine, noise factor and protocol, for each of some IDs."""
     return [
         in_report(
-            expand(pattern, id=name, allow_missing=True)[0], caption, category, **PER_RUN, ID=name
+            expand(pattern, id=name, allow_missing=True)[0],
+            caption,
+            category,
+            PER_RUN,
+            ID=name,
+            protocol=protocol_of,
         )
         for name in ids
     ]
 
 
-def figures_of_machines(pattern, caption, category, machines=MACHINES):
+def figures_of_machines(pattern, caption, figure):
     """Figures of all machines and protocols, in this order of loops."""
     return [
         in_report(
             pattern.format(machine=machine, protocol=protocol),
             caption,
-            category,
-            machine=machine,
+            "AUC",
+            machine,
+            figure=figure,
             protocol=name,
         )
-        for machine, (protocol, name) in product(machines, PROTOCOLS.items())
+        for machine, (protocol, name) in product(MACHINES, PROTOCOLS.items())
     ]
 
 
-def ablated():
-    """Whether a method is configured with several representations, so that the ablation has something to show."""
-    seen = {(detector["method"], detector["representation"]) for detector in DETECTORS}
-    methods = [method for method, _ in seen]
-    return len(methods) > len(set(methods))
+def ablation_entries():
+    """Detectors that show what the DDAE brings: name -> what the figure calls the method, and its representation. A
+    method is among them if it is configured both without the DDAE (raw) and with it."""
+    entries, seen = {}, {}
+    for detector in DETECTORS:
+        representation = detector["representation"]
+        log_mel = representation.startswith("log-mel")
+        method = f"{detector['method']}, log-mel" if log_mel else detector["method"]
+        if detector["projection"] != find_method(detector["method"]).projection:
+            method += f", {detector['projection']}"
+        view = representation.replace("log-mel", "raw")
+        if view not in seen.setdefault(method, set()):  # the first of several with other parameters
+            seen[method].add(view)
+            entries[detector["name"]] = [method, view]
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if "raw" in seen[entry[0]] and len(seen[entry[0]]) > 1
+    }
 
 
 def result_figures():
@@ -408,18 +438,23 @@ def result_figures():
     figures = {
         "heat_map": [
             in_report(
-                HEAT_MAP_FIGURE.format(protocol=protocol), "auc_heat_map", "AUC", protocol=name
+                HEAT_MAP_FIGURE.format(protocol=protocol),
+                "auc_heat_map",
+                "AUC",
+                "all machines",
+                figure="heat map",
+                protocol=name,
             )
             for protocol, name in PROTOCOLS.items()
         ],
-        "auc": figures_of_machines(AUC_FIGURE, "auc_by_snr", "AUC"),
+        "auc": figures_of_machines(AUC_FIGURE, "auc_by_snr", "against SNR"),
     }
     if len(NOISE_FACTORS) > 1:
         figures["noise_factor"] = figures_of_machines(
-            NOISE_FACTOR_FIGURE, "auc_by_noise_factor", "AUC"
+            NOISE_FACTOR_FIGURE, "auc_by_noise_factor", "against noise factor"
         )
-    if ablated():
-        figures["ablation"] = figures_of_machines(ABLATION_FIGURE, "ablation", "Ablation")
+    if ablation_entries():
+        figures["ablation"] = figures_of_machines(ABLATION_FIGURE, "ablation", "ablation")
     return figures
 
 
@@ -430,8 +465,10 @@ def final_outputs():
         "results/summary.csv",
         "results/leaderboard.csv",
         "results/leaderboard.md",
+        "results/leaderboard.html",
         "results/comparisons.csv",
-        *(path for figures in result_figures().values() for path in figures),
+        # as plain text: inputs that are marked for the report would be looked up a second time, from another folder
+        *(str(path) for figures in result_figures().values() for path in figures),
         *expand(LOSS_FIGURE, machine=MACHINES, protocol=PROTOCOLS),
     ]
     for nf, seed in runs():
@@ -639,10 +676,7 @@ def result_figure_settings():
         "machines": list(MACHINES),
         "protocols": list(PROTOCOLS.values()),
         "snr_labels": snr_labels(),
-        "entries": {
-            detector["name"]: [detector["method"], detector["representation"]]
-            for detector in DETECTORS
-        },
+        "entries": ablation_entries(),
     }
 
 

@@ -32,15 +32,34 @@ rule collect_results:
         replicates=evaluation_files("npz"),
         skipped=skipped_files(),
     output:
+        page=in_report(
+            "results/leaderboard.html",
+            "leaderboard",
+            "Tables",
+            "all machines",
+            table="Leaderboard",
+        ),
         leaderboard=in_report(
-            "results/leaderboard.csv", "leaderboard", "Tables", table="Leaderboard"
+            "results/leaderboard.csv",
+            "leaderboard",
+            "Tables",
+            "all machines",
+            table="Leaderboard (CSV)",
         ),
         summary=in_report(
-            "results/summary.csv", "summary", "Tables", table="Mean over IDs and seeds"
+            "results/summary.csv",
+            "summary",
+            "Tables",
+            "all machines",
+            table="Mean over IDs and seeds (CSV)",
         ),
-        auc=in_report("results/auc.csv", "auc", "Tables", table="Every ID"),
+        auc=in_report("results/auc.csv", "auc", "Tables", "all machines", table="Every ID (CSV)"),
         comparisons=in_report(
-            "results/comparisons.csv", "comparisons", "Tables", table="Comparisons of detectors"
+            "results/comparisons.csv",
+            "comparisons",
+            "Tables",
+            "all machines",
+            table="Comparisons of detectors (CSV)",
         ),
         markdown="results/leaderboard.md",
         skipped="results/skipped_clips.csv",

@@ -33,7 +33,9 @@ rule plot_scores:
         scores=unit_files("csv"),
         summaries=unit_files("json"),
     output:
-        roc=in_report(ROC_FIGURE, "roc", "ROC curves", **PER_RUN),
+        roc=in_report(
+            ROC_FIGURE, "roc", "ROC curves", "{machine}", noise_factor="{nf}", protocol=protocol_of
+        ),
         histograms=score_figures(),
     log:
         "results/logs/plot_scores/{machine}/nf{nf}{protocol}.log",
@@ -86,7 +88,14 @@ rule plot_loss:
     input:
         expand(f"{CHECKPOINT}.loss.csv", nf=NOISE_FACTORS, seed=SEEDS, allow_missing=True),
     output:
-        in_report(LOSS_FIGURE, "loss", "Training", machine="{machine}", protocol=protocol_label),
+        in_report(
+            LOSS_FIGURE,
+            "loss",
+            "Training",
+            "{machine}",
+            figure="loss of the DDAE",
+            protocol=protocol_of,
+        ),
     log:
         "results/logs/plot_loss/{machine}{protocol}.log",
     conda:

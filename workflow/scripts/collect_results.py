@@ -16,6 +16,7 @@ with job_log(snakemake.log[0]):
         summary_path=output.summary,
         leaderboard_path=output.leaderboard,
         markdown_path=output.markdown,
+        html_path=output.page,
         comparisons_path=output.comparisons,
         skipped_path=output.skipped,
         text_path=output.text,

@@ -5,8 +5,9 @@ from asd.console import job_log
 with job_log(snakemake.log[0]):
     from asd.caches import read_clip_list
     from asd.denoising import Denoiser
-    from asd.detection import detect_files, read_units
+    from asd.detection import detect_files
     from asd.detectors import Detector
+    from asd.units import read_units
 
     settings, files = snakemake.params.settings, snakemake.input
     denoiser = Denoiser.load(files.weights)

@@ -4,9 +4,9 @@ from asd.console import job_log
 
 with job_log(snakemake.log[0]):
     from asd.denoising import Denoiser
-    from asd.detection import read_units
     from asd.feature_figures import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
     from asd.figures import save
+    from asd.units import read_units
 
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
     labels = settings["snr_labels"]

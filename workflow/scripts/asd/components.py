@@ -1,4 +1,4 @@
-"""From a representation to what detectors are fitted on: PCA sized by Velicer's MAP test, or whitening."""
+"""From a representation to what detectors are fitted on: PCA sized by Velicer's MAP test, whitening, or neither."""
 
 from __future__ import annotations
 
@@ -109,6 +109,38 @@ class BlockProjection:
 
 
 @dataclass(frozen=True)
+class Standardisation:
+    """Columns shifted and scaled to mean 0 and standard deviation 1 on the training rows.
+
+    Attributes
+    ----------
+    mean, scale
+        Of each column, float64 [columns]; columns that do not vary have scale 1.
+    """
+
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, train: NDArray[np.floating]) -> Standardisation:
+        """Fit on training rows, float [clips, columns]."""
+        x = np.asarray(train, np.float64)
+        mean, scale = x.mean(axis=0), x.std(axis=0)
+        # a column that is constant but for rounding would blow up the rounding
+        scale[scale <= _FLAT * (1.0 + np.abs(mean))] = 1.0
+        return cls(mean, scale)
+
+    @property
+    def counts(self) -> None:
+        """There is no MAP test: all columns are kept."""
+        return
+
+    def apply(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Standardise float [clips, columns]; the shape stays."""
+        return (np.asarray(rows, np.float64) - self.mean) / self.scale
+
+
+@dataclass(frozen=True)
 class Whitening:
     """Standardised columns, rotated and scaled so that their covariance on the training rows is about the identity.
 
@@ -118,8 +150,8 @@ class Whitening:
 
     Attributes
     ----------
-    mean, scale
-        Of each column on the training rows, float64 [columns]; columns that do not vary have scale 1.
+    standardisation
+        Comes first.
     matrix
         Inverse square root of the shrunk covariance of the standardised columns, float64 [columns, columns].
 
@@ -129,8 +161,7 @@ class Whitening:
     *Journal of Multivariate Analysis* 88, 365-411.
     """
 
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    standardisation: Standardisation
     matrix: NDArray[np.float64]
 
     @classmethod
@@ -138,14 +169,11 @@ class Whitening:
         """Fit on training rows, float [clips, columns], at least two."""
         from sklearn.covariance import ledoit_wolf
 
-        x = np.asarray(train, np.float64)
-        mean, scale = x.mean(axis=0), x.std(axis=0)
-        # a column that is constant but for rounding would blow up the rounding
-        scale[scale <= _FLAT * (1.0 + np.abs(mean))] = 1.0
-        covariance, _ = ledoit_wolf((x - mean) / scale, assume_centered=True)
+        standardisation = Standardisation.fit(train)
+        covariance, _ = ledoit_wolf(standardisation.apply(train), assume_centered=True)
         values, vectors = np.linalg.eigh(covariance)
         root = np.sqrt(np.maximum(values, _TINY))
-        return cls(mean, scale, (vectors / root) @ vectors.T)
+        return cls(standardisation, (vectors / root) @ vectors.T)
 
     @property
     def counts(self) -> None:
@@ -154,11 +182,11 @@ class Whitening:
 
     def apply(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Whiten float [clips, columns]; the shape stays."""
-        return ((np.asarray(rows, np.float64) - self.mean) / self.scale) @ self.matrix
+        return self.standardisation.apply(rows) @ self.matrix
 
 
-ProjectionName = Literal["map-pca", "whitening"]
-PROJECTIONS: tuple[ProjectionName, ...] = ("map-pca", "whitening")
+ProjectionName = Literal["map-pca", "whitening", "standard"]
+PROJECTIONS: tuple[ProjectionName, ...] = ("map-pca", "whitening", "standard")
 
 
 def fit_projection(name: ProjectionName, train: NDArray[np.floating], blocks: Blocks) -> Projection:
@@ -174,4 +202,6 @@ def fit_projection(name: ProjectionName, train: NDArray[np.floating], blocks: Bl
             return BlockProjection.fit(train, blocks)
         case "whitening":
             return Whitening.fit(train)
+        case "standard":
+            return Standardisation.fit(train)
     raise ValueError(f"unknown projection {name!r}")

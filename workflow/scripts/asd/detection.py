@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .caches import read_features
 from .components import fit_projection
 from .denoising import Denoiser
 from .detectors import Detector
 from .representations import Represented, blocks_of
 from .scores import ScoredClips, Scores, threshold_of, write_scores
-from .splits import Indices, ProtocolName, Rows, detection_rows
+from .splits import Indices, ProtocolName, Rows
+from .units import UnitClips
 
 Path = str | os.PathLike[str]
 
@@ -110,51 +108,6 @@ def detect(
         threshold = threshold_of(training_scores, threshold_percentile, protocol)
         results[detector.name] = Scores(training_scores, test_scores, threshold, counts)
     return results
-
-
-@dataclass(frozen=True)
-class UnitClips:
-    """The clips of one ID at one SNR.
-
-    Attributes
-    ----------
-    normal, abnormal
-        Unscaled features in file order, float32 [clips, 136].
-    rows
-        Which of them train and which test.
-    """
-
-    snr: str
-    machine_id: str
-    normal: NDArray[np.float32]
-    abnormal: NDArray[np.float32]
-    rows: Rows
-
-    def test(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Features of the normal and of the abnormal test clips."""
-        return self.normal[self.rows.normal], self.abnormal[self.rows.abnormal]
-
-
-def read_units(normal: Sequence[Path], abnormal: Sequence[Path], settings: Mapping[str, Any]) -> list[UnitClips]:
-    """The clips of some IDs at all SNRs.
-
-    Parameters
-    ----------
-    normal, abnormal
-        Feature caches of each of ``settings["units"]`` (SNR and ID).
-    settings
-        As `asd.splits.detection_rows` takes them.
-
-    Raises
-    ------
-    UserError
-        If a cache can't be read, or if there are too few clips.
-    """
-    units = [(snr, name) for snr, name in settings["units"]]
-    caches = [(read_features(first), read_features(second)) for first, second in zip(normal, abnormal, strict=True)]
-    counts = {unit: (len(first), len(second)) for unit, (first, second) in zip(units, caches, strict=True)}
-    rows = detection_rows(counts, settings)
-    return [UnitClips(*unit, *pair, rows[unit]) for unit, pair in zip(units, caches, strict=True)]
 
 
 def detect_files(

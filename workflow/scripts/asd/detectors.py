@@ -206,6 +206,53 @@ def nearest_neighbours(train: Rows, seed: int, n_neighbors: int) -> Fitted:
 
 
 @detector(
+    "LDN",
+    representation="log-mel+denoised",
+    projection="standard",
+    parameters={
+        "n_neighbors": {
+            "description": "training clips that a density or a score is averaged over (all, where there are fewer)",
+            "type": "integer",
+            "minimum": 1,
+            "default": 5,
+        }
+    },
+)
+def locally_normalised_neighbours(train: Rows, seed: int, n_neighbors: int) -> Fitted:
+    """Nearest training clips by distances in units of how far these clips are from their own neighbours.
+
+    The distance to each training clip is divided by that clip's radius, its mean distance to its own nearest
+    neighbours; the score is the logarithm of the mean of the smallest of these ratios.  So a clip near a dense group is
+    judged by the group's small distances, one among scattered clips by their large ones (local density-based
+    normalisation: Wilkinghoff, Yang, Ebbers, Germain, Wichern & Le Roux, arXiv 2509.10951).  Unlike there, no radius is
+    larger than 95 % of them and several ratios are averaged: a single fault among the training clips, far from all
+    others, would else have a radius that takes in every fault like it.
+
+    A training clip is not its own neighbour, so its score is that of a clip left out.
+    """
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    rows = np.asarray(train, np.float64)
+    between = euclidean_distances(rows)
+    np.fill_diagonal(between, np.inf)
+    radius = np.maximum(_mean_of_smallest(between, min(n_neighbors, len(rows) - 1)), 1e-12)
+    radius = np.minimum(radius, np.quantile(radius, 0.95))
+
+    def log_of_ratios(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        return np.log(np.maximum(_mean_of_smallest(distances / radius, count), 1e-12))
+
+    def score(others: Rows) -> NDArray[np.float64]:
+        return log_of_ratios(euclidean_distances(np.asarray(others, np.float64), rows), min(n_neighbors, len(rows)))
+
+    return Fitted(score, log_of_ratios(between, min(n_neighbors, len(rows) - 1)))
+
+
+def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Mean of the `count` smallest of each row of [rows, columns]."""
+    return np.asarray(np.partition(distances, count - 1, axis=1)[:, :count].mean(axis=1), np.float64)
+
+
+@detector(
     "GMM",
     representation="raw+denoised",
     projection="map-pca",

@@ -249,7 +249,7 @@ def _mean_of_those_there(values: NDArray[np.float64], weights: NDArray[np.float6
     total = weights.sum(axis=1)
     mean = np.where(there, values, 0.0)
     sums = (mean * weights).sum(axis=1)
-    plain = mean.sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    plain = np.where(there.any(axis=1), mean.sum(axis=1) / np.maximum(there.sum(axis=1), 1), np.nan)
     return np.asarray(np.where(total > 0, sums / np.where(total > 0, total, 1.0), plain), np.float64)
 
 

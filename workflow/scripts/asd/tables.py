@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,7 @@ def collect(
     summary_path: str | os.PathLike[str],
     leaderboard_path: str | os.PathLike[str],
     markdown_path: str | os.PathLike[str],
+    html_path: str | os.PathLike[str],
     comparisons_path: str | os.PathLike[str],
     skipped_path: str | os.PathLike[str],
     text_path: str | os.PathLike[str],
@@ -104,8 +106,8 @@ def collect(
         Of the intervals, in per cent.
     auc_path, summary_path, leaderboard_path, comparisons_path, skipped_path
         CSV files to write.
-    markdown_path
-        The leaderboard as Markdown.
+    markdown_path, html_path
+        The leaderboard as Markdown, and as a page.
     text_path
         The table for the terminal.
     """
@@ -117,8 +119,9 @@ def collect(
     write_table(summary, summary_path)
     write_table(ranking, leaderboard_path)
     write_table(read_table(comparisons)[list(COMPARISON_COLUMNS)], comparisons_path)
-    with whole_file(markdown_path) as temporary:
-        temporary.write_text(markdown(ranking, confidence), encoding="utf-8")
+    for path, written in ((markdown_path, markdown), (html_path, html_page)):
+        with whole_file(path) as temporary:
+            temporary.write_text(written(ranking, confidence), encoding="utf-8")
     lists = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in skipped]
     left_out = pd.concat(lists, ignore_index=True) if lists else pd.DataFrame(columns=["file", "reason"])
     write_table(left_out, skipped_path)
@@ -313,10 +316,9 @@ def _ranking(
     return rows
 
 
-def markdown(ranking: pd.DataFrame, confidence: float) -> str:
-    """The leaderboard as Markdown tables, one for each protocol and machine."""
+def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    """Title, header and lines of cells of the ranking of each protocol and machine, for people to read."""
     snrs = [column for column in ranking.columns if column.startswith("auc.")]
-    blocks = []
     for (protocol, machine), group in ranking.groupby(["protocol", "machine"], sort=False):
         seeds = int(group["n_seeds"].max())
         header = [
@@ -327,17 +329,53 @@ def markdown(ranking: pd.DataFrame, confidence: float) -> str:
             *(name.removeprefix("auc.") for name in snrs),
         ]
         header += ["pAUC", "worst", "false alarms", "F1", "p against the first"]
-        lines = [_line(header), _line(["--:", ":--", *["--:"] * (len(header) - 2)])]
+        lines = []
         for row in group.to_dict("records"):
             cells = [str(row["rank"]), str(row["detector"]), _short(row["noise_factor"])]
             cells.append(f"{row['auc']:.3f} [{row['auc_low']:.3f}, {row['auc_high']:.3f}]")
             cells += [f"{row[name]:.3f}" for name in snrs]
             cells += [f"{row['pauc']:.3f}", f"{row['worst_auc']:.3f} ({row['worst']})"]
             cells += [f"{row['false_alarm_rate']:.1%}", f"{row['f1']:.3f}", _p(row["p_value"])]
-            lines.append(_line(cells))
-        title = f"**{machine}, {protocol} protocol**, mean over SNRs, IDs and {seeds} seed{'s' * (seeds != 1)}"
-        blocks.append("\n".join([title, "", *lines]))
+            lines.append(cells)
+        title = f"{machine}, {protocol} protocol"
+        yield f"{title}: mean over SNRs, IDs and {seeds} seed{'s' * (seeds != 1)}", header, lines
+
+
+def markdown(ranking: pd.DataFrame, confidence: float) -> str:
+    """The leaderboard as Markdown tables, one for each protocol and machine."""
+    blocks = []
+    for title, header, lines in _printed(ranking, confidence):
+        rule = ["--:", ":--", *["--:"] * (len(header) - 2)]
+        blocks.append("\n".join([f"**{title}**", "", _line(header), _line(rule), *map(_line, lines)]))
     return "\n\n".join(blocks) + "\n"
+
+
+def html_page(ranking: pd.DataFrame, confidence: float) -> str:
+    """The leaderboard as a page that stands alone, tables as in `markdown`."""
+    parts = [_HTML_HEAD]
+    for title, header, lines in _printed(ranking, confidence):
+        parts.append(f'<table class="leaderboard">\n<caption>{html.escape(title)}</caption>')
+        parts.append(f"<thead><tr>{_cells(header, 'th')}</tr></thead>\n<tbody>")
+        parts += [f"<tr>{_cells(cells, 'td')}</tr>" for cells in lines]
+        parts.append("</tbody>\n</table>")
+    return "\n".join([*parts, "</body></html>", ""])
+
+
+def _cells(texts: Iterable[str], tag: str) -> str:
+    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+
+
+_HTML_HEAD = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Leaderboard</title><style>
+.leaderboard { border-collapse: collapse; margin: 0 0 1.5rem; width: auto;
+  font: 0.8rem/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; }
+.leaderboard caption { text-align: left; font-weight: 600; padding-bottom: 0.4rem; }
+.leaderboard th, .leaderboard td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #e2e8f0; }
+.leaderboard th { vertical-align: bottom; border-bottom: 2px solid #94a3b8; }
+.leaderboard th:nth-child(2), .leaderboard td:nth-child(2) { text-align: left; }
+.leaderboard tbody tr:first-child td { font-weight: 600; background: #ecfdf5; }
+</style></head><body>"""
 
 
 def _line(cells: Iterable[str]) -> str:
