@@ -361,7 +361,7 @@ CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "script": ("detect_anomalies.py", "enumerate(read_units", "enumerate(1 and read_units", FROM_DETECTION),
     "statistics": ("asd/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
     "tables": ("asd/tables.py", '"all machines"', '"every machine"', STATISTICS),
-    "figures": ("asd/figures.py", "DPI = 300", "DPI = 90", FIGURES),
+    "figures": ("asd/figures.py", "DPI = 200", "DPI = 90", FIGURES),
 }
 
 

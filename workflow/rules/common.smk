@@ -99,7 +99,8 @@ wildcard_constraints:
     kind=any_of(KINDS),
     nf=any_of([*NOISE_FACTORS, ALL]),
     seed=any_of([*SEEDS, ALL]),
-    protocol=any_of(PROTOCOLS),
+    # in brackets, since nothing at all would be taken for no constraint
+    protocol=f"(?:{any_of(PROTOCOLS)})",
 
 
 # -------------------------------------------------------------------------------------------------- files

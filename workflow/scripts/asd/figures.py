@@ -31,7 +31,7 @@ from .atomic import whole_file
 if TYPE_CHECKING:
     import pandas as pd
 
-DPI = 300
+DPI = 200
 PAGE_WIDTH = 7.2  # inches
 COLUMN_WIDTH = 3.5
 SMALL = 8.0  # points; nothing is smaller
