@@ -412,6 +412,7 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
         "dataset.cache",
         ["lacks {snr}"],
     ),
+    "SNR called as the mean": (minimal(snrs={"snr6": "6_dB", "all": "x"}), "snrs", ["'all'", "another name"]),
     "unknown detector": (minimal(detectors=["IF", "XYZ"]), "detectors[1]", ["'XYZ'", "IF, OCSVM, LOF", "PYOD:ECOD"]),
     "detector in small letters": (minimal(detectors=["knn"]), "detectors[0]", ["'knn'", "did you mean 'KNN'?"]),
     "detector twice": (minimal(detectors=["IF", "IF"]), "detectors, ensembles", ["'IF'", "more than once"]),

@@ -71,7 +71,8 @@ def test_scores(finished: Path) -> None:
     scores = pd.read_csv(finished / "results/scores/fan/nf0.5_seed3/snr_6_id_02.csv")
     detectors = ["IF", "OCSVM", "LOF"]
     per_detector = [f"{name}_{what}" for name in detectors for what in ("score", "decision")]
-    assert list(scores.columns) == ["file", "part", "label", *per_detector]
+    assert list(scores.columns) == ["file", "part", "label", "protocol", *per_detector]
+    assert set(scores["protocol"]) == {"paper"}
     assert scores.groupby(["part", "label"]).size().to_dict() == {
         ("train", "normal"): 8,
         ("test", "normal"): 4,
@@ -92,13 +93,40 @@ def test_tables(finished: Path) -> None:
     assert table["auc"].between(0, 1).all()
 
 
+def test_leaderboard_ranks_detectors_at_noise_factors(finished: Path) -> None:
+    ranking = pd.read_csv(finished / "results/leaderboard.csv")
+    assert list(ranking["rank"]) == [1, 2, 3, 4, 5, 6]
+    assert set(zip(ranking["detector"], ranking["noise_factor"], strict=True)) == {
+        (detector, nf) for detector in ("IF", "OCSVM", "LOF") for nf in (0, 0.5)
+    }
+    assert ranking["auc"].is_monotonic_decreasing
+    assert (ranking["auc_low"] <= ranking["auc"]).all()
+    assert (ranking["auc_high"] >= ranking["auc"]).all()
+    first = ranking.iloc[0]
+    summary = pd.read_csv(finished / "results/summary.csv")
+    same = summary[(summary["detector"] == first["detector"]) & (summary["noise_factor"] == first["noise_factor"])]
+    assert first["auc"] == pytest.approx(same["auc_mean"].mean())
+    text = (finished / "results/leaderboard.md").read_text(encoding="utf-8")
+    assert f"| 1 | {first['detector']} |" in text
+    assert f"{first['auc']:.3f} [" in text
+    comparisons = pd.read_csv(finished / "results/comparisons.csv")
+    assert len(comparisons) == (len(SNRS) + 1) * 6 * 5 / 2
+    assert comparisons["p_value"].between(0, 1).all()
+
+
 def test_console_shows_the_mean_aucs(finished: Path) -> None:
     console = (finished / "console.txt").read_text(encoding="utf-8")
     summary = pd.read_csv(finished / "results/summary.csv")
     for noise_factor in ("0", "0.5"):
-        assert f"fan, noise factor {noise_factor}: mean AUC over 2 IDs" in console
+        assert f"fan, noise factor {noise_factor}, paper protocol: mean AUC over 2 IDs" in console
     for mean in summary["auc_mean"]:
         assert f"{mean:.3f}" in console
+
+
+def figures_of(finished: Path) -> list[Path]:
+    """All figures but the confusion matrices."""
+    figures = finished / "results/figures"
+    return [path for path in figures.rglob("*.png") if figures / "confusion" not in path.parents]
 
 
 def test_figures(finished: Path) -> None:
@@ -111,7 +139,14 @@ def test_figures(finished: Path) -> None:
     }
     folder = finished / "results/figures/confusion"
     assert {str(path.relative_to(folder)) for path in folder.rglob("*.png")} == wanted
-    for path in (*folder.rglob("*.png"), finished / "results/figures/auc/fan.png"):
+    others = {path.relative_to(finished / "results/figures").as_posix() for path in figures_of(finished)}
+    expected = {"auc_heat_map.png", "auc/fan.png", "noise_factor/fan.png", "loss/fan.png"}
+    for nf in (0, 0.5):
+        ids, detectors = ("id_00", "id_02"), ("IF", "OCSVM", "LOF")
+        expected |= {f"{kind}/fan_NF{nf}_{name}.png" for kind in ("denoising", "projection") for name in ids}
+        expected |= {f"scores/fan_NF{nf}_{detector}.png" for detector in detectors} | {f"roc/fan_NF{nf}.png"}
+    assert others == expected
+    for path in (*folder.rglob("*.png"), *figures_of(finished)):
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
@@ -139,7 +174,7 @@ def test_both_entry_points_plan_the_demo_and_need_no_config_in_the_working_direc
     for snakefile in ("Snakefile", "workflow/Snakefile"):
         plans.append(snakemake(tmp_path, "--dry-run", "--snakefile", REPOSITORY / snakefile).ok().rules)
     assert plans[0] == plans[1]
-    assert plans[0]["train_ddae"] == 3
+    assert plans[0]["train_ddae"] == 6  # three machines, two protocols
     assert plans[0]["simulate_recordings"] == 6
     assert list(tmp_path.glob("re*")) == []
 
@@ -166,9 +201,10 @@ def test_root_given_on_the_command_line_replaces_the_demo(finished: Path) -> Non
 
 
 def test_detection_of_many_ids_is_shared_by_several_jobs(tmp_path: Path) -> None:
-    config = {"machines": {"fan": {"ids": list("abcde")}, "pump": {"ids": list("abcd")}, "slider": {"ids": ["e"]}}}
+    machines = {"fan": {"ids": list("abcde")}, "pump": {"ids": list("abcd")}, "slider": {"ids": ["e"]}}
+    config = {"machines": machines, "protocols": ["paper"]}
     run = snakemake(tmp_path, "--dry-run", "--configfile", write_config(tmp_path, config)).ok()
-    unit = {"nf": 0.7, "seed": 0}
+    unit = {"nf": 0.7, "seed": 0, "protocol": ""}
     assert {name for name in run.jobs if name.startswith("detect_")} == {
         job("detect_anomalies", machine="fan", **unit),
         job("detect_anomalies_2", machine="fan", **unit),

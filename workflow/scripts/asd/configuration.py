@@ -282,6 +282,8 @@ def consistency_problems(config: Mapping[str, Any]) -> list[str]:
             f"reference_snr: {config['reference_snr']!r} is not among the snrs ({', '.join(snrs)}). It names the noise "
             "level that fits the scaling and trains the DDAE"
         )
+    if "all" in snrs:
+        problems.append("snrs: 'all' is what tables call the mean over the SNRs. Give this noise level another name")
     problems.extend(_name_problems(config))
     problems.extend(_detector_problems(config))
     problems.extend(_share_problems(config))

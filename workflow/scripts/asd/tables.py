@@ -67,7 +67,11 @@ def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
     return table
 
 
-_EMPTY = {name: [""] for name in ("map_mfcc", "map_basic", "p_delong", "auc_std", "false_alarm_rate", "worst_auc")}
+_MAY_BE_EMPTY = (
+    *("map_mfcc", "map_basic", "false_alarm_rate", "auc_std", "auc_low", "auc_high", "pauc_low", "pauc_high"),
+    *("worst_auc", "p_value", "p_holm", "p_delong"),
+)
+_EMPTY = {name: [""] for name in _MAY_BE_EMPTY}
 
 
 def _all_numbers(values: Sequence[Any]) -> bool:
@@ -300,13 +304,13 @@ def _ranking(
                 "auc": float(auc[number].mean()),
                 "auc_low": low,
                 "auc_high": high,
-                "auc_std": group.groupby("seed")["auc"].mean().std(ddof=1),
+                "auc_std": _mean_of_machines(group, ["auc"], "seed")["auc"].std(ddof=1),
                 **{f"auc.{snr}": float(auc[number, column]) for column, snr in enumerate(values[0].snrs)},
                 "pauc": float(np.mean([value.pauc[number].mean() for value in values])),
                 "auc_harmonic_mean": harmonic_mean(cells.to_numpy()),
                 "worst": " ".join(worst if len(machines) > 1 else worst[1:]),
                 "worst_auc": float(cells.min()),
-                **_decisions(group),
+                **_decisions(_mean_of_machines(group, list(DECISION_COLUMNS))),
                 "behind_first": float(auc[first].mean() - auc[number].mean()),
                 "p_value": float(p_values[rank - 2]) if rank > 1 else np.nan,
                 "p_holm": float(adjusted[rank - 2]) if rank > 1 else np.nan,
@@ -314,6 +318,12 @@ def _ranking(
             }
         )
     return rows
+
+
+def _mean_of_machines(group: pd.DataFrame, columns: list[str], by: str = "detector") -> pd.DataFrame:
+    """Means of the machines' means, so that a machine with many IDs counts no more than the others."""
+    of_machines = group.groupby([by, "machine"], sort=False)[columns].mean()
+    return of_machines.groupby(level=by, sort=False).mean()
 
 
 def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, list[str], list[list[str]]]]:
