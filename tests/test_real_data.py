@@ -24,7 +24,7 @@ VIEWS = ["LDN", "LDN-whitened", "LDN-mfcc"]
 
 @pytest.fixture(scope="module")
 def fan(tmp_path_factory: pytest.TempPathFactory, fan_caches: Path) -> Path:
-    """Tables of fan: noise factor 0.7, three seeds, both protocols; from the real feature caches, trained on the CPU."""
+    """Tables of fan: noise factor 0.7, three seeds, both protocols; from the real feature caches, on the CPU."""
     directory = tmp_path_factory.mktemp("fan")
     mimii = yaml.safe_load((REPOSITORY / "config/mimii.yaml").read_text(encoding="utf-8"))
     named = {
