@@ -215,3 +215,28 @@ def test_short_given_caches_shrink_both_test_classes(tmp_path: Path) -> None:
     assert (values["n_train"], values["n_normal"], values["n_abnormal"]) == ("8", "7", "6")
     log = tmp_path / "results/logs/detect_anomalies/fan/nf0.5_seed0.log"
     assert "fewer clips" in log.read_text(encoding="utf-8")
+
+
+def test_too_few_clips_for_the_strict_protocol_are_named_before_anything_runs(work: Path) -> None:
+    folder = work / "recordings/6_dB_fan/fan/id_00/normal"
+    for path in sorted(folder.glob("*.wav"))[3:]:
+        path.unlink()
+    failed = run(work, {**one_fan(), "protocols": ["strict"]}).failed()
+    assert "machine fan, SNR snr6, ID id_00: 3 normal clips are too few for the strict protocol" in failed.output
+    assert results(work) == []
+
+
+def test_a_detector_that_pyod_does_not_have_is_named_at_the_end(work: Path) -> None:
+    pytest.importorskip("pyod", reason="PyOD (requirements-pyod.txt) is not installed")
+    failed = run(work, {**one_fan(), "detectors": ["LOF", "PYOD:ECODE"]}, "results/auc.csv").failed()
+    assert failed.output.count("PyOD has no detector 'ECODE'") == 2  # when it happens, and once more at the end
+    assert not (work / "results/auc.csv").exists()
+
+
+def test_damaged_scores_are_named(work: Path) -> None:
+    run(work, one_fan(), "results/auc.csv").ok()
+    scores = work / "results/scores/fan/nf0.5_seed0/snr6_id_00.csv"
+    scores.write_text(scores.read_text(encoding="utf-8")[:300], encoding="utf-8")
+    failed = run(work, one_fan(), "results/auc.csv").failed()
+    assert "these scores can't be read" in failed.output
+    assert str(scores.relative_to(work)) in failed.output

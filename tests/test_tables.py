@@ -723,7 +723,7 @@ def test_markdown_of_the_leaderboard():
         "**fan, paper protocol: mean over SNRs, IDs and 3 seeds**\n"
         "\n"
         "|  | detector | noise factor | AUC [95 %] | snr6 | snr_6 | pAUC | worst | false alarms | F1 "
-        "| p against the first |\n"
+        "| p vs first |\n"
         "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
         "| 1 | MEAN | all | 0.912 [0.900, 0.924] | 0.950 | 0.875 | 0.700 | 0.600 (snr6 id_00) | 5.2% | 0.800 |  |\n"
         "| 2 | IF | 1 | 0.500 [0.400, 0.600] | 0.550 | 0.450 | 0.510 | 0.300 (snr_6 id\\|02) | 10.0% | 0.667 "
@@ -732,7 +732,7 @@ def test_markdown_of_the_leaderboard():
         "**fan, strict protocol: mean over SNRs, IDs and 1 seed**\n"
         "\n"
         "|  | detector | noise factor | AUC [95 %] | snr6 | snr_6 | pAUC | worst | false alarms | F1 "
-        "| p against the first |\n"
+        "| p vs first |\n"
         "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
         "| 1 | IF | 0.7 | 1.000 [1.000, 1.000] | 1.000 | 1.000 | 1.000 | 1.000 (snr6 id_00) | 0.0% | 0.000 |  |\n"
     )

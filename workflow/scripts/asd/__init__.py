@@ -4,10 +4,13 @@ An ordinary package: it knows audio, features, networks, detectors and statistic
 that calls it.  Modules import downward only, in the order of the data:
 
 ``audio`` -> ``features`` -> ``extraction`` -> ``caches`` -> ``scaling`` -> ``ddae`` / ``denoising`` ->
-``components`` -> ``detectors`` -> ``detection`` -> ``evaluation`` -> ``tables`` -> ``figures``
+``representations`` -> ``components`` -> ``detectors`` -> ``scores`` -> ``detection`` -> ``ensembles`` ->
+``evaluation`` -> ``tables``, and the figures: ``figures`` (style) -> ``result_figures``, ``score_figures``,
+``feature_figures``
 
 What follows the caches knows of features only ``columns``, so that it does not depend on how they are extracted.
 
-``simulation`` makes the demo recordings, ``configuration``, ``dataset`` and ``splits`` turn a configuration into
-files and counts.  Nothing heavy (torch, scikit-learn, matplotlib) is imported here.
+``simulation`` makes the demo recordings; ``configuration``, ``dataset``, ``splits`` and ``units`` turn a configuration
+into files and clips; ``statistics`` has the formulas of ``evaluation``.  Nothing
+heavy (torch, scikit-learn, matplotlib) is imported here.
 """

@@ -338,7 +338,7 @@ def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, li
             f"AUC [{confidence:g} %]",
             *(name.removeprefix("auc.") for name in snrs),
         ]
-        header += ["pAUC", "worst", "false alarms", "F1", "p against the first"]
+        header += ["pAUC", "worst", "false alarms", "F1", "p vs first"]
         lines = []
         for row in group.to_dict("records"):
             cells = [str(row["rank"]), str(row["detector"]), _short(row["noise_factor"])]
@@ -380,7 +380,7 @@ _HTML_HEAD = """<!DOCTYPE html>
 .leaderboard { border-collapse: collapse; margin: 0 0 1.5rem; width: auto;
   font: 0.8rem/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; }
 .leaderboard caption { text-align: left; font-weight: 600; padding-bottom: 0.4rem; }
-.leaderboard th, .leaderboard td { padding: 0.2rem 0.6rem; text-align: right; white-space: nowrap;
+.leaderboard th, .leaderboard td { padding: 0.2rem 0.45rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #e2e8f0; }
 .leaderboard th { vertical-align: bottom; border-bottom: 2px solid #94a3b8; }
 .leaderboard th:nth-child(2), .leaderboard td:nth-child(2) { text-align: left; }
