@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 from pathlib import Path
@@ -52,7 +53,7 @@ def _write(path: Path, config: dict) -> Path:  # type: ignore[type-arg]
 
 
 def sweep(caches: str, folder: Path, size: Size) -> list[Result]:
-    """From feature caches to every score, table and figure, for several noise factors."""
+    """From feature caches to scores, tables and confusion matrices, for several noise factors."""
     training = {"epochs": size.epochs, "batch_size": BATCH_SIZE, "learning_rate": LEARNING_RATE}
     parts = ("ddae", "ad_train", "ad_test")
     split = {name: dict(zip(parts, counts, strict=True)) for name, counts in zip(size.ids, size.split, strict=True)}
@@ -66,8 +67,12 @@ def sweep(caches: str, folder: Path, size: Size) -> list[Result]:
             "ddae": {**training, "device": "cpu"},
             "noise_factors": list(size.sweep),
             "seeds": [0],
+            "protocols": ["paper"],
         },
     )
+    # what the plain script makes, too: scores, AUCs and confusion matrices; intervals and comparisons come with them
+    names = itertools.product(size.sweep, SNR_DIRS, ("IF", "OCSVM", "LOF"))
+    figures = [f"results/figures/confusion/seed0/fan_NF{nf}_{snr}_{detector}.png" for nf, snr, detector in names]
     counts = [f"{name}={'/'.join(map(str, numbers))}" for name, numbers in zip(size.ids, size.split, strict=True)]
     common = ["--caches", caches, "--snrs", *SNR_DIRS, "--reference-snr", "snr6", "--split", *counts]
     common += ["--epochs", str(size.epochs), "--output", str(folder / "plain")]
@@ -79,12 +84,12 @@ def sweep(caches: str, folder: Path, size: Size) -> list[Result]:
     def by_workflow() -> None:
         shutil.rmtree(folder / "sweep", ignore_errors=True)
         (folder / "sweep").mkdir()
-        run(snakemake(folder / "sweep", "--configfile", configfile))
+        run(snakemake(folder / "sweep", "results/auc.csv", *figures, "--configfile", configfile))
 
     times = alternate({"plain": by_plain, "workflow": by_workflow}, size.sweep_rounds)
     return [
         Result(
-            f"sweep, fan from caches, {len(size.sweep)} noise factors, {CORES} cores, everything included",
+            f"sweep, fan from caches, {len(size.sweep)} noise factors, {CORES} cores, start-up included",
             f"{len(size.sweep)} runs of a plain script {times['plain']:.1f} s",
             f"{times['workflow']:.1f} s",
             f"{times['workflow'] / times['plain']:.2f} x the time",
