@@ -13,6 +13,14 @@ SHARED = REPOSITORY.parent / "shared"
 sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
 
+# Minutes each: they are started first, so that no worker is left with one of them at the end
+SLOW = ("test_reruns", "test_workflow", "test_real_data", "test_report", "test_bad_input", "test_benchmarks")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
+
+
 @pytest.fixture(scope="session")
 def fan_caches() -> Path:
     """Folder of the real feature caches of MIMII's fan: ``{snr}_{id}_{kind}.npy``."""

@@ -19,7 +19,7 @@ WHAT = [
     "extraction, peak memory, 20 clips",
     "extraction, one clip added to 20",
     "DDAE, 2 epochs, 20 clips, one core",
-    "sweep, fan from caches, 1 noise factors, 2 cores, everything included",
+    "sweep, fan from caches, 1 noise factors, 2 cores, start-up included",
     "a job that does nothing",
     "planning, 405 recordings, 1 trainings, nothing to do",
 ]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.ensembles import ALL, Ensemble, combine, combine_units, ranked, standardised
+from asd.ensembles import Ensemble, combine, combine_files, ranked, standardised
 from asd.errors import UserError
 from asd.scores import ScoredClips, ScoreFiles, Scores, threshold_of
 
@@ -90,37 +90,19 @@ def files(seed: int, clips: ScoredClips = CLIPS) -> ScoreFiles:
     return ScoreFiles(clips, {"KNN": member(seed), "LOF": member(100 + seed, 3.0)}, "paper")
 
 
-FILES = {
-    (factor, seed, snr): files(10 * number + int(seed) + (5 if snr == "snr0" else 0))
-    for number, factor in enumerate(("0.2", "0.7"))
-    for seed in ("0", "1")
-    for snr in ("snr6", "snr0")
-}
-
-
-@pytest.mark.parametrize(
-    ("factor", "seed", "members"),
-    [
-        ("0.7", "1", [("0.7", "1")]),
-        (ALL, "0", [("0.2", "0"), ("0.7", "0")]),
-        ("0.2", ALL, [("0.2", "0"), ("0.2", "1")]),
-        (ALL, ALL, [("0.2", "0"), ("0.2", "1"), ("0.7", "0"), ("0.7", "1")]),
-    ],
-)
-def test_members_are_those_of_the_noise_factor_seed_and_snr(factor, seed, members) -> None:
-    ensembles = [Ensemble("A", ["KNN", "LOF"], [], "z"), Ensemble("B", ["LOF"], [], "rank")]
-    got = combine_units(FILES, ensembles, factor, seed, "snr0", 90.0)
-    chosen = [FILES[(*one, "snr0")].scores for one in members]
-    both = combine([scores[name] for scores in chosen for name in ("KNN", "LOF")], "z", 90.0, "paper")
-    alone = combine([scores["LOF"] for scores in chosen], "rank", 90.0, "paper")
+def test_every_detector_of_every_file_is_averaged() -> None:
+    members = [files(seed) for seed in range(3)]
+    ensembles = [Ensemble("A", ["KNN", "LOF"], ["seeds"], "z"), Ensemble("B", ["LOF"], ["seeds"], "rank")]
+    got = combine_files(members, ensembles, 90.0)
+    both = combine([content.scores[name] for content in members for name in ("KNN", "LOF")], "z", 90.0, "paper")
+    alone = combine([content.scores["LOF"] for content in members], "rank", 90.0, "paper")
     assert list(got.scores) == ["A", "B"]
     assert got.scores["A"].test == pytest.approx(both.test)
     assert got.scores["B"].test == pytest.approx(alone.test)
-    assert got.clips == CLIPS
+    assert (got.clips, got.protocol) == (CLIPS, "paper")
 
 
 def test_seeds_that_tested_other_clips_are_not_averaged() -> None:
     other = ScoredClips(CLIPS.train, CLIPS.normal, tuple("uvwxyz"))
-    mixed = {**FILES, ("0.2", "1", "snr6"): files(1, other)}
-    with pytest.raises(UserError, match="different clips"):
-        combine_units(mixed, [Ensemble("A", ["KNN"], ["seeds"], "z")], "0.2", ALL, "snr6", 90.0)
+    with pytest.raises(UserError, match=r"ensembles A: .* different clips"):
+        combine_files([files(0), files(1, other)], [Ensemble("A", ["KNN"], ["seeds"], "z")], 90.0)

@@ -39,6 +39,10 @@ def from_training(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = 
     return jobs | from_detection(machine, nf, seed, protocol)
 
 
+def combining(machine: str, nf: float | str = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    return {job(numbered("combine_scores", machine), machine=machine, nf=nf, seed=seed, protocol=protocol)}
+
+
 def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER) -> set[str]:
     return {job(numbered("plot_features", machine), machine=machine, nf=nf, protocol=protocol)}
 
@@ -252,14 +256,21 @@ def test_protocol_added_leaves_the_other_one_s_trainings_and_scores(finished: Fi
 
 def test_ensemble_added_scores_no_clip(finished: Finished) -> None:
     finished.config["ensembles"] = [{"name": "BOTH", "detectors": ["OCSVM", "LOF"]}]
-    combined = {
-        job("combine_scores", machine=machine, id=name, protocol=PAPER)
-        for machine, names in MACHINES.items()
-        for name in names
-    }
+    combined = combining("fan") | combining("pump")
     assert finished.runs() == combined | FROM_EVALUATION
+    finished.config["noise_factors"] = [0.2, 0.5]
+    added = from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
+    assert finished.plan() == added | combining("fan", 0.2) | combining("pump", 0.2)
+    finished.config["noise_factors"] = [0.5]
     finished.config["ensembles"][0]["average"] = "rank"
     assert finished.plan() == combined | FROM_EVALUATION
+
+
+def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished) -> None:
+    finished.config["ensembles"] = [{"name": "ALL", "detectors": ["LOF"], "over": ["noise_factors"]}]
+    over_all = combining("fan", "all") | combining("pump", "all")
+    of_ensemble = {job("plot_confusion_2", machine=machine, nf="all", seed=0, protocol=PAPER) for machine in MACHINES}
+    assert finished.plan() == over_all | STATISTICS | of_ensemble
 
 
 def test_replicates_of_the_bootstrap(finished: Finished) -> None:

@@ -190,14 +190,10 @@ def ensembles_at(nf, seed):
     ]
 
 
-def runs(with_detectors=True):
+def runs():
     """Noise factors and seeds there are scores for: those of the trainings, and those of ensembles over them."""
     every = product([*NOISE_FACTORS, ALL], [*SEEDS, ALL])
-    return [
-        (nf, seed)
-        for nf, seed in every
-        if ensembles_at(nf, seed) or (with_detectors and ALL not in (nf, seed))
-    ]
+    return [(nf, seed) for nf, seed in every if names_at(nf, seed)]
 
 
 def names_at(nf, seed):
@@ -265,18 +261,29 @@ def unit_settings(wildcards):
     ]
 
 
-def ensemble_files(suffix):
-    """Scores of the ensembles of an ID at all noise factors, seeds and SNRs; machine, protocol and ID are wildcards."""
-    return [
-        path
-        for nf, seed in runs(with_detectors=False)
-        for path in expand(ENSEMBLES, nf=nf, seed=seed, snr=SNRS, suffix=suffix, allow_missing=True)
-    ]
+def ensemble_files(ids, suffix):
+    """Scores of ensembles of some IDs at all SNRs; the run, whose noise factor or seed may be `ALL`, stays a wildcard."""
+    return expand(ENSEMBLES, snr=SNRS, id=ids, suffix=suffix, allow_missing=True)
 
 
-def member_files(suffix):
-    """Scores of the detectors of an ID at all noise factors, seeds and SNRs; machine, protocol and ID are wildcards."""
-    return expand(SCORES, nf=NOISE_FACTORS, seed=SEEDS, snr=SNRS, suffix=suffix, allow_missing=True)
+def ensemble_members(ids, wildcards):
+    """Noise factor, seed, SNR and ID of the detectors' scores that ensembles of some IDs are made of."""
+    nfs = NOISE_FACTORS if wildcards.nf == ALL else [wildcards.nf]
+    seeds = SEEDS if wildcards.seed == ALL else [wildcards.seed]
+    return list(product(nfs, seeds, SNRS, ids))
+
+
+def member_files(ids, suffix):
+    """Input function: the files of `ensemble_members`."""
+
+    def files(wildcards):
+        common = {"machine": wildcards.machine, "protocol": wildcards.protocol, "suffix": suffix}
+        return [
+            SCORES.format(nf=nf, seed=seed, snr=snr, id=name, **common)
+            for nf, seed, snr, name in ensemble_members(ids, wildcards)
+        ]
+
+    return files
 
 
 def confusion_batches():
@@ -599,19 +606,23 @@ def detection_settings(ids):
     return settings
 
 
-def ensemble_settings(wildcards):
-    """Which of the input files each output file is made of."""
-    return {
-        "members": [
-            [str(nf), str(seed), snr] for nf, seed, snr in product(NOISE_FACTORS, SEEDS, SNRS)
-        ],
-        "units": [
-            [str(nf), str(seed), snr, ensembles_at(nf, seed)]
-            for (nf, seed), snr in product(runs(with_detectors=False), SNRS)
-        ],
-        "ensembles": [dict(sorted(ensemble.items())) for ensemble in ENSEMBLE_SETTINGS],
-        "threshold_percentile": config["threshold_percentile"],
-    }
+def ensemble_settings(ids):
+    """Parameter function: which of the input files each output file is made of, and how."""
+
+    def settings(wildcards):
+        names = ensembles_at(wildcards.nf, wildcards.seed)
+        return {
+            "members": [[snr, name] for _, _, snr, name in ensemble_members(ids, wildcards)],
+            "units": [list(unit) for unit in product(SNRS, ids)],
+            "ensembles": [
+                dict(sorted(ensemble.items()))
+                for ensemble in ENSEMBLE_SETTINGS
+                if ensemble["name"] in names
+            ],
+            "threshold_percentile": config["threshold_percentile"],
+        }
+
+    return settings
 
 
 def evaluation_settings(wildcards):

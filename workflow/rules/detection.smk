@@ -35,23 +35,29 @@ for number, (ids, machines) in enumerate(id_batches().items(), start=1):
 # Ensembles only read scores, so that one is added without detection or training.
 if ENSEMBLE_SETTINGS:
 
-    rule combine_scores:
-        input:
-            scores=member_files("csv"),
-            summaries=member_files("json"),
-        output:
-            scores=ensemble_files("csv"),
-            summaries=ensemble_files("json"),
-        log:
-            "results/logs/combine_scores/{machine}_{id}{protocol}.log",
-        conda:
-            "../../envs/detection.yaml"
-        threads: 1
-        resources:
-            mem_mb=1000,
-            runtime=20,
-        params:
-            settings=ensemble_settings,
-            code=code("combine_scores.py"),
-        script:
-            "../scripts/combine_scores.py"
+    for number, (ids, machines) in enumerate(id_batches().items(), start=1):
+
+        rule:
+            name:
+                numbered("combine_scores", number)
+            input:
+                scores=member_files(ids, "csv"),
+                summaries=member_files(ids, "json"),
+            output:
+                scores=ensemble_files(ids, "csv"),
+                summaries=ensemble_files(ids, "json"),
+            log:
+                f"results/logs/{numbered('combine_scores', number)}/{RUN}.log",
+            wildcard_constraints:
+                machine=any_of(machines),
+            conda:
+                "../../envs/detection.yaml"
+            threads: 1
+            resources:
+                mem_mb=1000,
+                runtime=20,
+            params:
+                settings=ensemble_settings(ids),
+                code=code("combine_scores.py"),
+            script:
+                "../scripts/combine_scores.py"

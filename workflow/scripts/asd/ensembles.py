@@ -6,7 +6,7 @@ the member's training scores alone, so that no test clip has a say in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,10 +67,6 @@ def combine(members: Sequence[Scores], average: Average, threshold_percentile: f
     return Scores(train, test, threshold_of(train, threshold_percentile, protocol))
 
 
-ALL = "all"
-"""Noise factor or seed of an ensemble over all of them."""
-
-
 @dataclass(frozen=True)
 class Ensemble:
     """As the configuration has it: which detectors' scores, over what else, and how they are averaged."""
@@ -81,42 +77,30 @@ class Ensemble:
     average: Average
 
 
-def combine_units(
-    members: Mapping[tuple[str, str, str], ScoreFiles],
-    ensembles: Sequence[Ensemble],
-    noise_factor: str,
-    seed: str,
-    snr: str,
-    threshold_percentile: float,
+def combine_files(
+    members: Sequence[ScoreFiles], ensembles: Sequence[Ensemble], threshold_percentile: float
 ) -> ScoreFiles:
     """Scores of some ensembles on one ID at one SNR.
 
     Parameters
     ----------
     members
-        Noise factor, seed and SNR -> scores of the detectors.
-    noise_factor, seed
-        Of the members; ``all`` to average over all of them.
+        Scores of the detectors at each noise factor and seed that is averaged over.
 
     Raises
     ------
     UserError
         If the members scored different clips.
     """
-    chosen = [
-        content
-        for (factor_of, seed_of, snr_of), content in members.items()
-        if snr_of == snr and noise_factor in (factor_of, ALL) and seed in (seed_of, ALL)
-    ]
-    first = chosen[0]
-    if any(content.clips != first.clips for content in chosen):
+    first = members[0]
+    if any(content.clips != first.clips for content in members):
         raise UserError(
-            f"ensembles at SNR {snr}: the scores to be averaged are of different clips. Run detection again; ensembles "
-            "over seeds need the paper protocol."
+            f"ensembles {', '.join(ensemble.name for ensemble in ensembles)}: the scores to be averaged are of "
+            "different clips. Run detection again; ensembles over seeds need the paper protocol."
         )
     scores = {
         ensemble.name: combine(
-            [content.scores[name] for content in chosen for name in ensemble.detectors],
+            [content.scores[name] for content in members for name in ensemble.detectors],
             ensemble.average,
             threshold_percentile,
             first.protocol,
