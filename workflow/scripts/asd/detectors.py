@@ -223,10 +223,10 @@ def locally_normalised_neighbours(train: Rows, seed: int, n_neighbors: int) -> F
 
     The distance to each training clip is divided by that clip's radius, its mean distance to its own nearest
     neighbours; the score is the logarithm of the mean of the smallest of these ratios.  So a clip near a dense group is
-    judged by the group's small distances, one among scattered clips by their large ones (local density-based
-    normalisation: Wilkinghoff, Yang, Ebbers, Germain, Wichern & Le Roux, arXiv 2509.10951).  Unlike there, no radius is
-    larger than 95 % of them and several ratios are averaged: a single fault among the training clips, far from all
-    others, would else have a radius that takes in every fault like it.
+    judged by the group's small distances, one among scattered clips by their large ones, after the idea of local
+    density-based score normalisation (Wilkinghoff, Yang, Ebbers, Germain, Wichern & Le Roux, 2025, arXiv 2509.10951).
+    No radius is larger than 95 % of them, and several ratios are averaged: a single fault among the training clips, far
+    from all others, would else have a radius that takes in every fault like it.
 
     A training clip is not its own neighbour, so its score is that of a clip left out.
     """
