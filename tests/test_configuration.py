@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from asd.configuration import consistency_problems, detector_settings, schema_problems, training_settings
+from asd.configuration import (
+    consistency_problems,
+    detector_settings,
+    read_command_line_parameters,
+    schema_problems,
+    training_settings,
+)
 from test_splits import TABLE_2
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -506,3 +512,31 @@ def test_training_settings_have_one_order_whatever_the_order_in_the_file() -> No
     forwards = with_defaults(minimal(ddae={"epochs": 7, "batch_size": 8}))
     backwards = with_defaults(minimal(ddae={"batch_size": 8, "epochs": 7}))
     assert list(training_settings(forwards, "fan").items()) == list(training_settings(backwards, "fan").items())
+
+
+# ------------------------------------------------------------------------------------------------------ command line
+
+
+def test_parameters_given_on_the_command_line_are_read_as_numbers_and_those_of_files_are_not() -> None:
+    """Snakemake reads lists and mappings of ``--config`` as text throughout."""
+    hbos = {"method": "PYOD:HBOS", "parameters": {"n_bins": "7", "alpha": "0.2", "tol": "auto"}}
+    written = [
+        "IF",
+        {"method": "KNN", "parameters": {"n_neighbors": "3"}},
+        {"method": "OCSVM", "parameters": {"nu": "0.2"}},
+        hbos,
+    ]
+    from_command_line, from_file = copy.deepcopy(written), copy.deepcopy(written)
+    read_command_line_parameters({"detectors": from_command_line}, {"detectors": copy.deepcopy(written)})
+    read_command_line_parameters({"detectors": from_file}, {"seeds": ["0"]})
+    assert from_command_line[1]["parameters"] == {"n_neighbors": 3}
+    assert from_command_line[2]["parameters"] == {"nu": 0.2}
+    assert from_command_line[3]["parameters"] == {"n_bins": 7, "alpha": 0.2, "tol": "auto"}
+    assert from_file == written
+
+
+@pytest.mark.parametrize("config", [{}, {"detectors": "KNN"}, {"detectors": [5, None, {"parameters": 3}]}])
+def test_reading_parameters_leaves_mistakes_to_the_schema(config: Config) -> None:
+    before = copy.deepcopy(config)
+    read_command_line_parameters(config, config)
+    assert config == before

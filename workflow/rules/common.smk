@@ -38,6 +38,7 @@ def check_config():
     """Stop with everything that is wrong with the configuration, or fill in the defaults."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     configuration.read_command_line_numbers(config, workflow.config_settings.config, schema)
+    configuration.read_command_line_parameters(config, workflow.config_settings.config)
     problems = configuration.schema_problems(config, schema)
     if not problems:
         validate(config, str(SCHEMA))

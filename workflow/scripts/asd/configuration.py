@@ -11,7 +11,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from .dataset import CACHE_FIELDS, KINDS, RECORDING_FIELDS, placeholders
-from .detectors import METHODS, PYOD_PREFIX, complete, find_method
+from .detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 
 _TYPE_NAMES = {
     "object": "a mapping (key: value)",
@@ -155,6 +155,30 @@ def read_command_line_numbers(
             _at(config, path[:-1])[path[-1]] = number
 
 
+def read_command_line_parameters(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> None:
+    """The same as `read_command_line_numbers` for parameters of detectors; each method has a schema of its own.
+
+    Parameters of PyOD's detectors have none: text that is a number becomes one.
+    """
+    detectors = config.get("detectors")
+    for number, entry in enumerate(detectors if isinstance(detectors, list) else []):
+        given = _at(command_line, ["detectors", number, "parameters"])
+        parameters = _at(entry, ["parameters"])
+        name = str(_at(entry, ["method"]))
+        if not isinstance(given, Mapping) or not isinstance(parameters, dict):
+            continue
+        if name in METHODS:
+            read_command_line_numbers(parameters, given, _schema_of_parameters(METHODS[name]))
+        elif name.startswith(PYOD_PREFIX):
+            for key, value in parameters.items():
+                read = _number(value, ["integer", "number"]) if isinstance(value, str) else None
+                parameters[key] = value if read is None else read
+
+
+def _schema_of_parameters(method: Method) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": dict(method.parameters)}
+
+
 def _at(values: Any, path: list[Any]) -> Any:
     """The value at `path` in nested mappings and lists, or None."""
     for part in path:
@@ -233,8 +257,7 @@ def _detector_problems(config: Mapping[str, Any]) -> Iterator[str]:
             )
             continue
         if not name.startswith(PYOD_PREFIX):
-            allowed = {"type": "object", "additionalProperties": False, "properties": dict(method.parameters)}
-            for problem in schema_problems(given.get("parameters", {}), allowed):
+            for problem in schema_problems(given.get("parameters", {}), _schema_of_parameters(method)):
                 yield f"{key}.parameters.{problem}".replace(".parameters.the configuration:", ".parameters:")
         names.append(given.get("name", name))
     for number, ensemble in enumerate(config["ensembles"]):
