@@ -453,6 +453,21 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
         "ensembles[0].over",
         ["strict", "each seed tests other clips"],
     ),
+    "machine called as an output of the strict protocol": (
+        {"machines": {"fan_strict": {"ids": ["a"]}}},
+        "machines",
+        ["'fan_strict'", "ends in _strict"],
+    ),
+    "ID called as an output of the strict protocol": (
+        {"machines": {"fan": {"ids": ["a", "a_strict"]}}},
+        "machines.fan.ids",
+        ["'a_strict'", "ends in _strict"],
+    ),
+    "detectors with the same file name": (
+        minimal(detectors=["PYOD:ECOD", {"method": "LOF", "name": "PYOD-ECOD"}]),
+        "detectors, ensembles",
+        ["'PYOD:ECOD' and 'PYOD-ECOD'", "same file name"],
+    ),
     "shares that are not everything": (
         minimal(strict={"shares": {"ddae": 20, "ad_train": 50, "ad_test": 20}}),
         "strict.shares",

@@ -283,6 +283,25 @@ def _ensemble_problems(key: str, ensemble: Mapping[str, Any], names: list[str], 
         )
 
 
+def _file_name_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """Names that would give two outputs the same file name, or look like those of the strict protocol."""
+    detectors = [
+        entry if isinstance(entry, str) else entry.get("name", entry["method"]) for entry in config["detectors"]
+    ]
+    names = {"detectors": detectors, "machines": list(config["machines"])}
+    names |= {f"machines.{machine}.ids": settings["ids"] for machine, settings in config["machines"].items()}
+    names["ensembles"] = [ensemble["name"] for ensemble in config["ensembles"]]
+    for key, listed in names.items():
+        for name in listed:
+            if name.endswith("_strict"):
+                yield f"{key}: {name!r} ends in _strict, as file names of the strict protocol do. Give it another name"
+    in_files: dict[str, str] = {}
+    for name in (*names["detectors"], *names["ensembles"]):
+        other = in_files.setdefault(name.replace(":", "-"), name)
+        if other != name:
+            yield f"detectors, ensembles: {other!r} and {name!r} have the same file name. Give one of them another name"
+
+
 def _share_problems(config: Mapping[str, Any]) -> Iterator[str]:
     shares = config["strict"]["shares"]
     total = sum(shares.values())
@@ -309,6 +328,7 @@ def consistency_problems(config: Mapping[str, Any]) -> list[str]:
         problems.append("snrs: 'all' is what tables call the mean over the SNRs. Give this noise level another name")
     problems.extend(_name_problems(config))
     problems.extend(_detector_problems(config))
+    problems.extend(_file_name_problems(config))
     problems.extend(_share_problems(config))
     for machine, settings in config["machines"].items():
         split = settings["split"]
