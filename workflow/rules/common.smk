@@ -203,11 +203,6 @@ def names_at(nf, seed):
     return [*detectors, *ensembles_at(nf, seed)]
 
 
-def every_name():
-    """Names of all detectors and ensembles."""
-    return list(dict.fromkeys(name for nf, seed in runs() for name in names_at(nf, seed)))
-
-
 def scored_units(machine, protocols=PROTOCOLS, nfs=None, seeds=None):
     """Path pattern, protocol, noise factor, seed, SNR and ID of all score files of a machine, of detectors as well as
     ensembles."""
@@ -468,7 +463,6 @@ def result_figures():
 
 
 def final_outputs():
-    names = every_name()
     outputs = [
         "results/auc.csv",
         "results/summary.csv",

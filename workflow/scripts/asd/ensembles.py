@@ -18,7 +18,6 @@ from .scores import ScoreFiles, Scores, threshold_of
 from .splits import ProtocolName
 
 Average = Literal["z", "rank"]
-AVERAGES: tuple[Average, ...] = ("z", "rank")
 
 
 def standardised(scores: NDArray[np.float64], train: NDArray[np.float64]) -> NDArray[np.float64]:

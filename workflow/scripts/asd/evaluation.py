@@ -25,9 +25,11 @@ from .scores import ScoreFiles, read_scores
 from .statistics import (
     bootstrap_p_value,
     bootstrap_weights,
+    covariance_of_means,
     decision_statistics,
+    mean_placements,
+    normal_p_value,
     percentile_interval,
-    placements,
     resampled_seeds,
     roc_on_grid,
     weighted_aucs,
@@ -229,7 +231,7 @@ def bootstrap(
                 means[number, snr_number] += np.mean([unit[values][0] for unit in by_seed]) / len(ids)
                 every = np.stack([unit[values][1] for unit in by_seed], axis=1)  # [replicates, seeds]
                 samples[number, snr_number] += _mean_of_those_there(every, drawn[: len(every)]) / len(ids)
-            components.append(_mean_placements(scored, detector))
+            components.append(_shared_placements(scored, detector))
         covariance[snr_number] += _delong_covariance(components) / len(ids) ** 2
     return Replicates(
         tuple(entries),
@@ -281,18 +283,18 @@ def _unit_aucs(
     return (float(aucs[0]), aucs[1:]), (float(paucs[0]), paucs[1:])
 
 
-def _mean_placements(
+def _shared_placements(
     scored: Sequence[ScoreFiles], detector: str
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Names of the test clips and DeLong's structural components, averaged over the seeds.
 
     The names are empty where the seeds tested different clips, so that the average makes no sense.
     """
-    parts = [placements(content.clips.labels, content.scores[detector].test) for content in scored]
     tested = {content.clips.tested for content in scored}
     if len(tested) != 1:
-        return (), parts[0][0], parts[0][1]
-    return tested.pop(), np.mean([part[0] for part in parts], axis=0), np.mean([part[1] for part in parts], axis=0)
+        return (), np.empty(0), np.empty(0)
+    scores = np.stack([content.scores[detector].test for content in scored])
+    return tested.pop(), *mean_placements(scored[0].clips.labels, scores)
 
 
 def _delong_covariance(
@@ -301,13 +303,8 @@ def _delong_covariance(
     """Covariance of the AUCs of all entries on one ID, float64 [entries, entries] (DeLong et al., 1988)."""
     if len({names for names, _, _ in components}) != 1 or not components[0][0]:
         return np.full((len(components), len(components)), np.nan)
-    total = np.zeros((len(components), len(components)))
-    for side in (1, 2):
-        values = np.stack([component[side] for component in components])
-        if values.shape[1] < 2:
-            return np.full_like(total, np.nan)
-        total += np.cov(values).reshape(total.shape) / values.shape[1]
-    return total
+    v10, v01 = (np.stack([component[side] for component in components]) for side in (1, 2))
+    return covariance_of_means(v10) + covariance_of_means(v01)
 
 
 def write_replicates(by_protocol: Mapping[str, Replicates], path: str | os.PathLike[str]) -> None:
@@ -451,9 +448,10 @@ def _delong_p(covariance: NDArray[np.float64], first: int, second: int, differen
     variance = covariance[first, first] + covariance[second, second] - 2.0 * covariance[first, second]
     if not np.isfinite(variance):
         return None
-    if variance <= 1e-18:
-        return 1.0 if abs(difference) < 1e-12 else 0.0
-    return math.erfc(abs(difference) / math.sqrt(2.0 * variance))
+    # rounding leaves a trace of variance between detectors that place every clip alike
+    return normal_p_value(
+        difference if abs(difference) > 1e-12 else 0.0, math.sqrt(max(variance, 0.0)) if variance > 1e-18 else 0.0
+    )
 
 
 # ------------------------------------------------------------------------------------------------ a whole machine

@@ -31,7 +31,6 @@ AUTO_SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
 default takes the same shares of the normal clips alone."""
 
 ProtocolName = Literal["paper", "strict"]
-PROTOCOLS: tuple[ProtocolName, ...] = ("paper", "strict")
 
 Indices = NDArray[np.intp]
 

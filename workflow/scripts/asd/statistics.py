@@ -465,7 +465,7 @@ def placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64
     Sun, X., & Xu, W. (2014). Fast implementation of DeLong's algorithm for comparing the areas under correlated
     receiver operating characteristic curves. *IEEE Signal Processing Letters* 21, 1389-1393.
     """
-    return _mean_placements(labels, np.asarray(scores, np.float64)[None])
+    return mean_placements(labels, np.asarray(scores, np.float64)[None])
 
 
 def delong(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -499,7 +499,7 @@ def delong(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], N
         raise ValueError(f"scores must be [detectors, clips], at least one detector, not {rows.shape}")
     pairs = [placements(labels, row) for row in rows]
     v10, v01 = (np.array(components) for components in zip(*pairs, strict=True))
-    return v10.mean(axis=1), _covariance_of_means(v10) + _covariance_of_means(v01)
+    return v10.mean(axis=1), covariance_of_means(v10) + covariance_of_means(v01)
 
 
 def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> Comparison:
@@ -569,17 +569,15 @@ def delong_test_of_means(units: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]]
     for labels, first, second in units:
         # The variance of the components' differences is DeLong's, var(a) + var(b) - 2 cov(a, b), without its rounding
         # error: it is exactly 0 where both detectors place every clip alike.
-        v10, v01 = (
-            a - b for a, b in zip(_mean_placements(labels, first), _mean_placements(labels, second), strict=True)
-        )
+        v10, v01 = (a - b for a, b in zip(mean_placements(labels, first), mean_placements(labels, second), strict=True))
         differences.append(float(v10.mean()))
-        variances.append(float(_covariance_of_means(v10[None])[0, 0] + _covariance_of_means(v01[None])[0, 0]))
+        variances.append(float(covariance_of_means(v10[None])[0, 0] + covariance_of_means(v01[None])[0, 0]))
     difference = sum(differences) / len(units)
     standard_error = math.sqrt(sum(variances)) / len(units)
-    return Comparison(difference, standard_error, _normal_p_value(difference, standard_error))
+    return Comparison(difference, standard_error, normal_p_value(difference, standard_error))
 
 
-def _mean_placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Structural components averaged over the seeds of scores, [seeds, clips]: float64 [abnormal] and [normal]."""
     rows = np.asarray(scores, np.float64)
     if rows.ndim != 2 or not len(rows):
@@ -605,7 +603,7 @@ def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return (np.cumsum(counts) - (counts - 1) / 2.0)[numbers]
 
 
-def _covariance_of_means(components: NDArray[np.float64]) -> NDArray[np.float64]:
+def covariance_of_means(components: NDArray[np.float64]) -> NDArray[np.float64]:
     """Estimated covariance of the means of rows, float64 [rows, rows]; NaN for a single column."""
     rows, count = components.shape
     if count < 2:
@@ -615,7 +613,8 @@ def _covariance_of_means(components: NDArray[np.float64]) -> NDArray[np.float64]
     return covariance
 
 
-def _normal_p_value(difference: float, standard_error: float) -> float:
+def normal_p_value(difference: float, standard_error: float) -> float:
+    """Two-sided p-value of a difference by the normal distribution; without a standard error 1 for 0, else 0."""
     if standard_error == 0.0:
         return 1.0 if difference == 0.0 else 0.0
     return math.erfc(abs(difference) / standard_error / math.sqrt(2.0))  # 2 * (1 - Phi), to its far tail
