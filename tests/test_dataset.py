@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from asd.dataset import (
     Recordings,
     clean_path,
     count_unread,
+    doubly_used,
     fill,
     placeholders,
     state_of_files,
@@ -37,7 +39,7 @@ def touch(root: Path, *names: str) -> None:
 
 def found(root: Path, folder: Folder = FAN, pattern: str = MIMII_PATTERN, snrs: dict[str, str] = SNRS) -> list[str]:
     """Names of the recordings found, relative to `root`."""
-    files = Recordings(str(root), pattern, snrs).files(folder)
+    files = Recordings(str(root), (pattern,), snrs).files(folder)
     assert all(os.path.isfile(file) for file in files)
     return [os.path.relpath(file, root) for file in files]
 
@@ -115,7 +117,7 @@ def test_a_folder_introduces_itself() -> None:
 def test_recordings_come_in_sorted_order_with_the_root_in_front(tmp_path: Path) -> None:
     folder = "6_dB_fan/fan/id_00/normal"
     touch(tmp_path, *(f"{folder}/{name}.wav" for name in ("00000010", "00000002", "b", "a", "B", "00000001")))
-    files = Recordings(str(tmp_path), MIMII_PATTERN, SNRS).files(FAN)
+    files = Recordings(str(tmp_path), (MIMII_PATTERN,), SNRS).files(FAN)
     expected = [f"{tmp_path}/{folder}/{n}.wav" for n in ("00000001", "00000002", "00000010", "B", "a", "b")]
     assert files == expected
 
@@ -191,7 +193,7 @@ def test_a_link_to_a_recording_is_a_recording(tmp_path: Path) -> None:
 
 def message(root: str | Path, pattern: str = MIMII_PATTERN, folder: Folder = FAN) -> str:
     with pytest.raises(UserError) as caught:
-        Recordings(str(root), pattern, SNRS).files(folder)
+        Recordings(str(root), (pattern,), SNRS).files(folder)
     return str(caught.value)
 
 
@@ -333,3 +335,43 @@ def test_everything_is_left_to_read_without_a_usable_list(
 def test_a_recording_that_is_gone_does_not_stop_the_count(listed: tuple[list[str], Path]) -> None:
     os.unlink(listed[0][1])
     assert unread(listed) == 3
+
+
+# ----------------------------------------------------------------------------------------- several patterns, kinds
+
+
+def test_recordings_of_several_patterns_come_in_the_order_of_the_patterns(tmp_path: Path) -> None:
+    touch(tmp_path, "test/normal_a.wav", "train/normal_b.wav", "train/normal_c.wav", "test/anomaly_a.wav")
+    patterns = ("train/{kind}_*.wav", "test/{kind}_*.wav", "*/{kind}_*.wav")
+    source = Recordings(str(tmp_path), patterns, SNRS, {"normal": "normal", "abnormal": "anomaly"})
+    assert source.files(FAN) == [
+        f"{tmp_path}/{name}_{end}.wav"
+        for name, end in (("train/normal", "b"), ("train/normal", "c"), ("test/normal", "a"))
+    ]
+    assert source.files(replace(FAN, kind="abnormal")) == [f"{tmp_path}/test/anomaly_a.wav"]
+    assert source.has_abnormal("fan", "id_00")
+
+
+def test_without_a_text_for_abnormal_there_are_no_abnormal_clips(tmp_path: Path) -> None:
+    touch(tmp_path, "normal/a.wav", "abnormal/a.wav")
+    source = Recordings(str(tmp_path), ("normal/*.wav",), SNRS, {"normal": "normal"})
+    assert source.files(FAN) == [f"{tmp_path}/normal/a.wav"]
+    assert source.files(replace(FAN, kind="abnormal")) == []
+    assert not source.has_abnormal("fan", "id_00")
+
+
+def test_missing_abnormal_clips_have_a_remedy_of_their_own(tmp_path: Path) -> None:
+    touch(tmp_path, "6_dB_fan/fan/id_00/normal/a.wav")
+    assert "dataset.kinds: {normal: normal}" in message(tmp_path, folder=replace(FAN, kind="abnormal"))
+    assert "dataset.kinds" not in message(tmp_path, folder=replace(FAN, machine_id="id_02"))
+
+
+def test_a_recording_of_two_folders_is_noticed(tmp_path: Path) -> None:
+    touch(tmp_path, "normal_1.wav", "abnormal_1.wav")
+    source = Recordings(str(tmp_path), ("*{kind}*.wav",), SNRS)
+    folders = [FAN, replace(FAN, kind="abnormal")]
+    said = doubly_used({folder: source.files(folder) for folder in folders})
+    assert said is not None
+    assert all(part in said for part in ("1 recordings", "abnormal_1.wav", *map(str, folders)))
+    narrow = Recordings(str(tmp_path), ("{kind}_*.wav",), SNRS)
+    assert doubly_used({folder: narrow.files(folder) for folder in folders}) is None

@@ -128,7 +128,8 @@ def test_heavy_packages_are_imported_only_where_they_are_needed() -> None:
     assert users("sklearn") == set()  # where it is needed, it is imported by what is called
     assert users("pandas") == {"evaluate_scores", "collect_results", "plot_results"}
     assert users("matplotlib") == figures
-    assert users("soundfile") == {"extract_features", "simulate_recordings"}
+    assert users("soundfile") == {"extract_features", "simulate_recordings", "check_recordings"}
+    assert users("requests") == {"download_recordings"}
 
 
 def test_training_does_not_depend_on_detectors_and_statistics() -> None:
@@ -156,4 +157,5 @@ def test_what_follows_the_caches_does_not_depend_on_how_they_are_extracted() -> 
     }
     assert extraction <= used.pop("extract_features")
     assert "audio.py" in used.pop("simulate_recordings")
+    assert "audio.py" in used.pop("check_recordings")  # which no other rule waits for
     assert all(modules.isdisjoint(extraction) for modules in used.values())

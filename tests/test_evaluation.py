@@ -32,6 +32,7 @@ from asd.evaluation import (
     score_statistics,
     statistics_of_files,
     summed_confusion,
+    with_abnormal_clips,
     write_replicates,
 )
 from asd.scores import ScoredClips, ScoreFiles, Scores, read_scores, write_scores
@@ -991,3 +992,43 @@ def test_an_ensemble_merged_with_the_detectors_of_a_unit_is_evaluated_beside_the
     assert [(row["map_mfcc"], row["map_basic"]) for row in result.rows] == [(11, 3), (0, 1), ("", "")]
     assert [row["representation"] for row in result.rows] == ["raw", "residual", "ensemble"]
     assert result.replicates["paper"].entries == (("IF", "0.7"), ("LOF", "0.7"), ("MEAN", "0.7"))
+
+
+# ------------------------------------------------------------------------------------------ without abnormal clips
+
+
+def test_without_abnormal_clips_only_false_alarms_are_known():
+    statistics = score_statistics(np.zeros(4, bool), np.arange(4.0), np.array([False, True, False, False]))
+    known = {name: value for name, value in statistics.items() if not math.isnan(value)}
+    assert known == {"tn": 3, "fp": 1, "fn": 0, "tp": 0, "false_alarm_rate": 0.25}
+    assert set(statistics) == set(score_statistics(np.array([False, True]), np.arange(2.0), np.zeros(2, bool)))
+
+
+def test_ids_without_abnormal_clips_have_no_part_in_aucs():
+    random = np.random.default_rng(0)
+    contents = {}
+    for name, n_abnormal in (("id_00", 6), ("id_02", 0)):
+        of = clips(9, n_abnormal)
+        scores = {"LOF": random_scores(of, random, 1.0), "IF": random_scores(of, random, 0.5)}
+        contents[unit(machine_id=name)] = files(of, scores)
+    settings = {"replicates": 50, "confidence": 90.0, "seed": 0}
+    views = {"LOF": ("raw", "standard"), "IF": ("raw", "standard")}
+    both = evaluate_machine(contents, "fan", views, **settings)
+    alone = evaluate_machine(with_abnormal_clips(contents), "fan", views, **settings)
+    assert both.comparisons == alone.comparisons
+    protocol = unit().protocol
+    assert_equal_replicates(both.replicates[protocol], alone.replicates[protocol])
+    assert [row["id"] for row in both.rows if math.isnan(row["auc"])] == ["id_02", "id_02"]
+    nothing = evaluate_machine({unit(): files(clips(9, 0), {"LOF": np.arange(9.0)})}, "fan", views, **settings)
+    assert (nothing.comparisons, nothing.replicates) == ([], {})
+    assert nothing.rows[0]["n_abnormal"] == 0
+
+
+def assert_equal_replicates(one: Replicates, other: Replicates) -> None:
+    for name in ("auc", "pauc", "auc_replicates", "pauc_replicates", "covariance"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_replicates_of_nothing_are_read_back(tmp_path):
+    write_replicates({}, tmp_path / "none.npz")
+    assert read_replicates(tmp_path / "none.npz") == {}

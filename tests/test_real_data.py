@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from conftest import REPOSITORY, SHARED
-from workflow_runner import snakemake, write_config
+from workflow_runner import Run, snakemake, write_config
 
 TOLERANCE = {"OCSVM": 0.004, "LOF": 0.008, "IF": 0.025}
 """How far the mean AUC over the IDs may lie from the expected one: rounding alone moves it that far."""
@@ -138,9 +139,16 @@ def audio_config(root: Path) -> dict[str, Any]:
     }
 
 
-def test_run_from_real_recordings_alone(tmp_path: Path, fan_recordings: Path, fan_caches: Path) -> None:
-    run = snakemake(tmp_path, "--configfile", write_config(tmp_path, audio_config(fan_recordings)), cores=2).ok()
-    results = tmp_path / "results"
+@pytest.fixture(scope="module")
+def from_recordings(tmp_path_factory: pytest.TempPathFactory, fan_recordings: Path) -> Run:
+    """A whole run on the real recordings in MIMII's layout."""
+    directory = tmp_path_factory.mktemp("mimii")
+    arguments = ("--configfile", write_config(directory, audio_config(fan_recordings)))
+    return snakemake(directory, *arguments, cores=2).ok()
+
+
+def test_run_from_real_recordings_alone(from_recordings: Run, fan_caches: Path) -> None:
+    results = from_recordings.directory / "results"
     for name in ("id_00", "id_02"):
         for kind, count in (("normal", 8), ("abnormal", 4)):
             features = np.load(results / f"features/fan/snr_6_{name}_{kind}.npy")
@@ -158,4 +166,57 @@ def test_run_from_real_recordings_alone(tmp_path: Path, fan_recordings: Path, fa
         assert len(list(results.glob(f"figures/confusion/{seed}/fan_NF0.7_snr_6_*.png"))) == 3
     for path in ("summary.csv", "figures/auc/fan.png", "checkpoints/fan/nf0.7_seed0.pt", "leaderboard.md"):
         assert (results / path).stat().st_size > 0
-    assert "mean AUC over 2 IDs" in run.output
+    assert "mean AUC over 2 IDs" in from_recordings.output
+
+
+def flat_folder(directory: Path, recordings: Path) -> dict[str, Any]:
+    """The recordings without any order of folders, and names that say nothing; a sample sheet in MIMII's order."""
+    lines = ["label\tfile\tid\tmachine"]
+    (directory / "flat").mkdir()
+    for number, path in enumerate(sorted(recordings.rglob("*.wav"))):
+        machine, name, kind = path.parts[-4:-1]
+        file = f"{(number * 7 + 3) % 24:02d}.WAV"
+        (directory / "flat" / file).symlink_to(path)
+        lines.append(f"{kind}\t{file}\t{name}\t{machine}")
+    (directory / "samples.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {"dataset": {"samples": "samples.tsv", "root": "flat"}}
+
+
+def dcase_layout(directory: Path, recordings: Path) -> dict[str, Any]:
+    """The recordings as in DCASE 2020: the first normal ones to train, the others and all abnormal ones to test."""
+    for path in sorted(recordings.rglob("*.wav")):
+        machine, name, kind = path.parts[-4:-1]
+        part = "train" if kind == "normal" and path.stem < "00000005" else "test"
+        new = directory / "dcase" / machine / part / f"{kind.replace('abnormal', 'anomaly')}_{name}_{path.name}"
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.symlink_to(path)
+    dcase = yaml.safe_load((REPOSITORY / "config/dcase2020.yaml").read_text(encoding="utf-8"))
+    dcase["dataset"]["root"] = "dcase"
+    dcase["machines"] = {"fan": {"ids": ["id_00", "id_02"]}}
+    return {name: dcase[name] for name in ("dataset", "snrs", "reference_snr", "machines")}
+
+
+@pytest.mark.parametrize("layout", [flat_folder, dcase_layout])
+def test_other_layouts_give_the_same_features_and_scores(
+    tmp_path: Path, from_recordings: Run, fan_recordings: Path, layout: Callable[[Path, Path], dict[str, Any]]
+) -> None:
+    config = {"protocols": ["paper", "strict"], **layout(tmp_path, fan_recordings)}
+    snakemake(tmp_path, "results/auc.csv", "--configfile", write_config(tmp_path, config), cores=2).ok()
+    for name in ("id_00", "id_02"):
+        paths = [f"features/fan/{{snr}}_{name}_{kind}.npy" for kind in ("normal", "abnormal")]
+        for path in paths:
+            one, other = (np.load(results / path.format(snr=snr)) for results, snr in both(from_recordings, tmp_path))
+            np.testing.assert_array_equal(one, other)
+        for protocol in ("", "_strict"):
+            path = f"scores/fan/nf0.7_seed0{protocol}/{{snr}}_{name}.csv"
+            one, other = (
+                pd.read_csv(results / path.format(snr=snr)) for results, snr in both(from_recordings, tmp_path)
+            )
+            pd.testing.assert_frame_equal(one.drop(columns="file"), other.drop(columns="file"), check_exact=True)
+    aucs = [pd.read_csv(results / "auc.csv").drop(columns="snr") for results, _ in both(from_recordings, tmp_path)]
+    pd.testing.assert_frame_equal(*aucs, check_exact=True)
+
+
+def both(mimii: Run, other: Path) -> list[tuple[Path, str]]:
+    """Results and the name of the noise level of both layouts."""
+    return [(mimii.directory / "results", "snr_6"), (other / "results", "as_recorded")]

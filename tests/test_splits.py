@@ -341,7 +341,7 @@ def test_seed_and_id_shuffle_differently() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_normal", "n_abnormal", "n_reference"), [(3, 5, 3), (0, 5, 100), (100, 0, 100), (4, 2, 900)]
+    ("n_normal", "n_abnormal", "n_reference"), [(3, 5, 3), (0, 5, 100), (4, 2, 900)]
 )
 def test_too_few_clips_for_the_strict_protocol_are_named(n_normal, n_abnormal, n_reference) -> None:
     with pytest.raises(UserError, match=f"{WHERE}.*too few for the strict protocol"):
@@ -375,3 +375,13 @@ def test_detection_rows_follow_the_protocol() -> None:
         part = detection_rows(counts, strict)[unit]
         together = np.concatenate([part.train, part.normal, trained[trained < n_normal]])
         assert sorted(together.tolist()) == [*range(n_normal)]
+
+
+def test_without_abnormal_clips_strict_tests_normal_ones_and_paper_says_so() -> None:
+    rows = strict_rows(100, 0, 100, SHARES, 0, "fan/id_00", WHERE)
+    with_abnormal = strict_rows(100, 7, 100, SHARES, 0, "fan/id_00", WHERE)
+    assert rows.abnormal.tolist() == []
+    assert rows.normal.tolist() == with_abnormal.normal.tolist()
+    for on_shortfall in ("error", "shrink"):
+        assert "protocols: [strict]" in result_or_message(Split(5, 10, 6), 100, 0, on_shortfall)
+        assert "protocols: [strict]" not in str(result_or_message(Split(5, 10, 6), 3, 1, on_shortfall))

@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import re
+import shutil
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asd import tables
-from asd.evaluation import Replicates, Unit, compare, evaluate_machine, write_replicates
+from asd.evaluation import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
 from asd.scores import ScoredClips, ScoreFiles, Scores
 from asd.statistics import holm
 from asd.tables import (
@@ -1002,3 +1003,69 @@ def test_numbers_of_a_leaderboard_stay_numbers_where_a_cell_is_empty(tmp_path, t
     ranking = read_table([tmp_path / "leaderboard.csv"])
     assert ranking["p_value"].dtype == ranking["p_holm"].dtype == np.float64
     assert read_table([tmp_path / "summary.csv"])["auc_low"].dtype == np.float64
+
+
+# ------------------------------------------------------------------------------------------ without abnormal clips
+
+
+def unlabelled_machine() -> dict[Unit, ScoreFiles]:
+    """A machine with normal clips only: one of four is flagged."""
+    of = ScoredClips(("t",), ("n0", "n1", "n2", "n3"), ())
+    scores = {"LOF": Scores(np.zeros(1), np.array([0.0, 1.0, 0.2, 0.3]), 0.5)}
+    return {Unit("strict", "0.7", seed, "snr6", "id_00"): ScoreFiles(of, scores, "strict") for seed in "01"}
+
+
+def test_machines_without_abnormal_clips_have_false_alarms_but_no_auc_and_no_rank(inputs, machines, tmp_path):
+    ranked = collect_into(tmp_path, inputs, [])
+    shutil.rmtree(tmp_path / "out")
+    result = evaluate_machine(unlabelled_machine(), "press", VIEWS, replicates=40, confidence=90.0, seed=0)
+    add_machine(inputs, tmp_path, "press", result)
+    written = collect_into(tmp_path, inputs, [])
+    assert written["leaderboard.csv"] == ranked["leaderboard.csv"]
+    assert written["comparisons.csv"] == ranked["comparisons.csv"]
+    sentence = "No AUC, since there are no abnormal clips: press."
+    assert written["leaderboard.md"] == f"{sentence}\n\n{ranked['leaderboard.md']}"
+    assert sentence in written["leaderboard.html"]
+    assert written["auc.txt"].startswith(ranked["auc.txt"].rstrip())
+    last = written["auc.txt"].rstrip().splitlines()[-3:]
+    assert last == [
+        "press, noise factor 0.7, strict protocol: no abnormal clips, so no AUC; false alarms, mean over 2 seeds",
+        "SNR     LOF",
+        "snr6  25.0%",
+    ]
+    summary = read_table([tmp_path / "out" / "summary.csv"])
+    line = summary[summary["machine"] == "press"].iloc[0]
+    assert (line["n_ids"], line["n_seeds"], line["false_alarm_rate"], line["worst_id"]) == (0, 2, 0.25, "")
+    assert pd.isna(line[["auc_mean", "auc_std", "auc_low", "pauc_mean", "recall", "auc_harmonic_mean"]]).all()
+
+
+def test_an_id_without_abnormal_clips_counts_for_false_alarms_alone(machines):
+    table = auc_table(machines["fan"].rows)
+    group = table[(table["detector"] == "LOF") & (table["noise_factor"] == "0.7") & (table["snr"] == "snr6")].copy()
+    without = group.copy()
+    unknown = ["auc", "pauc", "precision", "recall", "f1"]
+    without.loc[without["id"] == "id_02", unknown] = np.nan
+    alone = summarise(group[group["id"] == "id_00"]).iloc[0]
+    both = summarise(without).iloc[0]
+    same = ["auc_mean", "auc_std", "pauc_mean", "worst_id", "worst_auc", "n_ids", "auc_harmonic_mean", "f1"]
+    assert both[same].to_dict() == pytest.approx(alone[same].to_dict())
+    assert both["false_alarm_rate"] == pytest.approx(group["false_alarm_rate"].mean())
+
+
+def test_without_any_abnormal_clips_the_leaderboard_is_empty_and_says_why(tmp_path):
+    inputs = {"tables": [], "replicates": {}, "comparisons": []}
+    result = evaluate_machine(unlabelled_machine(), "press", VIEWS, replicates=40, confidence=90.0, seed=0)
+    add_machine(inputs, tmp_path, "press", result)
+    written = collect_into(tmp_path, inputs, [])
+    assert written["leaderboard.md"].strip() == "No AUC, since there are no abnormal clips: press."
+    assert len(written["leaderboard.csv"].splitlines()) == 1
+    assert len(written["comparisons.csv"].splitlines()) == 1
+
+
+def add_machine(inputs: dict, folder: Path, name: str, result: MachineResults) -> None:
+    inputs["tables"].append(folder / f"{name}.csv")
+    inputs["comparisons"].append(folder / f"{name}.comparisons.csv")
+    inputs["replicates"][name] = folder / f"{name}.npz"
+    write_table(auc_table(result.rows), inputs["tables"][-1])
+    write_table(comparison_table(result.comparisons), inputs["comparisons"][-1])
+    write_replicates(result.replicates, inputs["replicates"][name])

@@ -25,10 +25,11 @@ def job(rule: str, **wildcards: Any) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished call of snakemake."""
+    """A finished call of snakemake in a working directory."""
 
     returncode: int
     output: str
+    directory: Path
 
     @property
     def jobs(self) -> list[str]:
@@ -72,7 +73,7 @@ def snakemake(directory: Path, *arguments: str | Path, repository: Path = REPOSI
         timeout=600,
         check=False,
     )
-    return Run(done.returncode, done.stdout)
+    return Run(done.returncode, done.stdout, directory)
 
 
 def write_config(directory: Path, config: dict[str, Any]) -> Path:

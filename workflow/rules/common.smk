@@ -15,11 +15,12 @@ from snakemake.utils import validate
 STARTED = time.time()
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 SCRIPTS = RULES.parent / "scripts"
-SCHEMA = RULES.parent / "schemas" / "config.schema.yaml"
+SCHEMAS = RULES.parent / "schemas"
+SCHEMA = SCHEMAS / "config.schema.yaml"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
-from asd import configuration, dataset, fingerprint, splits
+from asd import configuration, dataset, fingerprint, samples, splits
 from asd.console import USER_ERROR
 from asd.dataset import KINDS, Folder
 from asd.detectors import PYOD_PREFIX, find_method
@@ -36,18 +37,48 @@ def stop(headline, problems):
 
 def check_config():
     """Stop with everything that is wrong with the configuration, or fill in the defaults."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    too_large = configuration.size_problem(config)
+    if too_large:
+        stop("The configuration can't be used:", [too_large])
+    schema = read_schema(SCHEMA)
     configuration.read_command_line_numbers(config, workflow.config_settings.config, schema)
     configuration.read_command_line_parameters(config, workflow.config_settings.config)
-    problems = configuration.schema_problems(config, schema)
+    listed, problems = sampled()
+    if listed:
+        problems += samples.complete_configuration(config, listed)
+    problems = problems or configuration.schema_problems(config, schema)
     if not problems:
         validate(config, str(SCHEMA))
         problems = configuration.consistency_problems(config)
+        if listed:
+            problems += samples.sheet_problems(config, listed)
     if problems:
         stop("The configuration can't be used:", problems)
+    return listed
 
 
-check_config()
+def read_schema(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def sampled():
+    """Lines of the sample sheet, if there is one, and what is wrong with it."""
+    given = config.get("dataset")
+    path = given.get("samples") if isinstance(given, dict) else None
+    if not path or not isinstance(path, str):
+        return [], []
+    try:
+        return (
+            samples.read_samples(
+                dataset.clean_path(path), read_schema(SCHEMAS / "samples.schema.yaml")
+            ),
+            [],
+        )
+    except UserError as error:
+        return [], [str(error)]
+
+
+SAMPLES = check_config()
 
 DEMO_ROOT = "resources/demo"
 # The wildcard protocol is what stands in file names for a protocol: nothing for the paper's
@@ -80,12 +111,25 @@ DETECTORS = configuration.detector_settings(config)
 ENSEMBLE_SETTINGS = config["ensembles"]
 SHORTFALL = config["on_shortfall"]
 CACHE = config["dataset"]["cache"]
-RECORDINGS = dataset.Recordings(
-    root=dataset.clean_path(config["dataset"]["root"]),
-    pattern=config["dataset"]["pattern"],
-    snr_dirs=SNRS,
-)
-IS_DEMO = CACHE is None and RECORDINGS.root == DEMO_ROOT
+ROOT = dataset.clean_path(config["dataset"]["root"])
+if SAMPLES:
+    RECORDINGS = samples.SampleSheet(config["dataset"]["samples"], ROOT, SAMPLES, list(SNRS))
+else:
+    PATTERNS = configuration.patterns_of(config["dataset"])
+    RECORDINGS = dataset.Recordings(ROOT, PATTERNS, SNRS, config["dataset"]["kinds"])
+IS_DEMO = CACHE is None and not SAMPLES and ROOT == DEMO_ROOT
+
+
+def has_abnormal(machine, machine_id):
+    """Whether there are abnormal clips of an ID, according to the configuration or the sample sheet."""
+    return IS_DEMO or RECORDINGS.has_abnormal(machine, machine_id)
+
+
+AUC_MACHINES = [
+    machine
+    for machine, settings in MACHINES.items()
+    if any(has_abnormal(machine, name) for name in settings["ids"])
+]
 
 
 def any_of(values):
@@ -128,6 +172,7 @@ def recordings(machine, snr, machine_id, kind):
 
 
 def clips_of(wildcards):
+    require_data()
     return recordings(wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind)
 
 
@@ -137,14 +182,18 @@ def state_of_clips(wildcards):
 
 
 def given_cache(wildcards):
+    """None of abnormal clips where there are none."""
+    require_data()
+    if wildcards.kind == "abnormal" and not has_abnormal(wildcards.machine, wildcards.id):
+        return []
     values = {name: wildcards[name] for name in dataset.CACHE_FIELDS}
-    return dataset.clean_path(dataset.fill(CACHE, values))
+    return [dataset.clean_path(dataset.fill(CACHE, values))]
 
 
 def given_clip_list(wildcards):
     """The clip list beside a given cache, where there is one."""
-    clip_list = Path(given_cache(wildcards)).with_suffix(".csv")
-    return [str(clip_list)] if clip_list.exists() else []
+    clip_lists = [Path(cache).with_suffix(".csv") for cache in given_cache(wildcards)]
+    return [str(clip_list) for clip_list in clip_lists if clip_list.exists()]
 
 
 def id_batches():
@@ -401,8 +450,18 @@ def figures_of_ids(pattern, ids, caption, category):
     ]
 
 
+def score_batches():
+    """Machines with and without abnormal clips, each with the ROC figures of one of them."""
+    roc = in_report(
+        ROC_FIGURE, "roc", "ROC curves", "{machine}", noise_factor="{nf}", protocol=protocol_of
+    )
+    others = [machine for machine in MACHINES if machine not in AUC_MACHINES]
+    batches = [(AUC_MACHINES, {"roc": roc}), (others, {})]
+    return [batch for batch in batches if batch[0]]
+
+
 def figures_of_machines(pattern, caption, figure):
-    """Figures of all machines and protocols, in this order of loops."""
+    """AUC figures of all machines and protocols, in this order of loops."""
     return [
         in_report(
             pattern.format(machine=machine, protocol=protocol),
@@ -412,7 +471,7 @@ def figures_of_machines(pattern, caption, figure):
             figure=figure,
             protocol=name,
         )
-        for machine, (protocol, name) in product(MACHINES, PROTOCOLS.items())
+        for machine, (protocol, name) in product(AUC_MACHINES, PROTOCOLS.items())
     ]
 
 
@@ -438,7 +497,9 @@ def ablation_entries():
 
 
 def result_figures():
-    """Figures of the tables: kind of figure -> list of figures."""
+    """Figures of the tables: kind of figure -> list of figures; none without abnormal clips."""
+    if not AUC_MACHINES:
+        return {}
     figures = {
         "heat_map": [
             in_report(
@@ -478,7 +539,7 @@ def final_outputs():
         outputs += expand(
             CONFUSION_FIGURE,
             seed=seed,
-            machine=MACHINES,
+            machine=AUC_MACHINES,
             protocol=PROTOCOLS,
             nf=nf,
             snr=SNRS,
@@ -491,7 +552,7 @@ def final_outputs():
         detector=[file_name(detector["name"]) for detector in DETECTORS],
         **common,
     )
-    outputs += expand(ROC_FIGURE, machine=MACHINES, **common)
+    outputs += expand(ROC_FIGURE, machine=AUC_MACHINES, **common)
     for machine, settings in MACHINES.items():
         for pattern in (DENOISING_FIGURE, PROJECTION_FIGURE):
             outputs += expand(pattern, machine=machine, id=settings["ids"], **common)
@@ -517,7 +578,11 @@ def clip_counts(machine, snr, machine_id):
 
     names = {"machine": machine, "snr": snr, "id": machine_id}
     return tuple(
-        count_rows(dataset.clean_path(dataset.fill(CACHE, {**names, "kind": kind})))
+        (
+            count_rows(dataset.clean_path(dataset.fill(CACHE, {**names, "kind": kind})))
+            if kind == "normal" or has_abnormal(machine, machine_id)
+            else 0
+        )
         for kind in KINDS
     )
 
@@ -680,7 +745,7 @@ def loss_figure_settings(wildcards):
 
 def result_figure_settings():
     return {
-        "machines": list(MACHINES),
+        "machines": AUC_MACHINES,
         "protocols": list(PROTOCOLS.values()),
         "snr_labels": snr_labels(),
         "entries": ablation_entries(),
@@ -694,10 +759,81 @@ def simulation_settings():
 def extraction_settings():
     settings = config["dataset"]
     return {
-        "root": RECORDINGS.root,
+        "root": ROOT,
         "channel": settings["channel"],
         "on_bad_clip": settings["on_bad_clip"],
         "extraction": f"{code('extract_features.py')}-{settings['channel']}",
+    }
+
+
+def recordings_to_make():
+    """The demo's recordings, which rule `check` would look at in vain before they are there."""
+    if not IS_DEMO:
+        return []
+    units = [(machine, name) for machine in MACHINES for name in MACHINES[machine]["ids"]]
+    return [
+        file
+        for (machine, machine_id), snr, kind in product(units, SNRS, KINDS)
+        for file in demo_files(machine, snr, machine_id, kind)
+    ]
+
+
+def download_settings(wildcards):
+    """Archives that the configured machines and SNRs need, in this order."""
+    download = config.get("download")
+    if download is None:
+        stop(
+            "Nothing to download:",
+            [
+                "download: the configuration has no such key. config/mimii.yaml has one, and config/README.md says what "
+                "it means."
+            ],
+        )
+    names = [
+        dataset.fill(download["archive"], {"machine": machine, "snr_dir": snr_dir})
+        for machine, snr_dir in product(MACHINES, SNRS.values())
+    ]
+    unknown = [name for name in names if name not in download["archives"]]
+    if unknown:
+        stop(
+            "The configuration can't be used:",
+            [
+                f"download.archives: there is no {name!r}, which the machines and snrs need. There are "
+                f"{', '.join(download['archives'])}"
+                for name in unknown
+            ],
+        )
+    return {
+        "root": ROOT,
+        "archives": [
+            {
+                "name": name,
+                "url": download["url"].format(archive=name),
+                **dict(sorted(download["archives"][name].items())),
+            }
+            for name in dict.fromkeys(names)
+        ],
+        "delete_archives": download["delete_archives"],
+    }
+
+
+def check_settings(wildcards):
+    if CACHE is not None:
+        stop("Nothing to check:", ["dataset.cache: clips come from feature caches, not recordings"])
+    folders, problems = [], []
+    for machine, settings in MACHINES.items():
+        for names in product([machine], SNRS, settings["ids"], KINDS):
+            try:
+                folders.append([list(names), recordings(*names)])
+            except UserError as error:
+                problems.append(str(error))
+    twice = dataset.doubly_used({Folder(*names): files for names, files in folders})
+    return {
+        "root": ROOT,
+        "patterns": not SAMPLES,
+        "folders": folders,
+        "problems": list(dict.fromkeys([*problems, *([twice] if twice else [])])),
+        "channel": config["dataset"]["channel"],
     }
 
 
@@ -710,7 +846,7 @@ def unread_clips():
         for snr, machine_id, kind in product(SNRS, settings["ids"], KINDS):
             clip_list = f"results/features/{machine}/{snr}_{machine_id}_{kind}.csv"
             files = recordings(machine, snr, machine_id, kind)
-            unread = dataset.count_unread(files, RECORDINGS.root, clip_list, extraction)
+            unread = dataset.count_unread(files, ROOT, clip_list, extraction)
             counts[machine, snr, machine_id, kind] = unread
     return counts
 
@@ -727,8 +863,8 @@ def extraction_threads(wildcards):
 # ------------------------------------------------------------------------------------- before and after a run
 
 
-def check_data():
-    """Stop before any job runs if clips are missing or too few, with everything that is."""
+def data_problems():
+    """Clips that are missing, too few, or of two kinds at once."""
     problems = []
     if IS_DEMO:
         from asd.simulation import FAULTS
@@ -755,18 +891,45 @@ def check_data():
                     splits.strict_rows(*counts, reference, shares, SEEDS[0], name, where)
             except UserError as error:
                 problems.append(str(error))
-    if problems:
-        shown = list(dict.fromkeys(problems))
+    if CACHE is None and not IS_DEMO and not problems:
+        twice = dataset.doubly_used(
+            {
+                Folder(*names, kind): recordings(*names, kind)
+                for machine, settings in MACHINES.items()
+                for names in product([machine], SNRS, settings["ids"])
+                for kind in KINDS
+            }
+        )
+        problems += [twice] if twice else []
+    return problems
+
+
+@cache
+def require_data():
+    """Stop before any job runs if clips are missing or too few, with everything that is. Only what needs recordings
+    asks for this: a download does without."""
+    # the jobs of a run parse these files again; the data have been checked by then
+    if not workflow.is_main_process:
+        return
+    shown = list(dict.fromkeys(data_problems()))
+    if shown:
         more = [f"and {len(shown) - 12} more"] if len(shown) > 12 else []
         stop("The data can't be used:", shown[:12] + more)
+    without = [
+        f"{machine} {machine_id}"
+        for machine, settings in MACHINES.items()
+        for machine_id in settings["ids"]
+        if not has_abnormal(machine, machine_id)
+    ]
+    if without:
+        logger.warning(
+            f"No abnormal clips of {', '.join(without[:12])}{' and others' if len(without) > 12 else ''}: they are "
+            "trained on and scored, but there is no AUC of them."
+        )
 
 
 # each job says in its log where it makes do with fewer clips
 logging.getLogger("asd.splits").setLevel(logging.ERROR)
-
-# the jobs of a run parse this file again; the data have been checked by then
-if workflow.is_main_process:
-    check_data()
 
 
 def show_summary():

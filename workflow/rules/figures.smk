@@ -28,28 +28,33 @@ for number, (runs_of_names, names) in enumerate(confusion_batches(), start=1):
             "../scripts/plot_confusion.py"
 
 
-rule plot_scores:
-    input:
-        scores=unit_files("csv"),
-        summaries=unit_files("json"),
-    output:
-        roc=in_report(
-            ROC_FIGURE, "roc", "ROC curves", "{machine}", noise_factor="{nf}", protocol=protocol_of
-        ),
-        histograms=score_figures(),
-    log:
-        "results/logs/plot_scores/{machine}/nf{nf}{protocol}.log",
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    params:
-        settings=score_figure_settings,
-        code=code("plot_scores.py"),
-    script:
-        "../scripts/plot_scores.py"
+# Machines without abnormal clips have no ROC curves.
+for number, (machines, roc_curves) in enumerate(score_batches(), start=1):
+
+    rule:
+        name:
+            numbered("plot_scores", number)
+        input:
+            scores=unit_files("csv"),
+            summaries=unit_files("json"),
+        output:
+            **roc_curves,
+            histograms=score_figures(),
+        log:
+            f"results/logs/{numbered('plot_scores', number)}/{{machine}}/nf{{nf}}{{protocol}}.log",
+        wildcard_constraints:
+            machine=any_of(machines),
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=20,
+        params:
+            settings=score_figure_settings,
+            code=code("plot_scores.py"),
+        script:
+            "../scripts/plot_scores.py"
 
 
 # As for detection, a job takes several IDs, and machines with other IDs have a rule of their own.
@@ -111,22 +116,24 @@ rule plot_loss:
         "../scripts/plot_loss.py"
 
 
-rule plot_results:
-    input:
-        auc="results/auc.csv",
-        summary="results/summary.csv",
-    output:
-        **result_figures(),
-    log:
-        "results/logs/plot_results.log",
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    params:
-        settings=result_figure_settings(),
-        code=code("plot_results.py"),
-    script:
-        "../scripts/plot_results.py"
+if AUC_MACHINES:
+
+    rule plot_results:
+        input:
+            auc="results/auc.csv",
+            summary="results/summary.csv",
+        output:
+            **result_figures(),
+        log:
+            "results/logs/plot_results.log",
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=20,
+        params:
+            settings=result_figure_settings(),
+            code=code("plot_results.py"),
+        script:
+            "../scripts/plot_results.py"

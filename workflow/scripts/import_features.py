@@ -4,9 +4,9 @@ from asd.caches import import_cache
 from asd.console import job_log
 
 with job_log(snakemake.log[0]):
-    clip_lists = list(snakemake.input.clips)
+    caches, clip_lists = list(snakemake.input.cache), list(snakemake.input.clips)
     import_cache(
-        snakemake.input.cache,
+        caches[0] if caches else None,  # no abnormal clips
         clip_lists[0] if clip_lists else None,
         snakemake.output.cache,
         snakemake.output.clips,

@@ -11,7 +11,9 @@ with job_log(snakemake.log[0]):
 
     settings, output = snakemake.params.settings, dict(snakemake.output.items())
     labels = settings["snr_labels"]
-    auc, summary = read_table([snakemake.input.auc]), read_table([snakemake.input.summary])
+    # of machines and IDs with abnormal clips: the others have no AUC
+    auc = read_table([snakemake.input.auc]).dropna(subset="auc")
+    summary = read_table([snakemake.input.summary]).dropna(subset="auc_mean")
 
     for protocol, path in zip(settings["protocols"], output["heat_map"], strict=True):
         rows = summary[summary["protocol"] == protocol]

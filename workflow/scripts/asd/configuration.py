@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from .dataset import CACHE_FIELDS, KINDS, RECORDING_FIELDS, placeholders
+from .dataset import CACHE_FIELDS, RECORDING_FIELDS, placeholders
 from .detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 
 _TYPE_NAMES = {
@@ -29,6 +29,32 @@ _LIMITS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
+
+
+_MAX_ENTRIES = 100_000
+_MAX_SHOWN = 200  # characters of a value in a message
+
+
+def size_problem(config: Any) -> str | None:
+    """A sentence about a configuration that is too large to be one, or None.
+
+    A few lines of YAML can stand for any number of entries: an anchor may be used many times, and inside of itself.
+    Everything else here walks through all of them.
+    """
+    count, pending = 0, [config]
+    while pending:
+        count += 1
+        if count > _MAX_ENTRIES:
+            return f"the configuration has more than {_MAX_ENTRIES} entries, or an anchor (&) is used inside of itself"
+        value = pending.pop()
+        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        pending.extend(itertools.islice(inside, _MAX_ENTRIES + 1))
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _key(path: Any) -> str:
@@ -57,7 +83,7 @@ def _missing_key(error: Any) -> str:
 def _wrong_type(error: Any) -> str:
     wanted = error.validator_value
     names = " or ".join(_TYPE_NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
-    text = f"{error.instance!r} is not allowed, {names} is needed"
+    text = f"{_shown(error.instance)} is not allowed, {names} is needed"
     if error.instance is None:
         text = f"has no value, {names} is needed (leave the key out to take its default)"
     elif _is_number_as_text(error.instance) and wanted == "integer":
@@ -76,7 +102,7 @@ def _unknown_keys(error: Any) -> str:
         if name in allowed:
             continue
         close = difflib.get_close_matches(str(name), allowed, n=1)
-        parts.append(f"unknown key {name!r}" + (f", did you mean {close[0]!r}?" if close else "."))
+        parts.append(f"unknown key {_shown(name)}" + (f", did you mean {close[0]!r}?" if close else "."))
     return f"{' '.join(parts)} Allowed here: {', '.join(allowed)}"
 
 
@@ -92,7 +118,7 @@ def _explain(error: Any) -> Iterator[str]:
             for part in inside:
                 yield from _explain(part)
             return
-        yield f"{key}: {value!r} is not allowed. {allowed or ''}".rstrip()
+        yield f"{key}: {_shown(value)} is not allowed. {allowed or ''}".rstrip()
         return
     match error.validator:
         case "type":
@@ -105,16 +131,16 @@ def _explain(error: Any) -> Iterator[str]:
             text = f"{value!r} is out of range, {_LIMITS[error.validator]} {limit} is needed"
         case "enum" | "const":
             options = limit if isinstance(limit, list) else [limit]
-            text = f"{value!r} is not allowed, choose from {', '.join(map(str, options))}"
+            text = f"{_shown(value)} is not allowed, choose from {', '.join(map(str, options))}"
         case "uniqueItems":
             twice = [item for number, item in enumerate(value) if item in value[:number]]
-            text = f"{', '.join(map(str, twice))} stands there more than once"
+            text = f"{', '.join(map(_shown, twice))} stands there more than once"
         case "pattern":
-            text = f"{value!r} is not allowed"
+            text = f"{_shown(value)} is not allowed"
         case "minItems" | "minProperties" | "minLength":
             text = "is empty, at least one entry is needed"
         case _:
-            text = error.message
+            text = error.message[: 2 * _MAX_SHOWN]
     yield f"{key}: {text}" + (f". Meaning: {allowed}" if allowed and error.validator != "additionalProperties" else "")
 
 
@@ -218,9 +244,10 @@ def _pattern_problems(key: str, pattern: str, fields: tuple[str, ...], many: Map
             yield f"{key}: unknown placeholder {{{name}}} in {pattern!r}. Known: {known}"
     for name in fields:
         if many[name] and name not in names:
+            only_normal = " (if there are only normal clips, say so: dataset.kinds: {normal: normal})"
             yield (
                 f"{key}: {pattern!r} lacks {{{name}}}, but the configuration has several of them, which would all "
-                "read the same files"
+                f"read the same files{only_normal if name == 'kind' else ''}"
             )
 
 
@@ -344,18 +371,48 @@ def consistency_problems(config: Mapping[str, Any]) -> list[str]:
         "snr_dir": len(snrs) > 1,
         "machine": len(machines) > 1,
         "id": any(len(settings["ids"]) > 1 for settings in machines),
-        "kind": len(KINDS) > 1,
+        "kind": len(config["dataset"]["kinds"]) > 1,
     }
-    dataset = config["dataset"]
+    problems.extend(_source_problems(config["dataset"], snrs, many))
+    if "download" in config:
+        problems.extend(_download_problems(config["download"], many))
+    return problems
+
+
+def _source_problems(dataset: Mapping[str, Any], snrs: Mapping[str, str], many: Mapping[str, bool]) -> Iterator[str]:
+    """What is wrong with the place of the recordings: a sample sheet, feature caches, or patterns."""
+    if dataset["samples"] is not None:
+        if dataset["cache"] is not None:
+            yield "dataset.samples: the clips can't come from a sample sheet and from dataset.cache. Remove one of them"
+        return
     if dataset["cache"] is not None:
-        problems.extend(_pattern_problems("dataset.cache", dataset["cache"], CACHE_FIELDS, many))
-    else:
-        problems.extend(_pattern_problems("dataset.pattern", dataset["pattern"], RECORDING_FIELDS, many))
-        texts = list(snrs.values())
+        yield from _pattern_problems("dataset.cache", dataset["cache"], CACHE_FIELDS, many)
+        return
+    for pattern in patterns_of(dataset):
+        yield from _pattern_problems("dataset.pattern", pattern, RECORDING_FIELDS, many)
+    for key, texts in (("snrs", list(snrs.values())), ("dataset.kinds", list(dataset["kinds"].values()))):
         twice = sorted({text for text in texts if texts.count(text) > 1})
         if twice:
-            problems.append(f"snrs: {', '.join(map(repr, twice))} stands for more than one SNR")
-    return problems
+            what = "SNR" if key == "snrs" else "kind"
+            yield f"{key}: {', '.join(map(repr, twice))} stands for more than one {what}"
+
+
+def _download_problems(download: Mapping[str, Any], many: Mapping[str, bool]) -> Iterator[str]:
+    yield from _pattern_problems("download.archive", download["archive"], ("snr_dir", "machine"), many)
+    try:
+        names = placeholders(download["url"])
+    except ValueError as error:
+        yield f"download.url: {download['url']!r} is not a valid address ({error})"
+        return
+    for name in names:
+        if name != "archive":
+            yield f"download.url: unknown placeholder {{{name}}}. Known: {{archive}}"
+
+
+def patterns_of(dataset: Mapping[str, Any]) -> tuple[str, ...]:
+    """``dataset.pattern``, which may be one pattern or several."""
+    pattern = dataset["pattern"]
+    return (pattern,) if isinstance(pattern, str) else tuple(pattern)
 
 
 def training_settings(config: Mapping[str, Any], machine: str) -> dict[str, Any]:

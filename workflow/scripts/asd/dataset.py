@@ -9,12 +9,16 @@ import os
 import posixpath
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from .errors import UserError
 
 KINDS = ("normal", "abnormal")
+KIND_TEXTS = {kind: kind for kind in KINDS}
+"""What stands for ``{kind}`` in MIMII's paths."""
+
 MIMII_PATTERN = "{snr_dir}_{machine}/{machine}/{id}/{kind}/*.wav"
 RECORDING_FIELDS = ("snr_dir", "machine", "id", "kind")
 CACHE_FIELDS = ("snr", "machine", "id", "kind")
@@ -63,6 +67,20 @@ def clean_path(path: str) -> str:
     return posixpath.normpath(os.path.expanduser(path))
 
 
+class Source(Protocol):
+    """Where recordings come from: a tree of folders, or a sample sheet."""
+
+    @property
+    def root(self) -> str:
+        """Folder that clips are named relative to."""
+
+    def files(self, folder: Folder) -> list[str]:
+        """Recordings of `folder`, in the order of the rows of its feature cache."""
+
+    def has_abnormal(self, machine: str, machine_id: str) -> bool:
+        """Whether there should be abnormal clips of a machine ID; without them there is no AUC."""
+
+
 @dataclass(frozen=True)
 class Recordings:
     """A tree of recordings.
@@ -71,18 +89,26 @@ class Recordings:
     ----------
     root
         Existing folder.
-    pattern
-        Path under `root`, a glob with the placeholders of `RECORDING_FIELDS`.
+    patterns
+        Paths under `root`, globs with the placeholders of `RECORDING_FIELDS`.
     snr_dirs
         SNR name -> text of ``{snr_dir}``.
+    kinds
+        Kind -> text of ``{kind}``; *abnormal* is left out where there are only normal clips.
     """
 
     root: str
-    pattern: str
+    patterns: tuple[str, ...]
     snr_dirs: Mapping[str, str]
+    kinds: Mapping[str, str] = field(default_factory=lambda: KIND_TEXTS)
+
+    def has_abnormal(self, machine: str, machine_id: str) -> bool:
+        """Whether there should be abnormal clips: the same for all machines and IDs."""
+        return "abnormal" in self.kinds
 
     def files(self, folder: Folder) -> list[str]:
-        """Recordings of `folder` in sorted order, each with `root` in front; hidden files are left out.
+        """Recordings of `folder`, each with `root` in front: those of the first pattern in sorted order, then those
+        of the next.  Hidden files are left out.
 
         Raises
         ------
@@ -96,18 +122,24 @@ class Recordings:
                 f"{'' if os.path.isabs(self.root) else f' in {os.getcwd()!r}'}. "
                 "Set dataset.root to the folder that holds the recordings."
             )
+        if folder.kind not in self.kinds:
+            return []
         values = {
             "snr_dir": self.snr_dirs[folder.snr],
             "machine": folder.machine,
             "id": folder.machine_id,
-            "kind": folder.kind,
+            "kind": self.kinds[folder.kind],
         }
-        wanted = fill(self.pattern, values, for_glob=True)
-        found = glob.glob(wanted, root_dir=self.root, recursive=True)
-        files = sorted({name for name in found if os.path.isfile(os.path.join(self.root, name))})
+        files: dict[str, None] = {}  # a set that keeps the order
+        for pattern in self.patterns:
+            found = glob.glob(fill(pattern, values, for_glob=True), root_dir=self.root, recursive=True)
+            files |= dict.fromkeys(sorted(name for name in found if os.path.isfile(os.path.join(self.root, name))))
         if not files:
-            readable = fill(self.pattern, values)
-            raise UserError(f"no recordings for {folder}: nothing matches {readable!r}. {self._how_far(readable)}")
+            readable = [fill(pattern, values) for pattern in self.patterns]
+            raise UserError(
+                f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. "
+                f"{self._how_far(readable[0])}{_no_abnormal_clips(folder)}"
+            )
         return [posixpath.join(self.root, name) for name in files]
 
     def _how_far(self, wanted: str) -> str:
@@ -120,6 +152,32 @@ class Recordings:
         names = sorted(entry.name for entry in there.iterdir())
         listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         return f"{str(there)!r} exists and holds: {listed or 'nothing'}. Check dataset.pattern, snrs and machines."
+
+
+def _no_abnormal_clips(folder: Folder) -> str:
+    if folder.kind == "normal":
+        return ""
+    return " If there are only normal clips, say so: dataset.kinds: {normal: normal}."
+
+
+def doubly_used(files: Mapping[Folder, Sequence[str]]) -> str | None:
+    """A sentence about recordings that belong to two folders, such as normal and abnormal, or None.
+
+    A pattern may be too wide: ``*{kind}*`` takes ``abnormal_0.wav`` for a normal clip as well.
+    """
+    owners: dict[str, Folder] = {}
+    twice: dict[str, tuple[Folder, Folder]] = {}
+    for folder, names in files.items():
+        for name in names:
+            if owners.setdefault(name, folder) != folder:
+                twice[name] = (owners[name], folder)
+    if not twice:
+        return None
+    name, (first, second) = next(iter(twice.items()))
+    return (
+        f"{len(twice)} recordings belong to two folders: {name!r} to {first} as well as to {second}. Make "
+        "dataset.pattern narrower, or correct snrs, dataset.kinds or the IDs."
+    )
 
 
 def count_unread(files: Sequence[str], root: str, clip_list: str | os.PathLike[str], extraction: str) -> int:

@@ -83,6 +83,11 @@ def read_units(
     return contents
 
 
+def with_abnormal_clips(contents: Mapping[Unit, ScoreFiles]) -> dict[Unit, ScoreFiles]:
+    """The units of `contents` that there is an AUC of."""
+    return {unit: files for unit, files in contents.items() if files.clips.abnormal}
+
+
 def confusion_counts(labels: NDArray[np.bool_], decisions: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Confusion matrix, int64 [2, 2]: rows are the true, columns the predicted class; normal first."""
     return np.bincount(2 * labels + decisions, minlength=4).reshape(2, 2)
@@ -105,7 +110,7 @@ def score_statistics(
     Parameters
     ----------
     labels
-        bool [clips], True for abnormal; both classes must be there.
+        bool [clips], True for abnormal; normal clips must be there.
     scores
         float64 [clips], higher is more anomalous.
     decisions
@@ -116,11 +121,14 @@ def score_statistics(
     dict
         ``auc``; ``pauc`` (false positive rate up to 0.1, standardised after McClish (1989) so that chance is 0.5);
         ``tn``, ``fp``, ``fn``, ``tp`` with abnormal as positive; ``precision``, ``recall``, ``f1`` and
-        ``false_alarm_rate`` of the decisions.
+        ``false_alarm_rate`` of the decisions.  Without abnormal clips, all that needs them is NaN.
     """
+    tn, fp, fn, tp = (int(count) for count in confusion_counts(labels, decisions).ravel())
+    if not labels.any():
+        unknown = dict.fromkeys(("auc", "pauc", "precision", "recall", "f1"), math.nan)
+        return {"tn": tn, "fp": fp, "fn": fn, "tp": tp, **decision_statistics(tn, fp, fn, tp), **unknown}
     from sklearn.metrics import roc_auc_score  # takes a second to import, which counting does without
 
-    tn, fp, fn, tp = (int(count) for count in confusion_counts(labels, decisions).ravel())
     auc = float(roc_auc_score(labels, scores))
     pauc = float(roc_auc_score(labels, scores, max_fpr=PARTIAL_AUC_MAX_FPR))
     counts = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
@@ -361,6 +369,8 @@ def roc_bands(
 
     Parameters
     ----------
+    contents
+        Scores of IDs with abnormal clips.
     replicates, seed
         Of the bootstrap over seeds and clips, as for `bootstrap`.
     confidence
@@ -459,7 +469,7 @@ def _delong_p(covariance: NDArray[np.float64], first: int, second: int, differen
 
 @dataclass(frozen=True)
 class MachineResults:
-    """Rows of the tables, and protocol -> bootstrap."""
+    """Rows of the tables, and protocol -> bootstrap of the AUCs, as far as there are abnormal clips."""
 
     rows: list[dict[str, Any]]
     comparisons: list[dict[str, Any]]
@@ -494,8 +504,9 @@ def evaluate_machine(
             representation, projection = views[statistics["detector"]]
             rows.append({**where, **statistics, "representation": representation, "projection": projection})
     results, comparisons = {}, []
-    for protocol in dict.fromkeys(unit.protocol for unit in contents):
-        files_of = {unit: files for unit, files in contents.items() if unit.protocol == protocol}
+    labelled = with_abnormal_clips(contents)
+    for protocol in dict.fromkeys(unit.protocol for unit in labelled):
+        files_of = {unit: files for unit, files in labelled.items() if unit.protocol == protocol}
         entries = list(
             dict.fromkeys((name, unit.noise_factor) for unit, files in files_of.items() for name in files.scores)
         )

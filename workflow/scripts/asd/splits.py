@@ -5,8 +5,8 @@ next normal and the first abnormal ones, and the DDAE trains on the first ``ddae
 which are detector training clips too.
 
 *strict*: normal clips are shuffled by the seed; those that train the DDAE, train the detectors and test them are
-disjoint, and every abnormal clip is tested.  Row *n* of an ID is taken for the same recording at every SNR (as it is in
-MIMII), so a clip that trains the DDAE at the reference SNR trains or tests no detector at any SNR.
+disjoint, and every abnormal clip is tested, if there are any.  Row *n* of an ID is taken for the same recording at
+every SNR (as it is in MIMII), so a clip that trains the DDAE at the reference SNR trains or tests no detector at any SNR.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
     UserError
         If clips are short and `on_shortfall` is ``"error"``, or if a part would be empty.
     """
+    strict = "" if n_abnormal else " Without abnormal clips, use protocols: [strict], which can do without them."
     test_normal, test_abnormal = _halves(split.ad_test)
     train = split.ad_train
     short = []
@@ -117,7 +118,7 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
     if short and on_shortfall == "error":
         raise UserError(
             f"{where}: the split asks for {' and for '.join(short)}. Lower the counts in machines.<name>.split, or set "
-            "on_shortfall: shrink to test with fewer clips."
+            f"on_shortfall: shrink to test with fewer clips.{strict}"
         )
     if short:
         if train >= n_normal:
@@ -131,7 +132,7 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
     if train < 2 or test_normal < 1 or test_abnormal < 1:
         raise UserError(
             f"{where}: {n_normal} normal and {n_abnormal} abnormal clips are too few, they give {train} training, "
-            f"{test_normal} normal and {test_abnormal} abnormal test clips; at least 2, 1 and 1 are needed."
+            f"{test_normal} normal and {test_abnormal} abnormal test clips; at least 2, 1 and 1 are needed.{strict}"
         )
     return Parts(train, test_normal, test_abnormal)
 
@@ -230,17 +231,16 @@ def strict_rows(
     Raises
     ------
     UserError
-        As `strict_ddae_rows` does, or if fewer than two clips would train, or no normal or no abnormal one test.
+        As `strict_ddae_rows` does, or if fewer than two clips would train, or no normal one test.
     """
     taken = strict_ddae_rows(n_reference, shares["ddae"], seed, unit, where)
     order = _shuffled(n_normal, seed, unit)
     left = order[~np.isin(order, taken)]
     tested = min(max(1, round(len(left) * shares["ad_test"] / (shares["ad_train"] + shares["ad_test"]))), len(left) - 2)
-    if tested < 1 or n_abnormal < 1:
+    if tested < 1:
         raise UserError(
-            f"{where}: {n_normal} normal and {n_abnormal} abnormal clips are too few for the strict protocol: beside "
-            f"{len(taken)} clips that train the DDAE, 2 normal clips have to train the detectors, and 1 normal and 1 "
-            "abnormal clip to test them."
+            f"{where}: {n_normal} normal clips are too few for the strict protocol: beside {len(taken)} clips that "
+            "train the DDAE, 2 have to train the detectors, and 1 to test them."
         )
     return Rows(np.sort(left[tested:]), np.sort(left[:tested]), np.arange(n_abnormal))
 

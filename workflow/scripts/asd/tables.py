@@ -70,6 +70,8 @@ def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
 _MAY_BE_EMPTY = (
     *("map_mfcc", "map_basic", "false_alarm_rate", "auc_std", "auc_low", "auc_high", "pauc_low", "pauc_high"),
     *("worst_auc", "p_value", "p_holm", "p_delong"),
+    # without abnormal clips
+    *("auc", "pauc", "precision", "recall", "f1", "auc_mean", "pauc_mean", "auc_harmonic_mean", "pauc_harmonic_mean"),
 )
 _EMPTY = {name: [""] for name in _MAY_BE_EMPTY}
 
@@ -123,9 +125,10 @@ def collect(
     write_table(summary, summary_path)
     write_table(ranking, leaderboard_path)
     write_table(read_table(comparisons)[list(COMPARISON_COLUMNS)], comparisons_path)
+    unranked = [machine for machine, replicates_of in by_machine.items() if not replicates_of]
     for path, written in ((markdown_path, markdown), (html_path, html_page)):
         with whole_file(path) as temporary:
-            temporary.write_text(written(ranking, confidence), encoding="utf-8")
+            temporary.write_text(written(ranking, confidence, unranked), encoding="utf-8")
     lists = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in skipped]
     left_out = pd.concat(lists, ignore_index=True) if lists else pd.DataFrame(columns=["file", "reason"])
     write_table(left_out, skipped_path)
@@ -155,32 +158,37 @@ def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confiden
     ``auc_std`` is the sample standard deviation, over the seeds, of the mean over the IDs; it is empty for a
     single seed.  ``auc_low`` .. ``auc_high`` is the bootstrap interval over seeds and clips, empty without a bootstrap.
     Harmonic means are over the IDs, of the mean over the seeds; they weigh a bad ID more.  ``worst_id`` is the ID with
-    the lowest mean over the seeds, ``worst_auc`` that mean.
+    the lowest mean over the seeds, ``worst_auc`` that mean.  IDs without abnormal clips count for the false-alarm rate
+    alone; where all are, AUCs are empty and ``n_ids`` is 0.
     """
     rows = []
     for key, group in table.groupby(_GROUP, sort=False):
         where = dict(zip(_GROUP, key, strict=True))
         by_seed = group.groupby("seed")["auc"].mean()
-        by_id = group.groupby("id", sort=False)[["auc", "pauc"]].mean()
+        by_id = group.groupby("id", sort=False)[["auc", "pauc"]].mean().dropna()
         auc_interval, pauc_interval = _intervals(by_machine, where, confidence)
         statistics = {
             "auc_mean": by_seed.mean(),
             "auc_std": by_seed.std(ddof=1),
             "pauc_mean": group.groupby("seed")["pauc"].mean().mean(),
-            "worst_id": by_id["auc"].idxmin(),
+            "worst_id": by_id["auc"].idxmin() if len(by_id) else "",
             "worst_auc": by_id["auc"].min(),
             "n_ids": len(by_id),
             "n_seeds": len(by_seed),
             "auc_low": auc_interval[0],
             "auc_high": auc_interval[1],
-            "auc_harmonic_mean": harmonic_mean(by_id["auc"].to_numpy()),
+            "auc_harmonic_mean": _harmonic_mean(by_id["auc"]),
             "pauc_low": pauc_interval[0],
             "pauc_high": pauc_interval[1],
-            "pauc_harmonic_mean": harmonic_mean(by_id["pauc"].to_numpy()),
+            "pauc_harmonic_mean": _harmonic_mean(by_id["pauc"]),
             **_decisions(group),
         }
         rows.append({**where, **statistics})
     return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def _harmonic_mean(values: pd.Series[Any]) -> float:
+    return harmonic_mean(values.to_numpy()) if len(values) else float("nan")
 
 
 def _decisions(group: pd.DataFrame) -> dict[str, float]:
@@ -194,9 +202,9 @@ def _same(noise_factor: Any, text: str) -> bool:
 def _intervals(
     by_machine: ByMachine | None, where: Mapping[str, Any], confidence: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    if by_machine is None:
+    values = None if by_machine is None else by_machine[where["machine"]].get(where["protocol"])
+    if values is None:
         return (np.nan, np.nan), (np.nan, np.nan)
-    values = by_machine[where["machine"]][where["protocol"]]
     number = next(
         number
         for number, (detector, factor) in enumerate(values.entries)
@@ -215,7 +223,8 @@ def _interval(samples: Any, confidence: float) -> tuple[float, float]:
 def format_summary(summary: pd.DataFrame) -> str:
     """The table for the terminal: for each machine and noise factor, mean AUC by SNR (rows) and detector (columns).
 
-    With several seeds, the standard deviation over them follows each mean.
+    With several seeds, the standard deviation over them follows each mean.  A machine without abnormal clips has no
+    AUC; its table shows the shares of the normal test clips that are flagged.
     """
     blocks = []
     for (protocol, machine, noise_factor), group in summary.groupby(
@@ -223,13 +232,18 @@ def format_summary(summary: pd.DataFrame) -> str:
     ):
         detectors = list(dict.fromkeys(group["detector"]))
         snrs = list(dict.fromkeys(group["snr"]))
-        cells = {(row.snr, row.detector): _cell(row.auc_mean, row.auc_std) for row in group.itertuples()}
+        unknown = not int(group["n_ids"].max())
+        cells = {
+            (row.snr, row.detector): f"{row.false_alarm_rate:.1%}" if unknown else _cell(row.auc_mean, row.auc_std)
+            for row in group.itertuples()
+        }
         first = max(len("SNR"), *(len(snr) for snr in snrs))
         width = max(len(text) for text in (*detectors, *cells.values()))
         ids, seeds = int(group["n_ids"].max()), int(group["n_seeds"].max())
         lines = [
-            f"{machine}, {_factor(noise_factor)}, {protocol} protocol: mean AUC over {ids} ID{'s' * (ids != 1)}"
-            + (f", mean and standard deviation over {seeds} seeds" if seeds > 1 else "")
+            f"{machine}, {_factor(noise_factor)}, {protocol} protocol: "
+            + ("no abnormal clips, so no AUC; false alarms" if unknown else f"mean AUC over {ids} ID{'s' * (ids != 1)}")
+            + (f", mean{' and standard deviation' * (not unknown)} over {seeds} seeds" if seeds > 1 else "")
         ]
         lines.append("  ".join(["SNR".ljust(first), *(name.rjust(width) for name in detectors)]))
         lines += [
@@ -261,15 +275,18 @@ def leaderboard(table: pd.DataFrame, by_machine: ByMachine, confidence: float) -
     ID with the lowest mean over the seeds) and ``worst_auc``; ``precision``, ``recall``, ``f1``,
     ``false_alarm_rate``; ``behind_first``, the difference to the first of the ranking on the same clips, its
     bootstrap ``p_value`` and ``p_holm``, adjusted for the number of comparisons in the ranking (Holm, 1979).
+    Machines without abnormal clips are left out; if all are, the table is empty.
     """
     rows = []
-    scopes: list[tuple[str, list[str]]] = [(machine, [machine]) for machine in by_machine]
-    if len(by_machine) > 1:
-        scopes.insert(0, (ALL_MACHINES, list(by_machine)))
+    table = table.dropna(subset="auc")
     for protocol in dict.fromkeys(table["protocol"]):
+        ranked = [machine for machine, of_protocols in by_machine.items() if protocol in of_protocols]
+        scopes: list[tuple[str, list[str]]] = [(machine, [machine]) for machine in ranked]
+        if len(ranked) > 1:
+            scopes.insert(0, (ALL_MACHINES, ranked))
         for scope, machines in scopes:
             rows += _ranking(table, by_machine, protocol, scope, machines, confidence)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else list(_LEADERBOARD_COLUMNS))
 
 
 def _ranking(
@@ -326,6 +343,10 @@ def _mean_of_machines(group: pd.DataFrame, columns: list[str], by: str = "detect
     return of_machines.groupby(level=by, sort=False).mean()
 
 
+_LEADERBOARD_COLUMNS = ("rank", "protocol", "machine", "detector", "noise_factor", "auc")
+"""Of a leaderboard without lines."""
+
+
 def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, list[str], list[list[str]]]]:
     """Title, header and lines of cells of the ranking of each protocol and machine, for people to read."""
     snrs = [column for column in ranking.columns if column.startswith("auc.")]
@@ -351,18 +372,23 @@ def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, li
         yield f"{title}: mean over SNRs, IDs and {seeds} seed{'s' * (seeds != 1)}", header, lines
 
 
-def markdown(ranking: pd.DataFrame, confidence: float) -> str:
-    """The leaderboard as Markdown tables, one for each protocol and machine."""
-    blocks = []
+def _not_ranked(machines: Sequence[str]) -> list[str]:
+    """What is said of machines that there is no AUC of: a sentence, or nothing."""
+    return [f"No AUC, since there are no abnormal clips: {', '.join(machines)}."] if machines else []
+
+
+def markdown(ranking: pd.DataFrame, confidence: float, unranked: Sequence[str] = ()) -> str:
+    """The leaderboard as Markdown tables, one for each protocol and machine; `unranked` machines are named."""
+    blocks = _not_ranked(unranked)
     for title, header, lines in _printed(ranking, confidence):
         rule = ["--:", ":--", *["--:"] * (len(header) - 2)]
         blocks.append("\n".join([f"**{title}**", "", _line(header), _line(rule), *map(_line, lines)]))
     return "\n\n".join(blocks) + "\n"
 
 
-def html_page(ranking: pd.DataFrame, confidence: float) -> str:
+def html_page(ranking: pd.DataFrame, confidence: float, unranked: Sequence[str] = ()) -> str:
     """The leaderboard as a page that stands alone, tables as in `markdown`."""
-    parts = [_HTML_HEAD]
+    parts = [_HTML_HEAD, *(f"<p>{html.escape(sentence)}</p>" for sentence in _not_ranked(unranked))]
     for title, header, lines in _printed(ranking, confidence):
         parts.append(f'<table class="leaderboard">\n<caption>{html.escape(title)}</caption>')
         parts.append(f"<thead><tr>{_cells(header, 'th')}</tr></thead>\n<tbody>")
