@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,27 @@ import soundfile
 
 import asd.audio
 from asd.audio import read_clip
-from asd.caches import ClipRecord, count_rows, import_cache, read_clip_list, read_features, write_cache
+from asd.caches import (
+    ClipRecord,
+    checksum,
+    count_rows,
+    import_cache,
+    read_cache,
+    read_clip_list,
+    read_features,
+    write_cache,
+)
 from asd.errors import UserError
 from asd.extraction import extract_cache
 from asd.features import clip_features
+from asd.units import read_units
 from conftest import REPOSITORY
 
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
-COLUMNS = ["file", "duration", "sample_rate", "channels", "size", "modified_ns", "extraction", "checksum"]
+COLUMNS = [
+    *("file", "duration", "sample_rate", "channels", "size", "modified_ns"),
+    *("extraction", "checksum", "line_checksum"),
+]
 
 
 def write_clip(path: Path, seed: int, channels: int = 2, length: int = 800) -> Path:
@@ -61,8 +75,9 @@ class Extraction:
         """Rows and list are what a fresh computation of `files` gives."""
         files = self.files if files is None else files
         expected = np.stack([clip_features(read_clip(file).samples) for file in files])
-        np.testing.assert_array_equal(read_features(self.array), expected)
-        assert [clip.file for clip in read_clip_list(self.list)] == [str(file.relative_to(self.root)) for file in files]
+        cache = read_cache(self.array, self.list)
+        np.testing.assert_array_equal(cache.features, expected)
+        assert [clip.file for clip in cache.clips] == [str(file.relative_to(self.root)) for file in files]
 
 
 @pytest.fixture
@@ -127,8 +142,8 @@ def test_the_clip_list_says_what_each_row_was_made_of(work: Extraction) -> None:
         assert about["size"] == str(path.stat().st_size)
         assert about["modified_ns"] == str(path.stat().st_mtime_ns)
         assert about["extraction"] == "v1"
-        assert len(about["checksum"]) == 8
-        int(about["checksum"], 16)
+        assert len(about["checksum"]) == len(about["line_checksum"]) == 8
+        int(about["checksum"] + about["line_checksum"], 16)
 
 
 def test_names_with_commas_quotes_and_hangul_survive_the_list(work: Extraction) -> None:
@@ -627,9 +642,24 @@ def test_values_that_are_not_finite_are_refused_with_their_row(tmp_path: Path, v
 def test_a_cache_without_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cache.npy"
     np.save(path, rows()[:0])
-    with pytest.raises(UserError, match="no rows"):
-        read_features(path)
-    assert count_rows(path) == 0
+    for read in (read_features, count_rows):
+        with pytest.raises(UserError, match="no rows"):
+            read(path)
+    assert read_features(path, allow_empty=True).shape == (0, 136)
+    assert count_rows(path, allow_empty=True) == 0
+
+
+def test_a_cache_without_clips_is_written_only_where_that_is_meant(tmp_path: Path) -> None:
+    paths = tmp_path / "c.npy", tmp_path / "c.csv"
+    with pytest.raises(UserError, match=r"c\.npy: there are no clips"):
+        write_cache(*paths, rows()[:0], [])
+    assert os.listdir(tmp_path) == []
+    write_cache(*paths, rows()[:0], [], allow_empty=True)
+    assert paths[1].read_text(encoding="utf-8").strip() == ",".join(COLUMNS)
+    cache = read_cache(paths[0], allow_empty=True)
+    assert (cache.features.shape, cache.features.dtype, cache.clips) == ((0, 136), np.float32, [])
+    with pytest.raises(UserError, match=r"no rows.*Delete .*c\.npy and run again"):
+        read_cache(paths[0])
 
 
 def archive(path: Path) -> None:
@@ -698,14 +728,115 @@ def test_a_clip_list_without_the_column_file_is_refused(tmp_path: Path) -> None:
 def test_a_clip_list_may_lack_columns_or_have_others(tmp_path: Path) -> None:
     path = tmp_path / "clips.csv"
     path.write_text("colour,file\nred,a.wav\nblue,b.wav\n", encoding="utf-8")
-    assert read_clip_list(path) == [ClipRecord("a.wav"), ClipRecord("b.wav")]
+    assert read_clip_list(path, given=True) == [ClipRecord("a.wav"), ClipRecord("b.wav")]
+
+
+def test_a_clip_list_of_this_workflow_may_not_lack_its_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "clips.csv"
+    path.write_text("file,duration\na.wav,10\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"clips\.csv: clip 1 \(a\.wav\).*Delete it and the \.npy file beside it"):
+        read_clip_list(path)
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     clips = [ClipRecord(f"{n}.wav", "10", "16000", "8", "5", str(n), "v1", "00000000") for n in range(4)]
     write_cache(tmp_path / "new" / "c.npy", tmp_path / "new" / "c.csv", rows(), clips)
-    np.testing.assert_array_equal(read_features(tmp_path / "new" / "c.npy"), rows())
-    assert read_clip_list(tmp_path / "new" / "c.csv") == clips
+    cache = read_cache(tmp_path / "new" / "c.npy")
+    np.testing.assert_array_equal(cache.features, rows())
+    summed = [replace(clip, checksum=checksum(row)) for clip, row in zip(clips, rows(), strict=True)]
+    assert cache.clips == read_clip_list(tmp_path / "new" / "c.csv") == summed
+
+
+# ---------------------------------------------------------------------------------- what is read is what was written
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A cache of four clips and its clip list."""
+    paths = tmp_path / "c.npy", tmp_path / "c.csv"
+    write_cache(*paths, rows(), [ClipRecord(f"{number}.wav", "10") for number in range(4)])
+    return paths
+
+
+def flip_a_bit(array: Path, clips: Path) -> None:
+    content = bytearray(array.read_bytes())
+    content[-1000] ^= 1
+    array.write_bytes(content)
+
+
+def halve_with_a_valid_header(array: Path, clips: Path) -> None:
+    np.save(array, rows()[:2])
+
+
+def swap_rows(array: Path, clips: Path) -> None:
+    np.save(array, rows()[[1, 0, 2, 3]])
+
+
+def list_of_another_cache(array: Path, clips: Path) -> None:
+    others = [ClipRecord(f"{number}.wav", "10") for number in range(4)]
+    write_cache(array.with_name("other.npy"), clips, rows(5)[1:], others)
+
+
+def lose_the_list(array: Path, clips: Path) -> None:
+    clips.unlink()
+
+
+def rename_a_clip(array: Path, clips: Path) -> None:
+    clips.write_text(clips.read_text(encoding="utf-8").replace("2.wav", "5.wav"), encoding="utf-8")
+
+
+def cut_the_list_at_a_line(array: Path, clips: Path) -> None:
+    clips.write_text("".join(clips.read_text(encoding="utf-8").splitlines(keepends=True)[:-1]), encoding="utf-8")
+
+
+def lose_the_cache(array: Path, clips: Path) -> None:
+    array.unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        halve_with_a_valid_header,
+        swap_rows,
+        list_of_another_cache,
+        lose_the_list,
+        rename_a_clip,
+        cut_the_list_at_a_line,
+        lose_the_cache,
+    ],
+)
+def test_a_damaged_cache_is_named_with_what_to_do(
+    pair: tuple[Path, Path], damage: Callable[[Path, Path], None]
+) -> None:
+    damage(*pair)
+    with pytest.raises(UserError, match=r"[Rr]un again") as caught:
+        read_cache(pair[0])
+    assert str(pair[0].with_suffix("")) in str(caught.value)
+    with pytest.raises(UserError, match=r"[Rr]un again"):
+        read_units([pair[0]], [pair[0]], {"units": [["snr6", "id_00"]]})
+
+
+def test_changed_rows_are_counted_and_the_first_is_named(pair: tuple[Path, Path]) -> None:
+    swap_rows(*pair)
+    with pytest.raises(
+        UserError, match=r"2 of 4 rows .* the first is row 0 \(0\.wav\).* Delete .*c\.npy and run again"
+    ):
+        read_cache(pair[0])
+
+
+def test_a_cache_larger_than_its_list_is_refused_before_it_is_read(pair: tuple[Path, Path]) -> None:
+    size = 2**34 * 136 * 4
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({2**34}, 136), }}\n".encode()
+    with pair[0].open("wb") as file:
+        file.write(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+        try:
+            file.truncate(file.tell() + size)  # takes no space on the disk
+        except OSError:
+            pytest.skip("the disk has no files of so many bytes, not even empty ones")
+    assert count_rows(pair[0]) == 2**34
+    with pytest.raises(UserError, match=rf"{2**34} rows, but .*c\.csv lists 4 clips"):
+        read_cache(pair[0])
 
 
 # --------------------------------------------------------------------------------------------------------- taking over
@@ -727,10 +858,26 @@ def test_an_imported_cache_takes_its_names_from_its_list(tmp_path: Path) -> None
     np.save(source, rows(2))
     names.write_text("file,channels\nx/1.wav,8\nx/2.wav,8\n", encoding="utf-8")
     import_cache(source, names, tmp_path / "out.npy", tmp_path / "out.csv")
-    assert read_clip_list(tmp_path / "out.csv") == [
-        ClipRecord("x/1.wav", channels="8"),
-        ClipRecord("x/2.wav", channels="8"),
+    assert read_cache(tmp_path / "out.npy").clips == [
+        ClipRecord(f"x/{number}.wav", channels="8", checksum=checksum(row)) for number, row in enumerate(rows(2), 1)
     ]
+
+
+def test_checksums_in_an_imported_list_are_compared(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    import_cache(*pair, tmp_path / "out.npy", tmp_path / "out.csv")
+    np.testing.assert_array_equal(read_cache(tmp_path / "out.npy").features, rows())
+    for damage in (flip_a_bit, list_of_another_cache):
+        damage(*pair)
+        with pytest.raises(
+            UserError, match=r"c\.npy: .*do not match their checksums in .*c\.csv.*Make the cache again"
+        ):
+            import_cache(*pair, tmp_path / "new.npy", tmp_path / "new.csv")
+        assert not (tmp_path / "new.npy").exists()
+
+
+def test_an_import_of_nothing_is_a_cache_without_clips(tmp_path: Path) -> None:
+    import_cache(None, None, tmp_path / "out.npy", tmp_path / "out.csv")
+    assert read_cache(tmp_path / "out.npy", allow_empty=True).features.shape == (0, 136)
 
 
 def test_a_list_of_another_length_is_refused(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from asd.ddae import (
     train_machine,
     write_loss,
 )
-from asd.denoising import Denoiser, read_loss
+from asd.denoising import Denoiser, read_loss, sealed
 from asd.errors import UserError
 from asd.scaling import MinMaxScaling
 from benchmarks import plain
@@ -220,14 +220,30 @@ def test_loss_curves_are_read_back_exactly(tmp_path):
     assert len(trained.loss["mfcc"]) == 3
 
 
+def test_loss_curves_are_a_table_with_a_checksum_in_its_last_line(tmp_path):
+    write_loss({"mfcc": [0.5, 0.25], "basic": [1.5, 1e-9]}, tmp_path / "loss.csv")
+    header, first, last = (tmp_path / "loss.csv").read_text(encoding="utf-8").splitlines()
+    assert (header, first) == ("epoch,mfcc,basic,checksum", "1,0.5,1.5,")
+    assert last.startswith("2,0.25,1e-09,")
+    assert len(last.rsplit(",", 1)[1]) == 8
+
+
 @pytest.mark.parametrize("text", ["", "epoch,mfcc\n1,0.5\n", "epoch,mfcc,basic\n1,0.5\n", "epoch,mfcc,basic\n1,a,b\n"])
-def test_damaged_loss_curves_are_named(tmp_path, text):
-    (tmp_path / "loss.csv").write_text(text)
-    if text:
-        with pytest.raises(UserError, match=r"loss\.csv: no loss curves"):
+@pytest.mark.parametrize("with_checksum", [False, True])
+def test_damaged_loss_curves_are_named(tmp_path, text, with_checksum):
+    (tmp_path / "loss.csv").write_text(sealed(text) if with_checksum else text)
+    if text or not with_checksum:
+        with pytest.raises(UserError, match=r"loss\.csv: no loss curves.*Delete the file and run again"):
             read_loss(tmp_path / "loss.csv")
-    else:
-        assert read_loss(tmp_path / "loss.csv") == {"mfcc": [], "basic": []}
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_loss_curves_cut_at_the_end_of_a_line_are_named(tmp_path, lines):
+    write_loss({"mfcc": [0.5, 0.25, 0.1], "basic": [1.5, 1.0, 0.5]}, tmp_path / "loss.csv")
+    whole = (tmp_path / "loss.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "loss.csv").write_text("".join(whole[:lines]))
+    with pytest.raises(UserError, match=r"loss\.csv: no loss curves"):
+        read_loss(tmp_path / "loss.csv")
 
 
 # --- device ---
@@ -388,7 +404,7 @@ def flipped(data: bytes, position: int, mask: int) -> bytes:
 
 
 def test_flipped_bytes_in_the_description_of_the_tensors_never_end_in_another_error(checkpoint, features):
-    """Either a `UserError`, or a model that works: the flip may have hit a number of the loss, for example."""
+    """The same model, or a `UserError`, also where the flip hit a number of the loss."""
     data = checkpoint.read_bytes()
     with zipfile.ZipFile(checkpoint) as archive:
         entry = next(entry for entry in archive.infolist() if entry.filename.endswith("data.pkl"))

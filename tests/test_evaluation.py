@@ -1032,3 +1032,34 @@ def assert_equal_replicates(one: Replicates, other: Replicates) -> None:
 def test_replicates_of_nothing_are_read_back(tmp_path):
     write_replicates({}, tmp_path / "none.npz")
     assert read_replicates(tmp_path / "none.npz") == {}
+
+
+def test_replicates_with_a_flipped_bit_or_cut_are_refused(tmp_path):
+    result = evaluate_machine(
+        random_units({"LOF": 1.0, "IF": 0.5}),
+        "fan",
+        {"LOF": ("raw", "x"), "IF": ("raw", "x")},
+        replicates=50,
+        confidence=90.0,
+        seed=0,
+    )
+    path = tmp_path / "replicates.npz"
+    write_replicates(result.replicates, path)
+    content, refused = path.read_bytes(), []
+    for damaged in (
+        content[: len(content) // 2],
+        *(flipped(content, place) for place in range(100, len(content), 997)),
+    ):
+        path.write_bytes(damaged)
+        try:
+            read = read_replicates(path)["paper"]
+        except UserError as error:
+            refused.append(str(error))
+        else:  # a byte that says nothing, such as a date in the archive
+            assert_equal_replicates(read, result.replicates["paper"])
+    assert len(refused) > 15
+    assert all(str(path) in message and "Delete the file" in message for message in refused)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 
 from asd.columns import BASIC_NAMES
 from asd.feature_figures import (
@@ -280,3 +281,15 @@ def test_the_three_kinds_of_clips_have_marks_of_their_own():
 def test_projection_nothing_overlaps(panels):
     figure = projection(panels, "팬, strict protocol " * 8)
     assert hard_to_read(figure) == []
+
+
+def test_without_abnormal_clips_nothing_is_said_of_them() -> None:
+    random = np.random.default_rng(0)
+    normal, none = random.normal(size=(5, 136)).astype(np.float32), np.empty((0, 136), np.float32)
+    figure = denoising({"6 dB": FeaturePanel(normal, none, normal, none)}, "fan")
+    figure.canvas.draw()
+    words = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+    assert "no abnormal clips" in words
+    assert not [
+        word for word in words if word.startswith("abnormal (") or word in ("abnormal before", "abnormal after")
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,9 @@ def test_labels_are_those_of_the_test_clips() -> None:
 
 
 def test_summary_holds_thresholds_and_counts(written) -> None:
-    assert json.loads(written[1].read_text(encoding="utf-8")) == {
+    summary = json.loads(written[1].read_text(encoding="utf-8"))
+    assert len(summary.pop("crc32")) == 8
+    assert summary == {
         "protocol": "strict",
         "thresholds": {"LOF": 1.9, "KNN-raw": 2.0},
         "map_mfcc": {"LOF": 13},
@@ -81,6 +84,7 @@ def test_summary_holds_thresholds_and_counts(written) -> None:
         "n_train": 3,
         "n_normal": 2,
         "n_abnormal": 3,
+        "scores_crc32": f"{zlib.crc32(written[0].read_bytes()):08x}",
     }
 
 
@@ -94,7 +98,13 @@ def test_nothing_but_the_two_files_is_left(written) -> None:
     assert sorted(os.listdir(written[0].parent)) == ["scores.csv", "summary.json"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "no scores", "other counts", "no json", "missing", "word"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("cut", "no scores", "other counts", "no json", "missing", "word", "digit", "last line lost", "lines swapped"),
+        *("number cut", "threshold", "list for json", "deep json", "scores of others"),
+    ],
+)
 def test_damaged_files_are_named(written, damage: str) -> None:
     scores, summary = written
     text = scores.read_text(encoding="utf-8")
@@ -111,5 +121,38 @@ def test_damaged_files_are_named(written, damage: str) -> None:
             scores.unlink()
         case "word":
             scores.write_text(text.replace("2.5", "many"))
+        case "digit":
+            scores.write_text(text.replace("2.5", "2.6"))
+        case "last line lost":
+            scores.write_text(text[: text.rindex("a2")])
+        case "lines swapped":
+            scores.write_text(text.replace("n0", "n9", 1))
+        case "number cut":
+            scores.write_text(text.replace("3.141592653589793", "3.1415926"))
+        case "threshold":
+            summary.write_text(summary.read_text().replace("1.9", "1.8"))
+        case "list for json":
+            summary.write_text("[1, 2]")
+        case "deep json":
+            summary.write_text("[" * 100_000)
+        case "scores of others":
+            others = {"LOF": Scores(np.zeros(3), np.zeros(5), 0.0)}
+            write_scores(others, CLIPS, "strict", scores, summary.with_name("other.json"))
     with pytest.raises(UserError, match=r"scores\.csv.*can't be read"):
         read_scores(scores, summary)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["train", "test", "threshold"])
+def test_scores_that_are_not_finite_are_refused_when_they_are_written(tmp_path: Path, value: float, where: str) -> None:
+    values = {"train": np.zeros(3), "test": np.zeros(5), "threshold": 0.0}
+    values[where] = value if where == "threshold" else np.append(values[where][1:], value)
+    with pytest.raises(UserError, match=r"KNN gave scores that are not finite.*detectors"):
+        write_scores({"KNN": Scores(**values)}, CLIPS, "paper", tmp_path / "s.csv", tmp_path / "s.json")
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_same_scores_are_written_in_the_same_bytes(written, tmp_path: Path) -> None:
+    again = tmp_path / "s.csv", tmp_path / "s.json"
+    write_scores(SCORES, CLIPS, "strict", *again)
+    assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]

@@ -4,12 +4,12 @@ from asd.console import job_log
 
 with job_log(snakemake.log[0]):
     from asd import ddae
-    from asd.caches import read_features
+    from asd.caches import read_cache
     from asd.splits import training_rows
 
     settings = snakemake.params.settings
     device = ddae.choose_device(settings["device"])
-    normal = {name: read_features(path) for name, path in zip(settings["ids"], snakemake.input, strict=True)}
+    normal = {name: read_cache(path).features for name, path in zip(settings["ids"], snakemake.input, strict=True)}
     rows = training_rows({name: len(features) for name, features in normal.items()}, settings)
     trained = ddae.train_machine(
         normal,

@@ -10,7 +10,8 @@ that calls it.  Modules import downward only, in the order of the data:
 
 What follows the caches knows of features only ``columns``, so that it does not depend on how they are extracted.
 
-``simulation`` makes the demo recordings; ``configuration``, ``dataset``, ``splits`` and ``units`` turn a configuration
-into files and clips; ``statistics`` has the formulas of ``evaluation``.  Nothing
-heavy (torch, scikit-learn, matplotlib) is imported here.
+``simulation`` makes the demo recordings, ``download`` fetches those of others, ``inspection`` says what there is;
+``configuration``, ``dataset``, ``samples``, ``splits`` and ``units`` turn a configuration into files and clips;
+``statistics`` has the formulas of ``evaluation``; ``containers`` and ``integrity`` know a damaged file from a whole one,
+and ``atomic`` writes whole ones.  Nothing heavy (torch, scikit-learn, matplotlib) is imported here.
 """

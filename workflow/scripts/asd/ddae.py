@@ -5,8 +5,11 @@ Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep De
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import logging
+import math
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -19,10 +22,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .atomic import whole_file
-from .caches import write_rows
-from .columns import N_FEATURES
-from .denoising import NETWORKS, Denoiser, Layers
+from .denoising import NETWORKS, Denoiser, Layers, checked, checked_scaling, sealed
 from .errors import UserError
+from .integrity import read_members
 from .scaling import MinMaxScaling
 from .splits import Indices, ProtocolName
 from .training import TrainingSettings, train_network
@@ -180,10 +182,14 @@ def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path
 
 
 def write_loss(loss: Mapping[str, Sequence[float]], path: str | os.PathLike[str]) -> None:
-    """Write the loss curves as CSV: epoch, and the mean squared error of each network."""
-    header = ["epoch", *loss]
+    """Write the loss curves as CSV: epoch, the mean squared error of each network, and a checksum in the last line."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *loss, "checksum"])
     epochs = zip(*loss.values(), strict=True)
-    write_rows(path, header, [[str(epoch), *map(repr, values)] for epoch, values in enumerate(epochs, start=1)])
+    writer.writerows([str(epoch), *map(repr, values), ""] for epoch, values in enumerate(epochs, start=1))
+    with whole_file(path) as temporary:
+        temporary.write_text(sealed(text.getvalue()), encoding="utf-8", newline="\n")
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str, Any]]:
@@ -193,21 +199,50 @@ def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str
     ------
     UserError
         If the file is missing, damaged, or no checkpoint of a DDAE.
+    OSError
+        If the disk or its permissions do not let it be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch does not look at the checksums
-        if damaged is not None:
-            raise ValueError(f"the checksum of {damaged} does not match")
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        networks = {}
-        for name, widths in ENCODER_WIDTHS.items():
-            networks[name] = build_network(widths)
-            networks[name].load_state_dict(content["networks"][name])
-            networks[name].eval()
-        scaling = MinMaxScaling(*(content["scaling"][key].numpy() for key in ("minimum", "maximum")))
-        if scaling.minimum.shape != (N_FEATURES,) or scaling.maximum.shape != (N_FEATURES,):
-            raise ValueError(f"the scaling is not of {N_FEATURES} features")
-        return TrainedDDAE(scaling, networks, content["loss"]), content["configuration"]
+        content = torch.load(_verified(path), map_location="cpu", weights_only=True)
+        networks = {name: _loaded(content["networks"][name], name) for name in ENCODER_WIDTHS}
+        scaling = checked_scaling(*(content["scaling"][key].numpy() for key in ("minimum", "maximum")))
+        loss, configuration = content["loss"], dict(content["configuration"])
+        if not all(math.isfinite(value) for name in ENCODER_WIDTHS for value in loss[name]):
+            raise ValueError("the loss is not finite")
+        return TrainedDDAE(scaling, networks, {name: list(loss[name]) for name in ENCODER_WIDTHS}), configuration
     except Exception as error:  # torch.load raises many types, depending on where the file is damaged
-        raise UserError(f"{path}: not a readable DDAE checkpoint ({type(error).__name__}: {error})") from error
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            raise  # the disk's fault, not the file's
+        raise UserError(
+            f"{path}: not a readable DDAE checkpoint ({type(error).__name__}: {error}). Delete it and the .npz file "
+            "beside it and run again; only this training is repeated."
+        ) from error
+
+
+def _verified(path: str | os.PathLike[str]) -> io.BytesIO:
+    """An archive for torch, of nothing but members that match their checksums.
+
+    Torch does not look at checksums, and would find other members than Python does where an archive has two
+    directories.
+    """
+    verified = io.BytesIO()
+    with zipfile.ZipFile(verified, "w") as archive:
+        for name, content in read_members(path).items():
+            archive.writestr(name, content)
+    verified.seek(0)
+    return verified
+
+
+def _loaded(parameters: Mapping[str, torch.Tensor], name: str) -> nn.Sequential:
+    """A network with these parameters.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of this network, or not finite.
+    """
+    network = build_network(ENCODER_WIDTHS[name])
+    for key, parameter in network.state_dict().items():
+        checked(f"{name}.{key}", parameters[key].numpy(), tuple(parameter.shape))
+    network.load_state_dict(parameters)
+    return network.eval()

@@ -6,10 +6,13 @@ Detection runs in hundreds of short jobs.  Importing torch would cost each of th
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.special
@@ -18,6 +21,7 @@ from numpy.typing import NDArray
 from .atomic import whole_file
 from .columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from .errors import UserError
+from .integrity import crc32, read_archive
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -89,30 +93,85 @@ class Denoiser:
         Raises
         ------
         UserError
-            If the file is missing or damaged.
+            If the file is missing, damaged, or does not hold the finite float32 numbers of two whole networks.
+        OSError
+            If the disk or its permissions do not let it be read.
         """
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                networks: dict[str, Layers] = {}
-                expected = {"minimum", "maximum"}
-                for name in NETWORKS:
-                    count = sum(key.startswith(f"{name}.") for key in arrays.files) // 2
-                    if count < 2 or count % 2:
-                        raise ValueError(f"the network {name} has {count} layers")
-                    keys = [(f"{name}.{number}.weight", f"{name}.{number}.bias") for number in range(count)]
-                    expected |= {key for pair in keys for key in pair}
-                    networks[name] = [(arrays[weight], arrays[bias]) for weight, bias in keys]
-                if set(arrays.files) != expected:
-                    raise ValueError("arrays are missing, or there are others")
-                denoiser = cls(MinMaxScaling(arrays["minimum"], arrays["maximum"]), networks)
-            denoiser.denoise(np.zeros((1, N_FEATURES), np.float32))  # fails if shapes do not fit together
-            return denoiser
+            arrays = read_archive(path)
+            networks = {name: _layers_of(arrays, name, columns) for name, columns in NETWORKS.items()}
+            scaling = checked_scaling(arrays.pop("minimum"), arrays.pop("maximum"))
+            if len(arrays) != 2 * sum(map(len, networks.values())):
+                raise ValueError("there are other arrays in it")
         except Exception as error:  # many types, depending on where the file is damaged
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                raise  # the disk's fault, not the file's
             raise UserError(
-                f"{path}: the trained weights can't be read ({error}). Delete the file and run again; "
-                "only this training is repeated."
+                f"{path}: the trained weights can't be read ({type(error).__name__}: {error}). Delete the file and run "
+                "again; only this training is repeated."
             ) from error
+        return cls(scaling, networks)
+
+
+def checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """`values`, if they are finite float32 numbers of that shape: NumPy would stretch some others until they fit.
+
+    Raises
+    ------
+    ValueError
+        If they are not; the message calls them `name`.
+    """
+    if values.dtype != np.float32 or values.shape != shape:
+        found = f"{values.dtype} {list(values.shape)}"
+        raise ValueError(f"{name} is {found} instead of float32 {list(shape)}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinite values")
+    return np.ascontiguousarray(values, np.float32)
+
+
+def checked_scaling(minimum: NDArray[Any], maximum: NDArray[Any]) -> MinMaxScaling:
+    """The scaling of these limits, each float32 [136].
+
+    Raises
+    ------
+    ValueError
+        If they are no limits of so many columns.
+    """
+    scaling = MinMaxScaling(checked("minimum", minimum, (N_FEATURES,)), checked("maximum", maximum, (N_FEATURES,)))
+    if (scaling.minimum > scaling.maximum).any():
+        raise ValueError("a minimum is above its maximum")
+    return scaling
+
+
+def _layers_of(arrays: Mapping[str, NDArray[Any]], network: str, columns: slice) -> Layers:
+    """The layers of a network.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together, or are not as `forward` wants them.
+    KeyError
+        If one is missing.
+    """
+    count = sum(key.startswith(f"{network}.") for key in arrays) // 2
+    if count < 2 or count % 2:
+        raise ValueError(f"the network {network} has {count} layers")
+    names = [(f"{network}.{number}.weight", f"{network}.{number}.bias") for number in range(count)]
+    width = columns.stop - columns.start
+    sizes = [width, *(arrays[bias].size for _, bias in names)]
+    if sizes[-1] != width:
+        raise ValueError(f"the network {network} puts out {sizes[-1]} columns instead of {width}")
+    return [
+        (checked(weight, arrays[weight], (outputs, inputs)), checked(bias, arrays[bias], (outputs,)))
+        for (weight, bias), (inputs, outputs) in zip(names, itertools.pairwise(sizes), strict=True)
+    ]
+
+
+def sealed(lines: str) -> str:
+    """CSV text whose last column, empty so far, gets a CRC-32 of all that stands before it in the last line."""
+    text = lines.removesuffix("\n")
+    return f"{text}{crc32(text.encode())}\n"
 
 
 def read_loss(path: str | os.PathLike[str]) -> dict[str, list[float]]:
@@ -124,8 +183,11 @@ def read_loss(path: str | os.PathLike[str]) -> dict[str, list[float]]:
         If the file is damaged.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        text = Path(path).read_text(encoding="utf-8")
+        lines = text[: -len("00000000\n")]
+        if text != sealed(lines):
+            raise ValueError("its checksum does not match")
+        rows = list(csv.DictReader(io.StringIO(lines)))
         return {name: [float(row[name]) for row in rows] for name in NETWORKS}
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(f"{path}: no loss curves ({error}). Delete the file and run again.") from error

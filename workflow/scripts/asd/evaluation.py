@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .atomic import whole_file
 from .errors import UserError
+from .integrity import read_archive
 from .scores import ScoreFiles, read_scores
 from .statistics import (
     bootstrap_p_value,
@@ -41,6 +42,8 @@ FALSE_POSITIVE_RATES = np.concatenate([np.linspace(0.0, 0.1, 51), np.linspace(0.
 """Where ROC curves are averaged: finer where few false alarms are."""
 
 MAX_CURVE_REPLICATES = 500  # partial AUCs and bands of curves take longer, and no p value comes from them
+
+_MAX_REPLICATES_BYTES = 2**32  # 1000 entries at 10 SNRs in 100,000 replicates
 
 ALL_SNRS = "all"
 """What tables call the mean over the SNRs."""
@@ -333,9 +336,16 @@ def write_replicates(by_protocol: Mapping[str, Replicates], path: str | os.PathL
 
 
 def read_replicates(path: str | os.PathLike[str]) -> dict[str, Replicates]:
-    """Read what `write_replicates` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
-        protocols = dict.fromkeys(key.split(".")[0] for key in arrays.files)
+    """Read what `write_replicates` wrote.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged.
+    """
+    try:
+        arrays = read_archive(path, _MAX_REPLICATES_BYTES)
+        protocols = dict.fromkeys(key.split(".")[0] for key in arrays)
         return {
             protocol: Replicates(
                 tuple((str(detector), str(factor)) for detector, factor in arrays[f"{protocol}.entries"]),
@@ -347,6 +357,8 @@ def read_replicates(path: str | os.PathLike[str]) -> dict[str, Replicates]:
             )
             for protocol in protocols
         }
+    except Exception as error:  # of many types, depending on where the file is damaged
+        raise UserError(f"{path}: no readable replicates ({error}). Delete the file and run again.") from error
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def _reusable_rows(
     if not (array_path.exists() and list_path.exists()):
         return {}
     try:
-        features, clips = read_features(array_path), read_clip_list(list_path)
+        features, clips = read_features(array_path, allow_empty=True), read_clip_list(list_path)
     except UserError as error:
         logger.warning("the earlier cache is not used: %s", error)
         return {}
@@ -184,7 +184,7 @@ def extract_cache(
         raise UserError(_bad_clips_message(messages, len(files), can_skip=bool(clips)))
     for message in messages:
         logger.warning("skipped: %s", message)
-    write_cache(array_path, list_path, features[: len(clips)], clips)
+    write_cache(array_path, list_path, features[: len(clips)], clips, allow_empty=not files)
     write_rows(skipped_path, ("file", "reason"), problems)
     computed = len(clips) - len(reused)
     logger.info("%d clips: %d computed, %d taken over, %d skipped", len(files), computed, len(reused), len(problems))

@@ -267,7 +267,9 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
         for edge in range(1, len(panels)):
             axes.axvline(edge - 0.5, color="0.8", linewidth=0.6, zorder=0)
     hide_unused(boxes, len(BASIC_NAMES))
-    kinds = (("normal", False, "-"), ("abnormal", True, (0, (4, 1.2))))
+    kinds: list[tuple[str, bool, Any]] = [("normal", False, "-")]
+    if _has_abnormal(panels):
+        kinds.append(("abnormal", True, (0, (4, 1.2))))
     lines = [
         line_key(f"{kind} (median, 10–90 %)", color=ABNORMAL if abnormal else NORMAL, linestyle=dash, linewidth=1.4)
         for kind, abnormal, dash in kinds
@@ -281,6 +283,10 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
     legend_below(figure, handles)
     title_above(figure, title)
     return figure
+
+
+def _has_abnormal(panels: Mapping[str, FeaturePanel]) -> bool:
+    return any(len(panel.before_abnormal) for panel in panels.values())
 
 
 def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, FeaturePanel]) -> None:
@@ -323,7 +329,13 @@ def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, Featu
     shared = [axes.get_ylim() for axes in grid[:2, 0]]
     for axes in grid[:2, 0]:
         axes.set_ylim(min(low for low, _ in shared), max(high for _, high in shared))
-    if panels:
+    if panels and not _has_abnormal(panels):
+        for axes in grid[2]:
+            axes.set(ylim=(-1.0, 1.0), yticks=[])
+            axes.text(
+                0.5, 0.55, "no abnormal clips", transform=axes.transAxes, ha="center", color="0.4", fontsize=SMALL
+            )
+    elif panels:
         grid[2, 0].legend(loc="best", handlelength=1.4, frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .atomic import whole_file
 from .errors import UserError
+from .integrity import crc32
 from .splits import ProtocolName
 
 
@@ -96,8 +99,15 @@ def write_scores(
         CSV: file, part (train or test), label (normal or abnormal), protocol, and for each detector its score, written
         so that it is read back exactly, and its decision (normal or abnormal).
     summary_path
-        JSON: protocol, thresholds, numbers of components (``map_mfcc``, ``map_basic``) and of clips.
+        JSON: protocol, thresholds, numbers of components (``map_mfcc``, ``map_basic``) and of clips; CRC-32 of the file
+        of scores (``scores_crc32``) and of all these values (``crc32``).
+
+    Raises
+    ------
+    UserError
+        If a score is not finite.
     """
+    _check_finite(scores)
     lines = [(file, "train", "normal") for file in clips.train]
     lines += [(file, "test", "normal") for file in clips.normal]
     lines += [(file, "test", "abnormal") for file in clips.abnormal]
@@ -105,17 +115,20 @@ def write_scores(
     for name in scores:
         header += [f"{name}_score", f"{name}_decision"]
     columns = {name: np.concatenate([result.train, result.test]).tolist() for name, result in scores.items()}
-    with whole_file(scores_path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for number, clip in enumerate(lines):
-            line: list[str] = [*clip, protocol]
-            for name, result in scores.items():
-                score = columns[name][number]
-                line += [repr(score), "abnormal" if score > result.threshold else "normal"]
-            writer.writerow(line)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for number, clip in enumerate(lines):
+        line: list[str] = [*clip, protocol]
+        for name, result in scores.items():
+            score = columns[name][number]
+            line += [repr(score), "abnormal" if score > result.threshold else "normal"]
+        writer.writerow(line)
+    content = text.getvalue().encode("utf-8")
+    with whole_file(scores_path) as temporary:
+        temporary.write_bytes(content)
     tested = {name: result.components for name, result in scores.items() if result.components is not None}
-    summary = {
+    summary: dict[str, Any] = {
         "protocol": protocol,
         "thresholds": {name: result.threshold for name, result in scores.items()},
         "map_mfcc": {name: mfcc for name, (mfcc, _) in tested.items()},
@@ -123,9 +136,31 @@ def write_scores(
         "n_train": len(clips.train),
         "n_normal": len(clips.normal),
         "n_abnormal": len(clips.abnormal),
+        "scores_crc32": crc32(content),
     }
+    summary["crc32"] = _checksum(summary)
     with whole_file(summary_path) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_finite(scores: Mapping[str, Scores]) -> None:
+    """Refuse scores that neither rank nor threshold is defined for.
+
+    Raises
+    ------
+    UserError
+        If there are any.
+    """
+    for name, result in scores.items():
+        if not (np.isfinite(result.train).all() and np.isfinite(result.test).all() and np.isfinite(result.threshold)):
+            raise UserError(
+                f"{name} gave scores that are not finite numbers. Change its parameters, or leave it out of detectors."
+            )
+
+
+def _checksum(summary: Mapping[str, Any]) -> str:
+    """CRC-32 of all values of a summary but ``crc32``."""
+    return crc32(json.dumps({key: value for key, value in summary.items() if key != "crc32"}).encode())
 
 
 def read_scores(scores_path: str | os.PathLike[str], summary_path: str | os.PathLike[str]) -> ScoreFiles:
@@ -134,12 +169,16 @@ def read_scores(scores_path: str | os.PathLike[str], summary_path: str | os.Path
     Raises
     ------
     UserError
-        If one of them is damaged, or the two do not belong together.
+        If one of them is missing or damaged, or the two do not belong together.
     """
     try:
         summary = json.loads(Path(summary_path).read_text(encoding="utf-8"))
-        with open(scores_path, newline="", encoding="utf-8") as file:
-            header, *lines = csv.reader(file)
+        if summary["crc32"] != _checksum(summary):
+            raise ValueError("the summary does not match its checksum")
+        content = Path(scores_path).read_bytes()
+        if summary["scores_crc32"] != crc32(content):
+            raise ValueError("the scores do not match their checksum in the summary")
+        header, *lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
         n_train, n_normal, n_abnormal = (int(summary[key]) for key in ("n_train", "n_normal", "n_abnormal"))
         if len(lines) != n_train + n_normal + n_abnormal:
             raise ValueError(f"{len(lines)} clips, {n_train + n_normal + n_abnormal} expected")
@@ -153,7 +192,10 @@ def read_scores(scores_path: str | os.PathLike[str], summary_path: str | os.Path
             counts = (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
             scores[name] = Scores(values[:n_train], values[n_train:], float(threshold), counts)
         return ScoreFiles(clips, scores, summary["protocol"])
-    except (ValueError, KeyError, IndexError, UnicodeDecodeError, OSError) as error:
+    except (
+        *(ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error),
+        *(FileNotFoundError, IsADirectoryError),
+    ) as error:
         raise UserError(
             f"{scores_path}, {summary_path}: these scores can't be read ({type(error).__name__}: {error}). Delete both "
             "files and run again."

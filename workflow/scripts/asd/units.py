@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .caches import read_features
+from .caches import read_cache
 from .splits import Rows, detection_rows
 
 Path = str | os.PathLike[str]
@@ -45,17 +45,20 @@ def read_units(normal: Sequence[Path], abnormal: Sequence[Path], settings: Mappi
     Parameters
     ----------
     normal, abnormal
-        Feature caches of each of ``settings["units"]`` (SNR and ID).
+        Feature caches of each of ``settings["units"]`` (SNR and ID), with their clip lists beside them.
     settings
         As `asd.splits.detection_rows` takes them.
 
     Raises
     ------
     UserError
-        If a cache can't be read, or if there are too few clips.
+        If a cache can't be read or does not match its checksums, or if there are too few clips.
     """
     units = [(snr, name) for snr, name in settings["units"]]
-    caches = [(read_features(first), read_features(second)) for first, second in zip(normal, abnormal, strict=True)]
+    caches = [
+        (read_cache(first).features, read_cache(second, allow_empty=True).features)
+        for first, second in zip(normal, abnormal, strict=True)
+    ]
     counts = {unit: (len(first), len(second)) for unit, (first, second) in zip(units, caches, strict=True)}
     rows = detection_rows(counts, settings)
     return [UnitClips(*unit, *pair, rows[unit]) for unit, pair in zip(units, caches, strict=True)]

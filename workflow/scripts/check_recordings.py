@@ -1,0 +1,25 @@
+"""Rule check: what recordings there are, from their headers."""
+
+from asd.console import job_log
+
+with job_log(snakemake.log[0]):
+    import logging
+
+    from asd.dataset import Folder
+    from asd.errors import UserError
+    from asd.inspection import inspect, report, unused_recordings
+
+    settings = snakemake.params.settings
+    files = {Folder(*folder): names for folder, names in settings["folders"]}
+    inspection = inspect(files, settings["channel"], snakemake.threads)
+    used = [name for names in files.values() for name in names]
+    unused = unused_recordings(settings["root"], used) if settings["patterns"] else []
+    text = report(inspection, settings["problems"], unused)
+    logging.info("recordings:\n%s", text)
+    print(f"\n{text}\n", flush=True)
+    if settings["problems"] or inspection.unusable:
+        raise UserError(
+            f"{len(settings['problems'])} folders are missing, and {len(inspection.unusable)} recordings can't be used: "
+            "see the list above. Replace or remove them, or correct the configuration; dataset.on_bad_clip: skip leaves "
+            "such recordings out."
+        )

@@ -1,0 +1,13 @@
+"""Rule download: the archives that hold the configured recordings, fetched, verified and unpacked."""
+
+from asd.console import job_log
+
+with job_log(snakemake.log[0]):
+    from asd.download import Archive, download
+
+    settings = snakemake.params.settings
+    archives = [
+        Archive(entry["name"], entry["url"], entry["bytes"], entry["md5"], entry.get("unpacked"))
+        for entry in settings["archives"]
+    ]
+    download(archives, settings["root"], delete_archives=settings["delete_archives"], connections=snakemake.threads)
