@@ -233,7 +233,7 @@ def test_check_prints_what_there_is_and_what_is_suspicious(tmp_path: Path) -> No
         "2 recordings are the same",
         "1 audio files that no key of the configuration takes",
         "id_08",
-        "1 folders are missing, and 1 recordings can't be used",
+        "1 folders are missing, 1 recordings can't be used",
     ):
         assert part in run.output, run.output
 

@@ -19,7 +19,7 @@ with job_log(snakemake.log[0]):
     print(f"\n{text}\n", flush=True)
     if settings["problems"] or inspection.unusable:
         raise UserError(
-            f"{len(settings['problems'])} folders are missing, and {len(inspection.unusable)} recordings can't be used: "
-            "see the list above. Replace or remove them, or correct the configuration; dataset.on_bad_clip: skip leaves "
-            "such recordings out."
+            f"{len(settings['problems'])} folders are missing, {len(inspection.unusable)} recordings can't be used, "
+            "as listed above. Replace or remove them, or correct the configuration; dataset.on_bad_clip: skip leaves "
+            "out such recordings."
         )

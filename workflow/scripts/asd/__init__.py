@@ -12,6 +12,6 @@ What follows the caches knows of features only ``columns``, so that it does not 
 
 ``simulation`` makes the demo recordings, ``download`` fetches those of others, ``inspection`` says what there is;
 ``configuration``, ``dataset``, ``samples``, ``splits`` and ``units`` turn a configuration into files and clips;
-``statistics`` has the formulas of ``evaluation``; ``containers`` and ``integrity`` know a damaged file from a whole one,
-and ``atomic`` writes whole ones.  Nothing heavy (torch, scikit-learn, matplotlib) is imported here.
+``statistics`` has the formulas of ``evaluation``; ``containers`` and ``integrity`` know a damaged file from a whole
+one, and ``atomic`` writes whole ones.  Nothing heavy (torch, scikit-learn, matplotlib) is imported here.
 """

@@ -6,7 +6,8 @@ which are detector training clips too.
 
 *strict*: normal clips are shuffled by the seed; those that train the DDAE, train the detectors and test them are
 disjoint, and every abnormal clip is tested, if there are any.  Row *n* of an ID is taken for the same recording at
-every SNR (as it is in MIMII), so a clip that trains the DDAE at the reference SNR trains or tests no detector at any SNR.
+every SNR (as it is in MIMII), so a clip that trains the DDAE at the reference SNR trains or tests no detector at any
+SNR.
 """
 
 from __future__ import annotations
