@@ -340,9 +340,7 @@ def test_seed_and_id_shuffle_differently() -> None:
     assert set(everywhere.tolist()) == set(range(200))
 
 
-@pytest.mark.parametrize(
-    ("n_normal", "n_abnormal", "n_reference"), [(3, 5, 3), (0, 5, 100), (4, 2, 900)]
-)
+@pytest.mark.parametrize(("n_normal", "n_abnormal", "n_reference"), [(3, 5, 3), (0, 5, 100), (4, 2, 900)])
 def test_too_few_clips_for_the_strict_protocol_are_named(n_normal, n_abnormal, n_reference) -> None:
     with pytest.raises(UserError, match=f"{WHERE}.*too few for the strict protocol"):
         strict_rows(n_normal, n_abnormal, n_reference, {**SHARES, "ddae": 90}, 0, "fan/id_00", WHERE)
