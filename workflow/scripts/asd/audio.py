@@ -234,8 +234,8 @@ def _check_agreement(path: str, header: Header, promise: containers.Promise) -> 
     ):
         if promised is not None and found != promised:
             raise BadClipError(
-                f"{path}: its header says {promised} {what}, but libsndfile finds {found}; the file is damaged, or has to "
-                "be converted, for instance to WAV"
+                f"{path}: its header says {promised} {what}, but libsndfile finds {found}; the file is damaged, or has "
+                "to be converted, for instance to WAV"
             )
 
 
