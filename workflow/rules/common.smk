@@ -535,6 +535,23 @@ def final_outputs():
         *(str(path) for figures in result_figures().values() for path in figures),
         *expand(LOSS_FIGURE, machine=MACHINES, protocol=PROTOCOLS),
     ]
+    # asked for by name, since Snakemake makes no intermediate file again while what follows from it is there
+    outputs += expand(
+        f"{CHECKPOINT}.{{suffix}}",
+        machine=MACHINES,
+        nf=NOISE_FACTORS,
+        seed=SEEDS,
+        protocol=PROTOCOLS,
+        suffix=["pt", "npz"],
+    )
+    for machine in MACHINES:
+        outputs += paths_of_units(machine, scored_units(machine), "csv")
+        outputs += [
+            f"results/features/{machine}/{snr}_{name}_{kind}.{suffix}"
+            for snr, name, kind, suffix in product(
+                SNRS, MACHINES[machine]["ids"], KINDS, ["npy", "csv"]
+            )
+        ]
     for nf, seed in runs():
         outputs += expand(
             CONFUSION_FIGURE,
@@ -746,6 +763,8 @@ def loss_figure_settings(wildcards):
 def result_figure_settings():
     return {
         "machines": AUC_MACHINES,
+        "evaluated": list(MACHINES),
+        "confidence": config["statistics"]["confidence"],
         "protocols": list(PROTOCOLS.values()),
         "snr_labels": snr_labels(),
         "entries": ablation_entries(),

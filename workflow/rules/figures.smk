@@ -120,8 +120,9 @@ if AUC_MACHINES:
 
     rule plot_results:
         input:
-            auc="results/auc.csv",
-            summary="results/summary.csv",
+            tables=evaluation_files("csv"),
+            comparisons=evaluation_files("comparisons.csv"),
+            replicates=evaluation_files("npz"),
         output:
             **result_figures(),
         log:

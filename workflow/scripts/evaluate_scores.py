@@ -10,6 +10,7 @@ with job_log(snakemake.log[0]):
     units = [Unit(*unit) for unit in settings["units"]]
     contents = read_units(units, files.scores, files.summaries)
     result = evaluate_machine(contents, settings["machine"], settings["views"], **settings["statistics"])
-    write_table(auc_table(result.rows), snakemake.output.table)
-    write_table(comparison_table(result.comparisons), snakemake.output.comparisons)
-    write_replicates(result.replicates, snakemake.output.replicates)
+    tables = (snakemake.output.table, snakemake.output.comparisons)
+    for table, path in zip((auc_table(result.rows), comparison_table(result.comparisons)), tables, strict=True):
+        write_table(table, path)
+    write_replicates(result.replicates, snakemake.output.replicates, tables)

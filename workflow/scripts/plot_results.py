@@ -7,13 +7,14 @@ with job_log(snakemake.log[0]):
 
     from asd.figures import auc_by_snr, save
     from asd.result_figures import ablation, auc_by_noise_factor, auc_heat_map
-    from asd.tables import read_table
+    from asd.tables import read_evaluation, summarise
 
-    settings, output = snakemake.params.settings, dict(snakemake.output.items())
+    settings, files, output = snakemake.params.settings, snakemake.input, dict(snakemake.output.items())
     labels = settings["snr_labels"]
-    # of machines and IDs with abnormal clips: the others have no AUC
-    auc = read_table([snakemake.input.auc]).dropna(subset="auc")
-    summary = read_table([snakemake.input.summary]).dropna(subset="auc_mean")
+    # not from the tables of the whole run, which have no checksums
+    auc, by_machine = read_evaluation(settings["evaluated"], files.tables, files.comparisons, files.replicates)
+    summary = summarise(auc, by_machine, settings["confidence"]).dropna(subset="auc_mean")
+    auc = auc.dropna(subset="auc")  # machines and IDs without abnormal clips have none
 
     for protocol, path in zip(settings["protocols"], output["heat_map"], strict=True):
         rows = summary[summary["protocol"] == protocol]

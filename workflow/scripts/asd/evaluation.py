@@ -14,6 +14,7 @@ import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from .atomic import whole_file
 from .errors import UserError
-from .integrity import read_archive
+from .integrity import crc32, read_archive
 from .scores import ScoreFiles, read_scores
 from .statistics import (
     bootstrap_p_value,
@@ -43,6 +44,7 @@ FALSE_POSITIVE_RATES = np.concatenate([np.linspace(0.0, 0.1, 51), np.linspace(0.
 
 MAX_CURVE_REPLICATES = 500  # partial AUCs and bands of curves take longer, and no p value comes from them
 
+_CHECKSUMS = "checksums"  # member of an archive of replicates: CRC-32 of the tables that go with them
 _MAX_REPLICATES_BYTES = 2**32  # 1000 entries at 10 SNRs in 100,000 replicates
 
 ALL_SNRS = "all"
@@ -318,9 +320,15 @@ def _delong_covariance(
     return covariance_of_means(v10) + covariance_of_means(v01)
 
 
-def write_replicates(by_protocol: Mapping[str, Replicates], path: str | os.PathLike[str]) -> None:
-    """Write the replicates of every protocol as a NumPy archive."""
-    arrays: dict[str, NDArray[Any]] = {}
+def write_replicates(
+    by_protocol: Mapping[str, Replicates],
+    path: str | os.PathLike[str],
+    tables: Sequence[str | os.PathLike[str]] = (),
+) -> None:
+    """Write the replicates of every protocol as a NumPy archive, with checksums of the `tables` that go with them."""
+    arrays: dict[str, NDArray[Any]] = {
+        _CHECKSUMS: np.array([crc32(Path(table).read_bytes()) for table in tables], "U8")
+    }
     for protocol, values in by_protocol.items():
         arrays |= {
             f"{protocol}.entries": np.array(values.entries),
@@ -335,18 +343,21 @@ def write_replicates(by_protocol: Mapping[str, Replicates], path: str | os.PathL
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read_replicates(path: str | os.PathLike[str]) -> dict[str, Replicates]:
-    """Read what `write_replicates` wrote.
+def read_replicates(
+    path: str | os.PathLike[str], tables: Sequence[str | os.PathLike[str]] = ()
+) -> dict[str, Replicates]:
+    """Read what `write_replicates` wrote, and compare the `tables` with their checksums.
 
     Raises
     ------
     UserError
-        If the file is missing or damaged.
+        If the archive or one of the tables is missing or damaged.
     """
     try:
         arrays = read_archive(path, _MAX_REPLICATES_BYTES)
+        checksums = arrays.pop(_CHECKSUMS).tolist()
         protocols = dict.fromkeys(key.split(".")[0] for key in arrays)
-        return {
+        by_protocol = {
             protocol: Replicates(
                 tuple((str(detector), str(factor)) for detector, factor in arrays[f"{protocol}.entries"]),
                 tuple(map(str, arrays[f"{protocol}.snrs"])),
@@ -359,6 +370,12 @@ def read_replicates(path: str | os.PathLike[str]) -> dict[str, Replicates]:
         }
     except Exception as error:  # of many types, depending on where the file is damaged
         raise UserError(f"{path}: no readable replicates ({error}). Delete the file and run again.") from error
+    for table, checksum in zip(tables, checksums, strict=False):  # none where no tables went with them
+        if not Path(table).exists() or crc32(Path(table).read_bytes()) != checksum:
+            raise UserError(
+                f"{table}: it is damaged, its checksum in {path} is another one. Delete both and run again."
+            )
+    return by_protocol
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -109,9 +110,12 @@ def read_members(path: str | os.PathLike[str], max_bytes: int = MAX_ARCHIVE_BYTE
         raise ValueError(f"it is larger than {max_bytes // 2**20} MiB")
     if content[-_END_OF_ARCHIVE_SIZE:][: len(_END_OF_ARCHIVE)] != _END_OF_ARCHIVE:
         raise ValueError("its end is missing, or something follows it")
+    (count,) = struct.unpack("<H", content[-_END_OF_ARCHIVE_SIZE:][10:12])
     # from memory, since `zipfile` reads as many bytes as the archive says its directory has
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = archive.infolist()
+        if len(members) != count:  # `zipfile` does not compare them: a list that is cut short would go unnoticed
+            raise ValueError(f"it has {len(members)} members, {count} are counted")
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("it is compressed")
         if sum(member.file_size for member in members) > len(content):

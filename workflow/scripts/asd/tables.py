@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .atomic import whole_file
+from .errors import UserError
 from .evaluation import Entry, Replicates, read_replicates
 from .statistics import bootstrap_p_value, harmonic_mean, holm, percentile_interval
 
@@ -101,11 +102,11 @@ def collect(
     Parameters
     ----------
     tables
-        Tables with `AUC_COLUMNS`.
+        Tables with `AUC_COLUMNS`, one for each machine.
     replicates
         Machine -> what `asd.evaluation.write_replicates` wrote.
     comparisons
-        Tables with `COMPARISON_COLUMNS`.
+        Tables with `COMPARISON_COLUMNS`, one for each machine.
     skipped
         Lists (file, reason) of recordings that were left out.
     confidence
@@ -117,8 +118,7 @@ def collect(
     text_path
         The table for the terminal.
     """
-    table = read_table(tables)
-    by_machine = {machine: read_replicates(path) for machine, path in replicates.items()}
+    table, by_machine = read_evaluation(list(replicates), tables, comparisons, list(replicates.values()))
     summary = summarise(table, by_machine, confidence)
     ranking = leaderboard(table, by_machine, confidence)
     write_table(table, auc_path)
@@ -129,7 +129,7 @@ def collect(
     for path, written in ((markdown_path, markdown), (html_path, html_page)):
         with whole_file(path) as temporary:
             temporary.write_text(written(ranking, confidence, unranked), encoding="utf-8")
-    lists = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in skipped]
+    lists = [_read_skipped(path) for path in skipped]
     left_out = pd.concat(lists, ignore_index=True) if lists else pd.DataFrame(columns=["file", "reason"])
     write_table(left_out, skipped_path)
     text = format_summary(summary)
@@ -137,6 +137,35 @@ def collect(
         text += f"\n{len(left_out)} recordings were left out, see {skipped_path}\n"
     with whole_file(text_path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def read_evaluation(
+    machines: Sequence[str],
+    tables: Sequence[str | os.PathLike[str]],
+    comparisons: Sequence[str | os.PathLike[str]],
+    replicates: Sequence[str | os.PathLike[str]],
+) -> tuple[pd.DataFrame, dict[str, dict[str, Replicates]]]:
+    """Table of all AUCs, and machine -> bootstraps, from the three files of each machine, once these are found whole.
+
+    Raises
+    ------
+    UserError
+        If one of the files is damaged.
+    """
+    files = zip(machines, replicates, tables, comparisons, strict=True)
+    by_machine = {machine: read_replicates(path, of_machine) for machine, path, *of_machine in files}
+    return read_table(tables), by_machine
+
+
+def _read_skipped(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A list of recordings that were left out."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if list(table.columns) != ["file", "reason"]:
+            raise ValueError(f"its columns are {', '.join(table.columns)}")
+    except ValueError as error:
+        raise UserError(f"{path}: no list of recordings ({error}). Delete the file and run again.") from error
+    return table
 
 
 def auc_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
