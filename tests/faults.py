@@ -111,6 +111,7 @@ class Goal:
 EVERYTHING = Goal((), "")
 TABLES = Goal(("results/auc.csv", "results/leaderboard.md"), "(?!figures/)")
 CACHES = Goal(tuple(f"results/features/fan/snr6_{name}_{kind}.npy" for name in IDS for kind in CLIPS), "features/")
+ONE_CACHE = Goal(CACHES.targets[:1], r"features/fan/snr6_id_00_normal\.")
 
 
 @dataclass(frozen=True)

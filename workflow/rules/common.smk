@@ -1,6 +1,7 @@
 # Everything that rules need beside their own text: the checked configuration, lists of files, parameters, code hashes.
 
 import logging
+import os
 import re
 import sys
 import time
@@ -946,6 +947,22 @@ def require_data():
             "trained on and scored, but there is no AUC of them."
         )
 
+
+def require_writable(folder):
+    """Stop where nothing can be written; Snakemake itself would end with a stack of calls."""
+    place = Path(folder) if Path(folder).is_dir() else Path()
+    if not os.access(place, os.W_OK):
+        stop(
+            "Nothing can be written:",
+            [
+                f"{str(place.resolve())!r} is read-only, or you have no permission to write there. Change that, or choose "
+                "another working directory with --directory."
+            ],
+        )
+
+
+if workflow.is_main_process:
+    require_writable(".snakemake")
 
 # each job says in its log where it makes do with fewer clips
 logging.getLogger("asd.splits").setLevel(logging.ERROR)
