@@ -117,7 +117,7 @@ def test_killed_run_goes_on_where_it_stopped(
     chance = random.Random(seed)
     name = [IN_A_ROW, *KILLS][seed % (len(KILLS) + 1)]
     kinds = chance.choices(list(KILLS), k=chance.randint(2, 5) if TRIALS else 2) if name == IN_A_ROW else [name]
-    goal = EVERYTHING if seed % 2 == 0 else TABLES
+    goal = EVERYTHING if TRIALS and seed % 2 == 0 else TABLES  # the undisturbed run makes all figures as well
     last_event = goal.last_event if len(kinds) == 1 else goal.last_event // 3
     done: set[str] = set()
     stages: list[str] = []
