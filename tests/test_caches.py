@@ -656,10 +656,10 @@ def test_a_cache_without_clips_is_written_only_where_that_is_meant(tmp_path: Pat
     assert os.listdir(tmp_path) == []
     write_cache(*paths, rows()[:0], [], allow_empty=True)
     assert paths[1].read_text(encoding="utf-8").strip() == ",".join(COLUMNS)
-    cache = read_cache(paths[0], allow_empty=True)
+    cache = read_cache(*paths, allow_empty=True)
     assert (cache.features.shape, cache.features.dtype, cache.clips) == ((0, 136), np.float32, [])
     with pytest.raises(UserError, match=r"no rows.*Delete .*c\.npy and run again"):
-        read_cache(paths[0])
+        read_cache(*paths)
 
 
 def archive(path: Path) -> None:
@@ -741,7 +741,7 @@ def test_a_clip_list_of_this_workflow_may_not_lack_its_checksums(tmp_path: Path)
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     clips = [ClipRecord(f"{n}.wav", "10", "16000", "8", "5", str(n), "v1", "00000000") for n in range(4)]
     write_cache(tmp_path / "new" / "c.npy", tmp_path / "new" / "c.csv", rows(), clips)
-    cache = read_cache(tmp_path / "new" / "c.npy")
+    cache = read_cache(tmp_path / "new" / "c.npy", tmp_path / "new" / "c.csv")
     np.testing.assert_array_equal(cache.features, rows())
     summed = [replace(clip, checksum=checksum(row)) for clip, row in zip(clips, rows(), strict=True)]
     assert cache.clips == read_clip_list(tmp_path / "new" / "c.csv") == summed
@@ -811,10 +811,10 @@ def test_a_damaged_cache_is_named_with_what_to_do(
 ) -> None:
     damage(*pair)
     with pytest.raises(UserError, match=r"[Rr]un again") as caught:
-        read_cache(pair[0])
+        read_cache(*pair)
     assert str(pair[0].with_suffix("")) in str(caught.value)
     with pytest.raises(UserError, match=r"[Rr]un again"):
-        read_units([pair[0]], [pair[0]], {"units": [["snr6", "id_00"]]})
+        read_units([pair[0]], [pair[1]], [pair[0]], [pair[1]], {"units": [["snr6", "id_00"]]})
 
 
 def test_changed_rows_are_counted_and_the_first_is_named(pair: tuple[Path, Path]) -> None:
@@ -822,7 +822,7 @@ def test_changed_rows_are_counted_and_the_first_is_named(pair: tuple[Path, Path]
     with pytest.raises(
         UserError, match=r"2 of 4 rows .* the first is row 0 \(0\.wav\).* Delete .*c\.npy and run again"
     ):
-        read_cache(pair[0])
+        read_cache(*pair)
 
 
 def test_a_cache_larger_than_its_list_is_refused_before_it_is_read(pair: tuple[Path, Path]) -> None:
@@ -836,7 +836,7 @@ def test_a_cache_larger_than_its_list_is_refused_before_it_is_read(pair: tuple[P
             pytest.skip("the disk has no files of so many bytes, not even empty ones")
     assert count_rows(pair[0]) == 2**34
     with pytest.raises(UserError, match=rf"{2**34} rows, but .*c\.csv lists 4 clips"):
-        read_cache(pair[0])
+        read_cache(*pair)
 
 
 # --------------------------------------------------------------------------------------------------------- taking over
@@ -858,14 +858,14 @@ def test_an_imported_cache_takes_its_names_from_its_list(tmp_path: Path) -> None
     np.save(source, rows(2))
     names.write_text("file,channels\nx/1.wav,8\nx/2.wav,8\n", encoding="utf-8")
     import_cache(source, names, tmp_path / "out.npy", tmp_path / "out.csv")
-    assert read_cache(tmp_path / "out.npy").clips == [
+    assert read_cache(tmp_path / "out.npy", tmp_path / "out.csv").clips == [
         ClipRecord(f"x/{number}.wav", channels="8", checksum=checksum(row)) for number, row in enumerate(rows(2), 1)
     ]
 
 
 def test_checksums_in_an_imported_list_are_compared(pair: tuple[Path, Path], tmp_path: Path) -> None:
     import_cache(*pair, tmp_path / "out.npy", tmp_path / "out.csv")
-    np.testing.assert_array_equal(read_cache(tmp_path / "out.npy").features, rows())
+    np.testing.assert_array_equal(read_cache(tmp_path / "out.npy", tmp_path / "out.csv").features, rows())
     for damage in (flip_a_bit, list_of_another_cache):
         damage(*pair)
         with pytest.raises(
@@ -877,7 +877,7 @@ def test_checksums_in_an_imported_list_are_compared(pair: tuple[Path, Path], tmp
 
 def test_an_import_of_nothing_is_a_cache_without_clips(tmp_path: Path) -> None:
     import_cache(None, None, tmp_path / "out.npy", tmp_path / "out.csv")
-    assert read_cache(tmp_path / "out.npy", allow_empty=True).features.shape == (0, 136)
+    assert read_cache(tmp_path / "out.npy", tmp_path / "out.csv", allow_empty=True).features.shape == (0, 136)
 
 
 def test_a_list_of_another_length_is_refused(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def write_small_cache(folder: Path, seed: int) -> None:
 
 
 def read_small_cache(folder: Path) -> Any:
-    cache = read_cache(folder / "c.npy")
+    cache = read_cache(folder / "c.npy", folder / "c.csv")
     assert count_rows(folder / "c.npy") == len(cache.features)
     assert read_clip_list(folder / "c.csv") == cache.clips
     return cache.features.dtype, cache.features.shape, cache.features.tobytes(), tuple(cache.clips)

@@ -370,7 +370,7 @@ CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "training": ("asd/ddae.py", '"basic": (8, 16, 32, 64, 128)', '"basic": (8, 16, 32, 64)', FROM_TRAINING),
     "components": ("asd/components.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
     "detectors": ("asd/detectors.py", 'OneClassSVM(gamma="scale"', 'OneClassSVM(gamma="auto"', FROM_DETECTION),
-    "script": ("detect_anomalies.py", "enumerate(read_units", "enumerate(1 and read_units", FROM_DETECTION),
+    "script": ("detect_anomalies.py", "enumerate(units", "enumerate(1 and units", FROM_DETECTION),
     "statistics": ("asd/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
     "tables": ("asd/tables.py", '"all machines"', '"every machine"', STATISTICS),
     "figures": ("asd/figures.py", "DPI = 200", "DPI = 90", FIGURES),

@@ -223,12 +223,17 @@ def scores_of(ids, suffix):
     return expand(SCORES, snr=SNRS, id=ids, suffix=suffix, allow_missing=True)
 
 
-def reference_caches(wildcards):
-    """Normal clips of all IDs at the reference SNR, in the order of the IDs."""
-    return [
-        f"results/features/{wildcards.machine}/{REFERENCE}_{machine_id}_normal.npy"
-        for machine_id in machine_ids(wildcards)
-    ]
+def reference_files(suffix):
+    """Input function: feature caches or clip lists of the normal clips of all IDs at the reference SNR, in the order of
+    the IDs."""
+
+    def files(wildcards):
+        return [
+            f"results/features/{wildcards.machine}/{REFERENCE}_{machine_id}_normal.{suffix}"
+            for machine_id in machine_ids(wildcards)
+        ]
+
+    return files
 
 
 def ensembles_at(nf, seed):

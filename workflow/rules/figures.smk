@@ -67,6 +67,8 @@ for number, (ids, machines) in enumerate(id_batches().items(), start=1):
             weights=expand(f"{CHECKPOINT}.npz", seed=SEEDS[0], allow_missing=True),
             normal=caches_of(ids, "normal.npy"),
             abnormal=caches_of(ids, "abnormal.npy"),
+            normal_clips=caches_of(ids, "normal.csv"),
+            abnormal_clips=caches_of(ids, "abnormal.csv"),
         output:
             denoising=figures_of_ids(
                 DENOISING_FIGURE, ids, "denoising", "Features before and after denoising"

@@ -3,7 +3,8 @@
 
 rule train_ddae:
     input:
-        reference_caches,
+        normal=reference_files("npy"),
+        normal_clips=reference_files("csv"),
     output:
         checkpoint=f"{CHECKPOINT}.pt",
         # the same weights without torch, which detection would spend most of its time importing

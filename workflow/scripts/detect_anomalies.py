@@ -12,7 +12,8 @@ with job_log(snakemake.log[0]):
     settings, files = snakemake.params.settings, snakemake.input
     denoiser = Denoiser.load(files.weights)
     detectors = [Detector(**about) for about in settings["detectors"]]
-    for number, unit in enumerate(read_units(files.normal, files.abnormal, settings)):
+    units = read_units(files.normal, files.normal_clips, files.abnormal, files.abnormal_clips, settings)
+    for number, unit in enumerate(units):
         detect_files(
             denoiser,
             unit,

@@ -11,7 +11,7 @@ with job_log(snakemake.log[0]):
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
     labels = settings["snr_labels"]
     denoiser = Denoiser.load(files.weights[0])
-    units = read_units(files.normal, files.abnormal, settings)
+    units = read_units(files.normal, files.normal_clips, files.abnormal, files.abnormal_clips, settings)
     for number, machine_id in enumerate(settings["ids"]):
         features, projections = {}, {}
         for unit in units:

@@ -7,9 +7,10 @@ with job_log(snakemake.log[0]):
     from asd.caches import read_cache
     from asd.splits import training_rows
 
-    settings = snakemake.params.settings
+    settings, files = snakemake.params.settings, snakemake.input
     device = ddae.choose_device(settings["device"])
-    normal = {name: read_cache(path).features for name, path in zip(settings["ids"], snakemake.input, strict=True)}
+    caches = zip(settings["ids"], files.normal, files.normal_clips, strict=True)
+    normal = {name: read_cache(array, clips).features for name, array, clips in caches}
     rows = training_rows({name: len(features) for name, features in normal.items()}, settings)
     trained = ddae.train_machine(
         normal,

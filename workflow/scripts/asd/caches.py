@@ -239,7 +239,7 @@ def count_rows(path: str | os.PathLike[str], *, allow_empty: bool = False) -> in
 
 def read_cache(
     array_path: str | os.PathLike[str],
-    list_path: str | os.PathLike[str] | None = None,
+    list_path: str | os.PathLike[str],
     *,
     allow_empty: bool = False,
 ) -> Cache:
@@ -247,8 +247,6 @@ def read_cache(
 
     Parameters
     ----------
-    list_path
-        The clip list; if left out, the one beside the array.
     allow_empty
         Take a cache without rows, too.
 
@@ -257,7 +255,7 @@ def read_cache(
     UserError
         If one of the files is missing or damaged, or if they do not belong together.
     """
-    path, list_path = Path(array_path), Path(list_path or Path(array_path).with_suffix(".csv"))
+    path, list_path = Path(array_path), Path(list_path)
     with _named(path, missing="Run again.", remedy=f"Delete {path} and run again."):
         rows, clips = _count_rows(path, allow_empty), read_clip_list(list_path)
         if rows != len(clips):

@@ -39,13 +39,21 @@ class UnitClips:
         return self.normal[self.rows.normal], self.abnormal[self.rows.abnormal]
 
 
-def read_units(normal: Sequence[Path], abnormal: Sequence[Path], settings: Mapping[str, Any]) -> list[UnitClips]:
+def read_units(
+    normal: Sequence[Path],
+    normal_clips: Sequence[Path],
+    abnormal: Sequence[Path],
+    abnormal_clips: Sequence[Path],
+    settings: Mapping[str, Any],
+) -> list[UnitClips]:
     """The clips of some IDs at all SNRs.
 
     Parameters
     ----------
     normal, abnormal
-        Feature caches of each of ``settings["units"]`` (SNR and ID), with their clip lists beside them.
+        Feature caches of each of ``settings["units"]`` (SNR and ID).
+    normal_clips, abnormal_clips
+        Their clip lists.
     settings
         As `asd.splits.detection_rows` takes them.
 
@@ -56,8 +64,10 @@ def read_units(normal: Sequence[Path], abnormal: Sequence[Path], settings: Mappi
     """
     units = [(snr, name) for snr, name in settings["units"]]
     caches = [
-        (read_cache(first).features, read_cache(second, allow_empty=True).features)
-        for first, second in zip(normal, abnormal, strict=True)
+        (read_cache(*first).features, read_cache(*second, allow_empty=True).features)
+        for first, second in zip(
+            zip(normal, normal_clips, strict=True), zip(abnormal, abnormal_clips, strict=True), strict=True
+        )
     ]
     counts = {unit: (len(first), len(second)) for unit, (first, second) in zip(units, caches, strict=True)}
     rows = detection_rows(counts, settings)
