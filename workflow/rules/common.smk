@@ -119,6 +119,8 @@ else:
     PATTERNS = configuration.patterns_of(config["dataset"])
     RECORDINGS = dataset.Recordings(ROOT, PATTERNS, SNRS, config["dataset"]["kinds"])
 IS_DEMO = CACHE is None and not SAMPLES and ROOT == DEMO_ROOT
+# Results, and the demo's recordings, are in cloud storage, and each job has copies of those it needs
+IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 
 
 def has_abnormal(machine, machine_id):
@@ -172,9 +174,25 @@ def recordings(machine, snr, machine_id, kind):
     return RECORDINGS.files(Folder(machine, snr, machine_id, kind))
 
 
+def on_this_computer(files):
+    """Files that were there before the workflow. Cloud storage does not have them, so a job that reads them is not
+    submitted where nodes share no disk with this computer."""
+    return [local(file) for file in files] if IN_STORAGE else files
+
+
 def clips_of(wildcards):
     require_data()
-    return recordings(wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind)
+    files = recordings(wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind)
+    return files if IS_DEMO else on_this_computer(files)
+
+
+def root_of_clips():
+    """The folder that the names of recordings start from; parameter function where the job has copies of them."""
+
+    def root_of_copies(wildcards, input):
+        return input[0].removesuffix(os.path.relpath(clips_of(wildcards)[0], ROOT))
+
+    return root_of_copies if IS_DEMO and IN_STORAGE else ROOT
 
 
 def state_of_clips(wildcards):
@@ -188,13 +206,18 @@ def given_cache(wildcards):
     if wildcards.kind == "abnormal" and not has_abnormal(wildcards.machine, wildcards.id):
         return []
     values = {name: wildcards[name] for name in dataset.CACHE_FIELDS}
-    return [dataset.clean_path(dataset.fill(CACHE, values))]
+    return on_this_computer([dataset.clean_path(dataset.fill(CACHE, values))])
 
 
 def given_clip_list(wildcards):
     """The clip list beside a given cache, where there is one."""
     clip_lists = [Path(cache).with_suffix(".csv") for cache in given_cache(wildcards)]
-    return [str(clip_list) for clip_list in clip_lists if clip_list.exists()]
+    return on_this_computer([str(clip_list) for clip_list in clip_lists if clip_list.exists()])
+
+
+def kept_while_made(path):
+    """Output that its job finds as it is. Snakemake does not fetch it from cloud storage, and would miss it there."""
+    return path if IN_STORAGE else update(path)
 
 
 def id_batches():
@@ -784,7 +807,6 @@ def simulation_settings():
 def extraction_settings():
     settings = config["dataset"]
     return {
-        "root": ROOT,
         "channel": settings["channel"],
         "on_bad_clip": settings["on_bad_clip"],
         "extraction": f"{code('extract_features.py')}-{settings['channel']}",

@@ -6,9 +6,9 @@ if CACHE is None:
         input:
             clips_of,
         output:
-            # kept while the job runs: rows of unchanged recordings are taken over
-            cache=update("results/features/{machine}/{snr}_{id}_{kind}.npy"),
-            clips=update("results/features/{machine}/{snr}_{id}_{kind}.csv"),
+            # rows of unchanged recordings are taken over
+            cache=kept_while_made("results/features/{machine}/{snr}_{id}_{kind}.npy"),
+            clips=kept_while_made("results/features/{machine}/{snr}_{id}_{kind}.csv"),
             skipped="results/features/{machine}/{snr}_{id}_{kind}.skipped.csv",
         log:
             "results/logs/extract_features/{machine}/{snr}_{id}_{kind}.log",
@@ -22,6 +22,7 @@ if CACHE is None:
             runtime=60,
         params:
             settings=extraction_settings(),
+            root=root_of_clips(),
             recordings=state_of_clips,
             code=code("extract_features.py"),
         script:

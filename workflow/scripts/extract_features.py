@@ -13,7 +13,7 @@ with job_log(snakemake.log[0]):
     settings = snakemake.params.settings
     extract_cache(
         list(snakemake.input),
-        settings["root"],
+        snakemake.params.root,
         snakemake.output.cache,
         snakemake.output.clips,
         snakemake.output.skipped,
