@@ -140,7 +140,8 @@ class SlurmCluster:
     @property
     def environment(self) -> dict[str, str]:
         """For clients of this cluster."""
-        return {**os.environ, "PATH": _path(), "SLURM_CONF": str(self.folder / "slurm.conf")}
+        path = f"{self.folder / 'bin'}:{_path()}"
+        return {**os.environ, "PATH": path, "SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def __enter__(self) -> SlurmCluster:
         self._write_files()
@@ -185,6 +186,12 @@ class SlurmCluster:
         for device in devices:
             os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
         (self.folder / "gres.conf").write_text("".join(f"Name=gpu File={device}\n" for device in devices))
+        # the executor takes SLURM_CONF from a job, and srun would look for the configuration of a whole machine
+        (self.folder / "bin").mkdir()
+        wrapper = self.folder / "bin" / "srun"
+        srun = shutil.which("srun", path=_path())
+        wrapper.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {srun} "$@"\n')
+        wrapper.chmod(0o755)
         slurmctld_port, slurmd_port = _free_ports(2)
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         (self.folder / "slurm.conf").write_text(
