@@ -98,7 +98,7 @@ class Record:
     def __getitem__(self, name: str) -> str:
         found = re.search(rf"(?:^|\s){re.escape(name)}=(.*?)(?=\s[A-Za-z_:/]+=|\s*$)", self.text)
         assert found, f"{name} is not in {self.text}"
-        return found[1]
+        return found[1].strip()
 
     @property
     def number(self) -> int:
