@@ -347,6 +347,30 @@ def detection_environment():
     return f"../../envs/detection{'_pyod' if pyod else ''}.yaml"
 
 
+def trains_on_gpu():
+    """Whether a profile or --set-resources has train_ddae ask for a GPU. Jobs on nodes are given the same resources,
+    so they agree on it."""
+    asked = workflow.resource_settings.overwrite_resources
+    gpu = dict(asked.get("train_ddae", {})).get("gpu", 0)
+    return getattr(gpu, "raw", gpu) != 0
+
+
+def training_environment():
+    """CUDA's libraries are gigabytes that only training on a GPU needs."""
+    return f"../../envs/torch_{'cuda' if trains_on_gpu() else 'cpu'}.yaml"
+
+
+# A training has the GPU of its machine to itself, unless a profile or --resources says that there are more. Not in
+# profiles/default, whose `resources` would replace those of users' own profiles.
+if trains_on_gpu() and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
+
+
+# On a cluster the limit holds within a submission, where trainings may share a node; submissions are not counted.
+resource_scopes:
+    gpu="local",
+
+
 def evaluation_files(suffix):
     return expand("results/evaluation/{machine}.{suffix}", machine=MACHINES, suffix=suffix)
 

@@ -14,7 +14,7 @@ rule train_ddae:
     benchmark:
         f"results/benchmarks/train_ddae/{RUN}.tsv"
     conda:
-        "../../envs/torch.yaml"
+        training_environment()
     # more threads would round sums differently and so give other weights, and are no faster on networks this small
     threads: 1
     resources:
