@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import re
+import shutil
 import sys
 import time
 from functools import cache
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import yaml
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import validate
 
 STARTED = time.time()
@@ -346,6 +348,30 @@ def detection_environment():
     """PyOD has an environment of its own, since few need it and it brings many packages."""
     pyod = any(detector["method"].startswith(PYOD_PREFIX) for detector in DETECTORS)
     return f"../../envs/detection{'_pyod' if pyod else ''}.yaml"
+
+
+def trains_on_gpu():
+    """Whether a profile or --set-resources has train_ddae ask for a GPU. Jobs on nodes are given the same resources,
+    so they agree on it."""
+    asked = workflow.resource_settings.overwrite_resources
+    gpu = dict(asked.get("train_ddae", {})).get("gpu", 0)
+    return getattr(gpu, "raw", gpu) != 0
+
+
+def training_environment():
+    """CUDA's libraries are gigabytes that only training on a GPU needs."""
+    return f"../../envs/torch_{'cuda' if trains_on_gpu() else 'cpu'}.yaml"
+
+
+# A training has the GPU of its machine to itself, unless a profile or --resources says that there are more. Not in
+# profiles/default, whose `resources` would replace those of users' own profiles.
+if trains_on_gpu() and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
+
+
+# On a cluster the limit holds within a submission, where trainings may share a node; submissions are not counted.
+resource_scopes:
+    gpu="local",
 
 
 def evaluation_files(suffix):
@@ -1096,6 +1122,51 @@ def require_writable(folder):
             ],
         )
 
+
+# With `--sdm apptainer`, all jobs run in this image: a file in the working directory (a link will do), or what the
+# variable names, be it a file or an address that Apptainer can fetch it from. No matter of results, so not configured.
+IMAGE = os.environ.get("AUDIO_AD_IMAGE") or "resources/audio_ad.sif"
+IN_CONTAINERS = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def require_image():
+    """Stop with the way to build it where it is missing; each job would fail for itself."""
+    if "://" in IMAGE or Path(IMAGE).exists():
+        return
+    repository = RULES.parents[1]
+    stop(
+        "The container can't be used:",
+        [
+            f"there is no image {IMAGE!r} in {str(Path.cwd())!r}. Build it with Podman (or Docker) and Apptainer:\n"
+            f"      podman build --tag audio_ad --file {repository}/Containerfile {repository}\n"
+            f"      podman save --output audio_ad.tar audio_ad; mkdir -p {Path(IMAGE).parent}\n"
+            f"      apptainer build {IMAGE} docker-archive:audio_ad.tar\n"
+            "    Or set the environment variable AUDIO_AD_IMAGE to the image to use."
+        ],
+    )
+
+
+def open_containers():
+    """Containers see no folder but the working directory and /tmp, unless it is named: these are the folders of the
+    scripts and of the data, also where links lead to them. Nor do they see GPUs.
+    --apptainer-args can add to it."""
+    given = [ROOT, config["dataset"].get("samples") or ROOT, (CACHE or ROOT).partition("{")[0]]
+    places = [RULES.parents[1], *map(Path, given)]
+    places += [place.resolve() for place in places]
+    # of a path that is yet to be made, or is a file, the folder
+    folders = {next(f for f in (p, *p.parents) if f.is_dir()) for p in map(Path.absolute, places)}
+    hidden = [str(f) for f in folders if f != Path("/") and not f.is_relative_to(Path.cwd())]
+    prefix = "APPTAINER" if shutil.which("apptainer") else "SINGULARITY"
+    shown = [folder for folder in os.environ.get(f"{prefix}_BIND", "").split(",") if folder]
+    os.environ[f"{prefix}_BIND"] = ",".join([*shown, *sorted(set(hidden) - set(shown))])
+    if trains_on_gpu():
+        os.environ[f"{prefix}_NV"] = "1"
+
+
+if IN_CONTAINERS:
+    if workflow.is_main_process:
+        require_image()
+    open_containers()
 
 if workflow.is_main_process:
     require_writable(".snakemake")

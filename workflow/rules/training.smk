@@ -16,7 +16,7 @@ rule train_ddae:
     group:
         grouped("training")
     conda:
-        "../../envs/torch.yaml"
+        training_environment()
     # more threads would round sums differently and so give other weights, and are no faster on networks this small
     threads: 1
     resources:
