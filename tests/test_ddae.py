@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import pickle
 import subprocess
@@ -23,7 +22,6 @@ from asd.ddae import (
     TrainedDDAE,
     TrainingSettings,
     build_network,
-    choose_device,
     train,
     train_machine,
     write_loss,
@@ -244,43 +242,6 @@ def test_loss_curves_cut_at_the_end_of_a_line_are_named(tmp_path, lines):
     (tmp_path / "loss.csv").write_text("".join(whole[:lines]))
     with pytest.raises(UserError, match=r"loss\.csv: no loss curves"):
         read_loss(tmp_path / "loss.csv")
-
-
-# --- device ---
-
-
-@pytest.fixture
-def gpu(monkeypatch):
-    """Makes torch believe that there is a GPU, or none."""
-
-    def pretend(available: bool) -> None:
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-        monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "Imaginary GPU 9000")
-
-    return pretend
-
-
-@pytest.mark.parametrize(
-    ("wanted", "available", "device", "named"),
-    [
-        ("auto", False, "cpu", "CPU"),
-        ("auto", True, "cuda", "Imaginary GPU 9000"),
-        ("cpu", False, "cpu", "CPU"),
-        ("cpu", True, "cpu", "CPU"),
-        ("cuda", True, "cuda", "Imaginary GPU 9000"),
-    ],
-)
-def test_the_device_is_chosen_and_logged(gpu, caplog, wanted, available, device, named):
-    gpu(available)
-    with caplog.at_level(logging.INFO):
-        assert choose_device(wanted).type == device
-    assert f"{wanted} -> training on {named}" in caplog.text
-
-
-def test_cuda_without_a_gpu_is_an_error_that_names_the_key(gpu):
-    gpu(False)
-    with pytest.raises(UserError, match=r"ddae\.device"):
-        choose_device("cuda")
 
 
 # --- checkpoint ---

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from asd.fingerprint import modules_of
 from conftest import REPOSITORY
@@ -18,22 +19,37 @@ from conftest import REPOSITORY
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 RULES = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
-RULES = re.sub(
-    r"(?<=^            )detection_environment\(\)", '"../../envs/detection.yaml"', RULES, flags=re.MULTILINE
-)  # or with PyOD
-SCRIPT_ENVIRONMENTS = {
-    script: environment
-    for body in re.split(r"^\s*rule(?: \w+)?:", RULES, flags=re.MULTILINE)[1:]
-    for environment, script in [re.findall(r'"\.\./\.\./envs/(\w+)\.yaml"|"\.\./scripts/(\w+)\.py"', body)]
-    for environment, script in [(environment[0], script[1])]
+# Functions that choose an environment, and what they choose from
+CHOICES = {
+    "detection_environment()": ["detection", "detection_pyod"],
+    "training_environment()": ["torch_cpu", "torch_cuda"],
 }
+
+
+def environments_of_scripts() -> dict[str, list[str]]:
+    """Script -> the environments that its rule may run in."""
+    environments = {}
+    for body in re.split(r"^\s*rule(?: \w+)?:", RULES, flags=re.MULTILINE)[1:]:
+        chosen = re.findall(r"^ *conda:\n *(.*)$", body, re.MULTILINE)
+        scripts = re.findall(r'"\.\./scripts/(\w+)\.py"', body)
+        assert (len(chosen), len(scripts)) == (1, 1), body
+        environments[scripts[0]] = CHOICES.get(chosen[0]) or re.findall(r'^"\.\./\.\./envs/(\w+)\.yaml"$', chosen[0])
+    return environments
+
+
+SCRIPT_ENVIRONMENTS = environments_of_scripts()
+
+
+def packages_named(path: Path) -> tuple[list[str], list[str]]:
+    """What an environment takes from conda, and what from pip."""
+    packages: list[Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    from_pip = [package["pip"] for package in packages if isinstance(package, dict)]
+    return [package for package in packages if isinstance(package, str)], *from_pip
 
 
 def pins(path: Path) -> dict[str, str]:
     """Name -> version of the packages of an environment."""
-    packages: list[Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
-    lines = next(package["pip"] for package in packages if isinstance(package, dict))
-    return dict(line.split("==") for line in lines)
+    return dict(re.split("={2,3}", line) for line in packages_named(path)[1])
 
 
 def imported_at_once(path: Path) -> set[str]:
@@ -71,6 +87,8 @@ def packages_of(script: str) -> set[str]:
 
 def test_each_script_runs_in_an_environment() -> None:
     assert set(SCRIPT_ENVIRONMENTS) == {path.stem for path in SCRIPTS.glob("*.py")}
+    used = set(itertools.chain.from_iterable(SCRIPT_ENVIRONMENTS.values()))
+    assert used == {path.stem for path in ENVIRONMENTS} - {"audio_ad"}
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
@@ -79,8 +97,18 @@ def test_environment_pins_what_requirements_pin(path: Path) -> None:
     text = "".join((REPOSITORY / name).read_text(encoding="utf-8") for name in names)
     required = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
     assert pins(path).items() <= required.items()
-    packages = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
-    assert any(str(package).startswith("python=3.11") for package in packages)
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_is_valid_and_exact(path: Path) -> None:
+    environment = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(environment) == {"channels", "dependencies"}
+    assert environment["channels"] == ["conda-forge"]  # no others, nor `nodefaults`, which pip-based files do without
+    from_conda, from_pip = packages_named(path)
+    versions = dict(package.split("=") for package in from_conda)
+    assert versions == {"python": "3.11.11", "pip": "25.0"}
+    assert all(re.fullmatch(r"[\w.-]+={2,3}[\w.]+", line) for line in from_pip), from_pip
+    assert len(pins(path)) == len(from_pip)
 
 
 def test_single_environment_holds_all_others() -> None:
@@ -88,6 +116,15 @@ def test_single_environment_holds_all_others() -> None:
     for path in ENVIRONMENTS:
         if path.stem != "detection_pyod":
             assert pins(path).items() <= everything.items(), path.name
+
+
+def test_environments_of_training_differ_in_the_build_of_torch() -> None:
+    cpu, cuda = (packages_named(REPOSITORY / f"envs/torch_{name}.yaml")[1] for name in ("cpu", "cuda"))
+    version = pins(REPOSITORY / "envs/torch_cpu.yaml")["torch"]
+    assert [(a, b) for a, b in zip(cpu, cuda, strict=True) if a != b] == [(f"torch=={version}", f"torch==={version}")]
+    builds = [version, f"{version}+cpu"]
+    assert list(SpecifierSet(f"=={version}").filter(builds)) == builds
+    assert list(SpecifierSet(f"==={version}").filter(builds)) == [version]
 
 
 IMPORTED_WHEN_CALLED = {
@@ -114,8 +151,9 @@ def test_pygments_is_there_for_the_report() -> None:
 def test_script_imports_only_what_its_environment_names(script: str) -> None:
     """Snakemake's own environment would hide a missing package: it is on the import path of every script."""
     needed = packages_of(script) | IMPORTED_WHEN_CALLED.get(script, set())
-    named = pins(REPOSITORY / f"envs/{SCRIPT_ENVIRONMENTS[script]}.yaml")
-    assert needed <= {name.replace("scikit-learn", "sklearn") for name in named}
+    for environment in SCRIPT_ENVIRONMENTS[script]:
+        named = pins(REPOSITORY / f"envs/{environment}.yaml")
+        assert needed <= {name.replace("scikit-learn", "sklearn") for name in named}, environment
 
 
 def users(package: str) -> set[str]:

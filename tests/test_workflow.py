@@ -259,8 +259,8 @@ def test_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 
 def test_demo_runs_and_its_aucs_fall_with_the_snr(tmp_path: Path) -> None:
-    """The default configuration, as `make run` starts it."""
-    snakemake(tmp_path, cores=2).ok()
+    """The default configuration, as `make run` starts it, but without its figures, which take most of the time."""
+    snakemake(tmp_path, "results/summary.csv", cores=2).ok()
     summary = pd.read_csv(tmp_path / "results/summary.csv")
     means = summary.groupby("snr")["auc_mean"].mean()
     assert means["snr6"] > means["snr0"] > means["snr_6"] > 0.5

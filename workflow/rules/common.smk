@@ -1,8 +1,10 @@
 # Everything that rules need beside their own text: the checked configuration, lists of files, parameters, code hashes.
 
 import logging
+import math
 import os
 import re
+import shutil
 import sys
 import time
 from functools import cache
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import yaml
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import validate
 
 STARTED = time.time()
@@ -373,6 +376,30 @@ def detection_environment():
     """PyOD has an environment of its own, since few need it and it brings many packages."""
     pyod = any(detector["method"].startswith(PYOD_PREFIX) for detector in DETECTORS)
     return f"../../envs/detection{'_pyod' if pyod else ''}.yaml"
+
+
+def trains_on_gpu():
+    """Whether a profile or --set-resources has train_ddae ask for a GPU. Jobs on nodes are given the same resources,
+    so they agree on it."""
+    asked = workflow.resource_settings.overwrite_resources
+    gpu = dict(asked.get("train_ddae", {})).get("gpu", 0)
+    return getattr(gpu, "raw", gpu) != 0
+
+
+def training_environment():
+    """CUDA's libraries are gigabytes that only training on a GPU needs."""
+    return f"../../envs/torch_{'cuda' if trains_on_gpu() else 'cpu'}.yaml"
+
+
+# A training has the GPU of its machine to itself, unless a profile or --resources says that there are more. Not in
+# profiles/default, whose `resources` would replace those of users' own profiles.
+if trains_on_gpu() and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
+
+
+# On a cluster the limit holds within a submission, where trainings may share a node; submissions are not counted.
+resource_scopes:
+    gpu="local",
 
 
 def evaluation_files(suffix):
@@ -900,11 +927,146 @@ def unread_clips():
 
 def extraction_threads(wildcards):
     """The share of the cores that a cache has of the recordings yet to be read: one core each while many caches are
-    left to make, several where few are."""
+    left to make, several where few are. A cluster has cores enough for all caches at once."""
+    if workflow.remote_exec or workflow.resource_settings.nodes:
+        return 1
     cores = workflow.resource_settings.cores or 1
     counts = unread_clips()
     own = counts[wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind]
     return max(1, round(cores * own / max(1, sum(counts.values()))))
+
+
+# ----------------------------------------------------------------------------------------------- resources
+# What jobs ask a scheduler for: a fixed part and a part for each unit of work, as measured (docs/scaling.md).
+
+# Around a job on a cluster there are two more Snakemakes, and packages come from a disk that many share.
+OWN_MEGABYTES = 400
+OWN_SECONDS = 60
+SLOWER = 4  # times than where it was measured
+
+
+def amount_of_work(work, wildcards):
+    """Not counted again within a job that has been submitted: its request has been granted, and folders of a disk that
+    many share are slow to list."""
+    return 0 if work is None or workflow.remote_exec else work(wildcards)
+
+
+def megabytes(fixed, each=0, work=None):
+    """Resource function: memory in MB of a job with `fixed` MB and `each` MB for a unit of work; a job that was killed
+    asks for more."""
+
+    def mem_mb(wildcards, attempt):
+        return math.ceil((OWN_MEGABYTES + fixed + each * amount_of_work(work, wildcards)) * attempt)
+
+    return mem_mb
+
+
+def minutes(fixed, each=0, work=None):
+    """Resource function: time in minutes of a job that takes `fixed` seconds and `each` seconds for a unit of work."""
+
+    def runtime(wildcards, attempt):
+        seconds = fixed + each * amount_of_work(work, wildcards)
+        return math.ceil((OWN_SECONDS + SLOWER * seconds) / 60) * attempt
+
+    return runtime
+
+
+def grouped(name):
+    """Group function: small jobs share a submission where the profile says how many. Elsewhere a group would only
+    clutter what a dry run prints."""
+
+    def group(wildcards):
+        return name if name in workflow.group_settings.group_components else None
+
+    return group
+
+
+# Units of work
+
+
+def clips_in_cache(wildcards):
+    names = (wildcards.machine, wildcards.snr, wildcards.id)
+    return clip_counts(*names)[KINDS.index(wildcards.kind)]
+
+
+def clips_of_ids(ids):
+    """Work function: clips of some IDs at all SNRs."""
+
+    def clips(wildcards):
+        return sum(sum(clip_counts(wildcards.machine, *unit)) for unit in product(SNRS, ids))
+
+    return clips
+
+
+def clips_of_reference(wildcards):
+    """Clips that `train_ddae` reads."""
+    counts = (clip_counts(wildcards.machine, REFERENCE, name) for name in machine_ids(wildcards))
+    return sum(normal for normal, _ in counts)
+
+
+def epochs_of_training(wildcards):
+    """Clips times epochs."""
+    epochs = configuration.training_settings(config, wildcards.machine)["epochs"]
+    return clips_of_reference(wildcards) * epochs
+
+
+def fitted_clips(ids):
+    """Work function: clips times detectors times fits, of which cross-fitting needs several."""
+    clips = clips_of_ids(ids)
+
+    def fits(wildcards):
+        folds = config["strict"]["folds"] if protocol_of(wildcards) == "strict" else 0
+        return clips(wildcards) * len(DETECTORS) * (1 + folds)
+
+    return fits
+
+
+def scores_of_members(ids):
+    """Work function: scores that are averaged."""
+    clips = clips_of_ids(ids)
+
+    def scores(wildcards):
+        trainings = len(ensemble_members(ids, wildcards)) / (len(SNRS) * len(ids))
+        return clips(wildcards) * len(DETECTORS) * trainings
+
+    return scores
+
+
+def scores_of_units(wildcards):
+    """Scores in `unit_files`."""
+    units = {
+        unit[1:] for unit in units_of(wildcards)
+    }  # detectors and ensembles of a unit stand in two files
+    return sum(
+        sum(clip_counts(wildcards.machine, snr, name)) * len(names_at(nf, seed))
+        for _, nf, seed, snr, name in units
+    )
+
+
+def simulated_seconds(wildcards):
+    demo = config["demo"]
+    return len(SNRS) * (demo["normal_clips"] + demo["abnormal_clips"]) * demo["seconds"]
+
+
+def sizes_of_recordings(wildcards):
+    """MB of each recording of a folder."""
+    if IS_DEMO:
+        demo = config["demo"]
+        return [demo["seconds"] * demo["microphones"] * 16000 * 2 / 1e6] * len(clips_of(wildcards))
+    return [Path(path).stat().st_size / 1e6 for path in clips_of(wildcards)]
+
+
+def megabytes_recorded(wildcards):
+    return sum(sizes_of_recordings(wildcards))
+
+
+def memory_of_extraction(wildcards, attempt, threads):
+    """Each process reads one recording at a time."""
+
+    def largest(wildcards):
+        return threads * max(sizes_of_recordings(wildcards), default=0)
+
+    return megabytes(100 + 50 * threads, 10, largest)(wildcards, attempt)
 
 
 # ------------------------------------------------------------------------------------- before and after a run
@@ -987,6 +1149,51 @@ def require_writable(folder):
             ],
         )
 
+
+# With `--sdm apptainer`, all jobs run in this image: a file in the working directory (a link will do), or what the
+# variable names, be it a file or an address that Apptainer can fetch it from. No matter of results, so not configured.
+IMAGE = os.environ.get("AUDIO_AD_IMAGE") or "resources/audio_ad.sif"
+IN_CONTAINERS = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def require_image():
+    """Stop with the way to build it where it is missing; each job would fail for itself."""
+    if "://" in IMAGE or Path(IMAGE).exists():
+        return
+    repository = RULES.parents[1]
+    stop(
+        "The container can't be used:",
+        [
+            f"there is no image {IMAGE!r} in {str(Path.cwd())!r}. Build it with Podman (or Docker) and Apptainer:\n"
+            f"      podman build --tag audio_ad --file {repository}/Containerfile {repository}\n"
+            f"      podman save --output audio_ad.tar audio_ad; mkdir -p {Path(IMAGE).parent}\n"
+            f"      apptainer build {IMAGE} docker-archive:audio_ad.tar\n"
+            "    Or set the environment variable AUDIO_AD_IMAGE to the image to use."
+        ],
+    )
+
+
+def open_containers():
+    """Containers see no folder but the working directory and /tmp, unless it is named: these are the folders of the
+    scripts and of the data, also where links lead to them. Nor do they see GPUs.
+    --apptainer-args can add to it."""
+    given = [ROOT, config["dataset"].get("samples") or ROOT, (CACHE or ROOT).partition("{")[0]]
+    places = [RULES.parents[1], *map(Path, given)]
+    places += [place.resolve() for place in places]
+    # of a path that is yet to be made, or is a file, the folder
+    folders = {next(f for f in (p, *p.parents) if f.is_dir()) for p in map(Path.absolute, places)}
+    hidden = [str(f) for f in folders if f != Path("/") and not f.is_relative_to(Path.cwd())]
+    prefix = "APPTAINER" if shutil.which("apptainer") else "SINGULARITY"
+    shown = [folder for folder in os.environ.get(f"{prefix}_BIND", "").split(",") if folder]
+    os.environ[f"{prefix}_BIND"] = ",".join([*shown, *sorted(set(hidden) - set(shown))])
+    if trains_on_gpu():
+        os.environ[f"{prefix}_NV"] = "1"
+
+
+if IN_CONTAINERS:
+    if workflow.is_main_process:
+        require_image()
+    open_containers()
 
 if workflow.is_main_process:
     require_writable(".snakemake")

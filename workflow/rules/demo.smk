@@ -10,12 +10,16 @@ rule simulate_recordings:
         ],
     log:
         "results/logs/simulate_recordings/{machine}_{id}.log",
+    benchmark:
+        "results/benchmarks/simulate_recordings/{machine}_{id}.tsv"
+    group:
+        grouped("extraction")
     conda:
         "../../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=megabytes(100),
+        runtime=minutes(10, 0.03, simulated_seconds),
     params:
         settings=simulation_settings(),
         code=code("simulate_recordings.py"),

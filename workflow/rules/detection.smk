@@ -17,14 +17,18 @@ for number, (ids, machines) in enumerate(id_batches().items(), start=1):
             summaries=scores_of(ids, "json"),
         log:
             f"results/logs/{numbered('detect_anomalies', number)}/{RUN}.log",
+        benchmark:
+            f"results/benchmarks/{numbered('detect_anomalies', number)}/{RUN}.tsv"
         wildcard_constraints:
             machine=any_of(machines),
+        group:
+            grouped("detection")
         conda:
             detection_environment()
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=20,
+            mem_mb=megabytes(300, 0.01, clips_of_ids(ids)),
+            runtime=minutes(10, 1e-4, fitted_clips(ids)),
         params:
             settings=detection_settings(ids),
             code=code("detect_anomalies.py"),
@@ -48,14 +52,18 @@ if ENSEMBLE_SETTINGS:
                 summaries=ensemble_files(ids, "json"),
             log:
                 f"results/logs/{numbered('combine_scores', number)}/{RUN}.log",
+            benchmark:
+                f"results/benchmarks/{numbered('combine_scores', number)}/{RUN}.tsv"
             wildcard_constraints:
                 machine=any_of(machines),
+            group:
+                grouped("ensembles")
             conda:
                 "../../envs/detection.yaml"
             threads: 1
             resources:
-                mem_mb=1000,
-                runtime=20,
+                mem_mb=megabytes(100, 1e-4, scores_of_members(ids)),
+                runtime=minutes(3, 1e-5, scores_of_members(ids)),
             params:
                 settings=ensemble_settings(ids),
                 code=code("combine_scores.py"),

@@ -12,12 +12,16 @@ rule evaluate_scores:
         replicates="results/evaluation/{machine}.npz",
     log:
         "results/logs/evaluate_scores/{machine}.log",
+    benchmark:
+        "results/benchmarks/evaluate_scores/{machine}.tsv"
+    group:
+        grouped("tables")
     conda:
         "../../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=megabytes(300, 1e-4, scores_of_units),
+        runtime=minutes(10, 5e-5, scores_of_units),
     params:
         settings=evaluation_settings,
         code=code("evaluate_scores.py"),
@@ -66,12 +70,16 @@ rule collect_results:
         text="results/summary.txt",
     log:
         "results/logs/collect_results.log",
+    benchmark:
+        "results/benchmarks/collect_results.tsv"
+    group:
+        grouped("tables")
     conda:
         "../../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=megabytes(300),
+        runtime=minutes(20),
     params:
         settings={"machines": list(MACHINES), "confidence": config["statistics"]["confidence"]},
         code=code("collect_results.py"),

@@ -14,12 +14,14 @@ if CACHE is None:
             "results/logs/extract_features/{machine}/{snr}_{id}_{kind}.log",
         benchmark:
             "results/benchmarks/extract_features/{machine}/{snr}_{id}_{kind}.tsv"
+        group:
+            grouped("extraction")
         conda:
             "../../envs/audio.yaml"
         threads: extraction_threads
         resources:
-            mem_mb=lambda wildcards, threads: 500 + 500 * threads,
-            runtime=60,
+            mem_mb=memory_of_extraction,
+            runtime=minutes(5, 0.05, megabytes_recorded),
         params:
             settings=extraction_settings(),
             root=root_of_clips(),
@@ -39,12 +41,16 @@ else:
             clips="results/features/{machine}/{snr}_{id}_{kind}.csv",
         log:
             "results/logs/import_features/{machine}/{snr}_{id}_{kind}.log",
+        benchmark:
+            "results/benchmarks/import_features/{machine}/{snr}_{id}_{kind}.tsv"
+        group:
+            grouped("extraction")
         conda:
             "../../envs/audio.yaml"
         threads: 1
         resources:
-            mem_mb=500,
-            runtime=10,
+            mem_mb=megabytes(100, 0.005, clips_in_cache),
+            runtime=minutes(5, 0.001, clips_in_cache),
         params:
             code=code("import_features.py"),
         script:

@@ -12,15 +12,19 @@ for number, (runs_of_names, names) in enumerate(confusion_batches(), start=1):
             confusion_figures(names),
         log:
             f"results/logs/{numbered('plot_confusion', number)}/{RUN}.log",
+        benchmark:
+            f"results/benchmarks/{numbered('plot_confusion', number)}/{RUN}.tsv"
         wildcard_constraints:
             nf=any_of(nf for nf, _ in runs_of_names),
             seed=any_of(seed for _, seed in runs_of_names),
+        group:
+            grouped("figures")
         conda:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=20,
+            mem_mb=megabytes(300, 1e-4, scores_of_units),
+            runtime=minutes(5 + 0.5 * len(SNRS) * len(names)),
         params:
             settings=confusion_settings(names),
             code=code("plot_confusion.py"),
@@ -42,14 +46,18 @@ for number, (machines, roc_curves) in enumerate(score_batches(), start=1):
             histograms=score_figures(),
         log:
             f"results/logs/{numbered('plot_scores', number)}/{{machine}}/nf{{nf}}{{protocol}}.log",
+        benchmark:
+            f"results/benchmarks/{numbered('plot_scores', number)}/{{machine}}/nf{{nf}}{{protocol}}.tsv"
         wildcard_constraints:
             machine=any_of(machines),
+        group:
+            grouped("figures")
         conda:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=20,
+            mem_mb=megabytes(300, 1e-4, scores_of_units),
+            runtime=minutes(5 + 2 * len(DETECTORS), 5e-5, scores_of_units),
         params:
             settings=score_figure_settings,
             code=code("plot_scores.py"),
@@ -76,14 +84,18 @@ for number, (ids, machines) in enumerate(id_batches().items(), start=1):
             projection=figures_of_ids(PROJECTION_FIGURE, ids, "projection", "Projections of clips"),
         log:
             f"results/logs/{numbered('plot_features', number)}/{{machine}}/nf{{nf}}{{protocol}}.log",
+        benchmark:
+            f"results/benchmarks/{numbered('plot_features', number)}/{{machine}}/nf{{nf}}{{protocol}}.tsv"
         wildcard_constraints:
             machine=any_of(machines),
+        group:
+            grouped("figures")
         conda:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=20,
+            mem_mb=megabytes(300, 0.01, clips_of_ids(ids)),
+            runtime=minutes(10, 1e-3, clips_of_ids(ids)),
         params:
             settings=feature_figure_settings(ids),
             code=code("plot_features.py"),
@@ -105,12 +117,16 @@ rule plot_loss:
         ),
     log:
         "results/logs/plot_loss/{machine}{protocol}.log",
+    benchmark:
+        "results/benchmarks/plot_loss/{machine}{protocol}.tsv"
+    group:
+        grouped("figures")
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=20,
+        mem_mb=megabytes(200),
+        runtime=minutes(5),
     params:
         settings=loss_figure_settings,
         code=code("plot_loss.py"),
@@ -129,12 +145,16 @@ if AUC_MACHINES:
             **result_figures(),
         log:
             "results/logs/plot_results.log",
+        benchmark:
+            "results/benchmarks/plot_results.tsv"
+        group:
+            grouped("tables")
         conda:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=20,
+            mem_mb=megabytes(300),
+            runtime=minutes(20 + 2 * len(MACHINES)),
         params:
             settings=result_figure_settings(),
             code=code("plot_results.py"),

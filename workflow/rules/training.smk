@@ -14,13 +14,15 @@ rule train_ddae:
         f"results/logs/train_ddae/{RUN}.log",
     benchmark:
         f"results/benchmarks/train_ddae/{RUN}.tsv"
+    group:
+        grouped("training")
     conda:
-        "../../envs/torch.yaml"
+        training_environment()
     # more threads would round sums differently and so give other weights, and are no faster on networks this small
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=megabytes(1600, 0.02, clips_of_reference),
+        runtime=minutes(5, 2e-5, epochs_of_training),
     params:
         settings=training_settings,
         code=code("train_ddae.py"),

@@ -5,27 +5,27 @@ from asd.console import job_log
 with job_log(snakemake.log[0]):
     from asd import ddae
     from asd.caches import read_cache
+    from asd.device import on_device
     from asd.splits import training_rows
 
     settings, files = snakemake.params.settings, snakemake.input
-    device = ddae.choose_device(settings["device"])
     caches = zip(settings["ids"], files.normal, files.normal_clips, strict=True)
     normal = {name: read_cache(array, clips).features for name, array, clips in caches}
     rows = training_rows({name: len(features) for name, features in normal.items()}, settings)
-    trained = ddae.train_machine(
-        normal,
-        rows,
-        ddae.TrainingSettings(
-            noise_factor=settings["noise_factor"],
-            epochs=settings["epochs"],
-            batch_size=settings["batch_size"],
-            learning_rate=settings["learning_rate"],
-            seed=settings["seed"],
-        ),
-        device,
-        threads=snakemake.threads,
-        protocol=settings["protocol"],
+    training = ddae.TrainingSettings(
+        noise_factor=settings["noise_factor"],
+        epochs=settings["epochs"],
+        batch_size=settings["batch_size"],
+        learning_rate=settings["learning_rate"],
+        seed=settings["seed"],
     )
+
+    def train(device):
+        return ddae.train_machine(
+            normal, rows, training, device, threads=snakemake.threads, protocol=settings["protocol"]
+        )
+
+    trained, device = on_device(settings["device"], train)
     clips = [len(chosen) for chosen in rows.values()]
     configuration = {**settings, "clips": clips, "device": device.type}
     ddae.save_checkpoint(trained, configuration, snakemake.output.checkpoint)

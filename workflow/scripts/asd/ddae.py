@@ -14,7 +14,7 @@ import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,8 +34,6 @@ logger = logging.getLogger(__name__)
 ENCODER_WIDTHS = {"mfcc": (128, 64, 32, 16, 8), "basic": (8, 16, 32, 64, 128)}
 """Units of each encoder layer, from the input to the code; the decoder mirrors them.  *basic* is over-complete."""
 
-Device = Literal["auto", "cpu", "cuda"]
-
 
 def build_network(widths: tuple[int, ...]) -> nn.Sequential:
     """An autoencoder of fully connected layers with encoder `widths` and a mirrored decoder.
@@ -52,26 +50,6 @@ def build_network(widths: tuple[int, ...]) -> nn.Sequential:
         elif number != code:
             modules.append(nn.ReLU())
     return nn.Sequential(*modules)
-
-
-def choose_device(wanted: Device) -> torch.device:
-    """The device to train on: CUDA where there is one and `wanted` is ``"auto"`` or ``"cuda"``.
-
-    Raises
-    ------
-    UserError
-        If ``"cuda"`` is wanted and torch finds no usable GPU.
-    """
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise UserError(
-            "ddae.device is cuda, but torch finds no CUDA device here. Use ddae.device: auto (a GPU where there is "
-            "one, else the CPU), or check the driver and that this torch was built for CUDA."
-        )
-    device = torch.device("cuda" if available and wanted != "cpu" else "cpu")
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    logger.info("ddae.device: %s -> training on %s (torch %s)", wanted, name, torch.__version__)
-    return device
 
 
 @dataclass(frozen=True)
@@ -117,7 +95,8 @@ def train(
     scaled = torch.from_numpy(scaling.apply(features))
     networks, loss = {}, {}
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+        # all random numbers come from the CPU; torch.manual_seed would also call upon a GPU, which may have failed
+        torch.default_generator.manual_seed(settings.seed)
         for name, columns in NETWORKS.items():
             networks[name] = build_network(ENCODER_WIDTHS[name])
             loss[name] = train_network(networks[name], scaled[:, columns].contiguous(), settings, device)

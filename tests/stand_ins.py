@@ -1,0 +1,65 @@
+"""Programs that are not installed where the tests run: stand-ins that answer Snakemake and note what they are asked.
+
+They show what Snakemake does with this workflow, and nothing of what conda or Apptainer would do then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_CONDA = """#!/bin/sh
+case "$*" in
+    "--version") echo "conda 25.1.1" ;;
+    "info --json") echo '{{"conda_prefix": "{folder}", "platform": "linux-64"}}' ;;
+    *) echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
+esac
+"""
+
+# Runs the command on this machine, as the container would: with the image's Python first on the path
+_APPTAINER = """#!{python}
+import json, os, subprocess, sys
+
+if sys.argv[1:] == ["--version"]:
+    sys.exit(print("apptainer version 1.4.0"))
+assert sys.argv[1] == "exec", sys.argv
+options, rest = [], sys.argv[2:]
+while rest[0].startswith("--"):
+    options.append(rest[:2])
+    del rest[:2]
+image, *command = rest
+settings = {{name: os.environ.get("APPTAINER_" + name) for name in ("BIND", "NV")}}
+with open("{calls}", "a") as file:
+    print(json.dumps({{"image": image, "command": command, "options": options, **settings}}), file=file)
+path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+sys.exit(subprocess.call(command, env={{**os.environ, "PATH": path}}))
+"""
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, text: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(folder), os.environ["PATH"]]))
+
+
+def install_conda(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A conda that knows enough for a dry run."""
+    _install(monkeypatch, folder, "conda", _CONDA.format(folder=folder))
+
+
+class Apptainer:
+    """A stand-in for Apptainer on the path, and how it was called."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._calls = folder / "calls.jsonl"
+        _install(monkeypatch, folder, "apptainer", _APPTAINER.format(python=sys.executable, calls=self._calls))
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._calls.read_text(encoding="utf-8").splitlines()]
