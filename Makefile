@@ -42,6 +42,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-slurm.txt requirements-pyod.txt
+.venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-slurm.txt requirements-pyod.txt \
+		requirements-kubernetes.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

@@ -14,12 +14,13 @@ from xml.sax.saxutils import escape
 
 
 class S3Server(ThreadingHTTPServer):
-    """Objects by ``bucket/key``: content and time of the upload.  Every bucket exists."""
+    """Its buckets, and objects by ``bucket/key``: content and time of the upload."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.buckets: set[str] = set()
         self.objects: dict[str, tuple[bytes, float]] = {}
 
     @property
@@ -47,9 +48,16 @@ def s3_server() -> Iterator[S3Server]:
 class _Handler(BaseHTTPRequestHandler):
     server: S3Server
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece; a client waits long for the second
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+    def handle_expect_100(self) -> bool:
+        """Ask for the content at once."""
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
 
     @property
     def _name(self) -> str:
@@ -67,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         if "/" not in self._name:
-            self._answer(200)
+            self._answer(200 if self._name in self.server.buckets else 404)
         else:
             self.do_GET()
 
@@ -91,10 +99,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>".encode())
 
     def do_PUT(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.objects[self._name] = (content, time.time())
+        content = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if "/" not in self._name:
+            self.server.buckets.add(self._name)
+        else:
+            self.server.objects[self._name] = (content, time.time())
         self._answer(200)
 
     def do_DELETE(self) -> None:
+        self.server.buckets.discard(self._name)
         self.server.objects.pop(self._name, None)
         self._answer(204)
