@@ -185,17 +185,6 @@ def killed(both: tuple[Submitting, Submitting]) -> Run:
 # ------------------------------------------------------------------------------------------------- a whole run
 
 
-def printed_jobs(run: Run) -> dict[str, list[dict[str, int]]]:
-    """Rule -> what Snakemake printed of the resources of each of its jobs."""
-    found: dict[str, list[dict[str, int]]] = {}
-    for rule, body in re.findall(r"^ *rule (\w+):\n((?: +\w+: .*\n)*)", run.output, re.MULTILINE):
-        resources = re.search(r"^ *resources: (.*)$", body, re.MULTILINE)
-        assert resources
-        numbers = dict(re.findall(r"(\w+)=(\d+)(?=,|$)", resources[1]))
-        found.setdefault(rule, []).append({name: int(number) for name, number in numbers.items()})
-    return found
-
-
 def test_every_job_runs_on_the_cluster_in_few_submissions(
     both: tuple[Submitting, Submitting], submissions: dict[str, Record], whole: Run
 ) -> None:
@@ -204,7 +193,7 @@ def test_every_job_runs_on_the_cluster_in_few_submissions(
     assert sorted(submissions) == ["detection", "extraction", "figures", "tables", "training"]
     assert len(records) == 5
     assert whole.output.count("has been submitted with SLURM jobid") == 5
-    assert sum(len(jobs) for jobs in printed_jobs(whole).values()) == 4 + 2 + 2 + 3 + 5
+    assert sum(len(jobs) for jobs in whole.requests.values()) == 4 + 2 + 2 + 3 + 5
     assert re.findall(r"^localrule (\w+):", whole.output, re.MULTILINE) == ["default"]
 
 
@@ -228,7 +217,7 @@ def test_trainings_take_turns_on_their_gpu(both: tuple[Submitting, Submitting], 
 
 
 def test_requests_are_those_of_the_rules(submissions: dict[str, Record], whole: Run) -> None:
-    jobs = printed_jobs(whole)
+    jobs = whole.requests
     caches = jobs["extract_features"]
     # four caches, each on a core
     assert submissions["extraction"].megabytes == pytest.approx(4 * caches[0]["mem_mb"], rel=0.02)
@@ -254,7 +243,7 @@ def test_jobs_keep_within_their_requests(whole: Run) -> None:
         names, values = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()[:2])
         row = dict(zip(names, values, strict=True))
         rule = path.relative_to(whole.directory / "results/benchmarks").parts[0].removesuffix(".tsv")
-        request = printed_jobs(whole)[rule][0]
+        request = whole.requests[rule][0]
         measured += 1
         assert float(row["s"]) < 60 * request["runtime"], path
         if row["max_rss"] != "NA":
