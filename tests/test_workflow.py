@@ -236,6 +236,7 @@ def test_small_jobs_of_a_sweep_share_submissions(tmp_path: Path) -> None:
     profile = REPOSITORY / "profiles/slurm"
     configfile = write_config(tmp_path, config)
     run = snakemake(tmp_path, "--dry-run", "--profile", profile, "--configfile", configfile).ok()
+    assert "a GPU that it will not use, since ddae.device is cpu" in run.output
     jobs = sum(len(jobs) for jobs in run.requests.values())
     assert jobs == 4 + 5 * 25 + 1 + 3  # caches, five jobs a training, losses, tables
     submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
