@@ -133,7 +133,7 @@ class SlurmCluster:
     """Daemons that run as long as the context; `folder` must not be longer than a path of a socket may be."""
 
     folder: Path
-    cpus: int = 4
+    cpus: int = 8
     gpus: int = 2
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -208,9 +208,7 @@ class SlurmCluster:
     def _start(self, *command: str) -> None:
         program = str(shutil.which(command[0], path=_path()))
         log = (self.folder / f"{command[0]}.output").open("wb")
-        self.processes.append(
-            subprocess.Popen([program, *command[1:]], stdout=log, stderr=log, env=self.environment)
-        )
+        self.processes.append(subprocess.Popen([program, *command[1:]], stdout=log, stderr=log, env=self.environment))
         log.close()
 
     def _wait(self, condition) -> None:  # type: ignore[no-untyped-def]

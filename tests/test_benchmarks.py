@@ -9,7 +9,7 @@ import numpy as np
 
 from asd.audio import read_clip
 from asd.features import clip_features
-from benchmarks import plain
+from benchmarks import jobs, plain
 from conftest import REPOSITORY
 from small_data import write_clip
 
@@ -44,3 +44,18 @@ def test_the_plain_extraction_computes_the_same_features(tmp_path) -> None:
     ours = clip_features(read_clip(path).samples)
     for read in (plain.read, plain.read_in_double_precision):
         np.testing.assert_allclose(plain.extract(path, read), ours, rtol=1e-3, atol=2e-4)
+
+
+def test_what_the_jobs_of_a_run_took(tmp_path) -> None:
+    head = "s\th:m:s\tmax_rss\tmax_vms\n"
+    for name, seconds, memory in (
+        ("detect_anomalies/fan/a", 2.0, "100.5"),
+        ("detect_anomalies_2/pump/b", 4.0, "250"),
+        ("collect_results", 0.5, "NA"),
+    ):
+        path = tmp_path / f"benchmarks/{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{head}{seconds}\t0:00:02\t{memory}\t900\n", encoding="utf-8")
+    text = jobs.table(jobs.measured(tmp_path))
+    assert "| detect_anomalies | 2 | 6.0 | 3.0 | 4.0 | 250 |" in text
+    assert "| collect_results | 1 | 0.5 | 0.5 | 0.5 | nan |" in text

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -216,13 +217,31 @@ def test_detection_of_many_ids_is_shared_by_several_jobs(tmp_path: Path) -> None
 def test_slurm_profile_asks_for_a_gpu_to_train_and_nowhere_else(tmp_path: Path) -> None:
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="the Slurm executor plugin is not installed")
     run = snakemake(tmp_path, "--dry-run", "--profile", REPOSITORY / "profiles/slurm").ok()
-    asking, others = set(), set()
-    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", run.output, re.MULTILINE):
-        resources = re.search(r"^    resources: (.*)$", body, re.MULTILINE)
-        gpu = resources is not None and re.search(r"\bgpu=1\b", resources[1])
-        (asking if gpu else others).add(rule)
+    asking = {rule for rule, jobs in run.requests.items() if any(job.get("gpu") for job in jobs)}
     assert asking == {"train_ddae"}
-    assert {"simulate_recordings", "extract_features", "detect_anomalies", "plot_confusion"} <= others
+    assert all(job["gpu"] == 1 for job in run.requests["train_ddae"])
+    assert {"simulate_recordings", "extract_features", "detect_anomalies", "plot_confusion"} <= set(run.requests)
+    submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
+    assert sum(len(jobs) for jobs in run.requests.values()) > 80
+    assert submissions == dict.fromkeys(("extraction", "training", "detection", "ensembles", "figures", "tables"), 1)
+
+
+def test_small_jobs_of_a_sweep_share_submissions(tmp_path: Path) -> None:
+    """Each submission asks for no more cores than the profile allows, and for the time of all rounds."""
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="the Slurm executor plugin is not installed")
+    make_recordings(tmp_path / "recordings", {"fan": ["id_00"]})
+    config = small_config(ids=("id_00",))
+    del config["machines"]["pump"]
+    config["noise_factors"] = [number / 10 for number in range(25)]
+    profile = REPOSITORY / "profiles/slurm"
+    configfile = write_config(tmp_path, config)
+    run = snakemake(tmp_path, "--dry-run", "--profile", profile, "--configfile", configfile).ok()
+    assert "a GPU that it will not use, since ddae.device is cpu" in run.output
+    jobs = sum(len(jobs) for jobs in run.requests.values())
+    assert jobs == 4 + 5 * 25 + 1 + 3  # caches, five jobs a training, losses, tables
+    submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
+    # 20 trainings and 10 detections go together, and 25 figures
+    assert submissions == {"extraction": 1, "training": 2, "detection": 3, "figures": 4, "tables": 1}
 
 
 def test_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

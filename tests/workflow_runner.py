@@ -14,8 +14,10 @@ import yaml
 
 from conftest import REPOSITORY
 
-_JOB = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?P<body>(?:    .*\n)*)", re.MULTILINE)
-_WILDCARDS = re.compile(r"^    wildcards: (.*)$", re.MULTILINE)
+# with spaces in front where jobs are in groups
+_JOB = re.compile(r"^ *(?:local)?rule (?P<rule>\w+):\n(?P<body>(?: +[a-z_]+: .*\n)*)", re.MULTILINE)
+_WILDCARDS = re.compile(r"^ +wildcards: (.*)$", re.MULTILINE)
+_RESOURCES = re.compile(r"^ +resources: (.*)$", re.MULTILINE)
 
 
 def job(rule: str, **wildcards: Any) -> str:
@@ -41,6 +43,17 @@ class Run:
             wildcards = _WILDCARDS.search(match["body"])
             pairs = dict(pair.split("=", 1) for pair in wildcards[1].split(", ")) if wildcards else {}
             found.append(job(match["rule"], **pairs))
+        return found
+
+    @property
+    def requests(self) -> dict[str, list[dict[str, int]]]:
+        """Rule -> the resources that are numbers, of each of its jobs, without the target rules."""
+        found: dict[str, list[dict[str, int]]] = {}
+        for match in _JOB.finditer(self.output):
+            resources = _RESOURCES.search(match["body"])
+            if match["rule"] not in ("all", "default") and resources:
+                numbers = re.findall(r"(\w+)=(\d+)(?=,|$)", resources[1])
+                found.setdefault(match["rule"], []).append({name: int(number) for name, number in numbers})
         return found
 
     @property

@@ -396,6 +396,12 @@ def training_environment():
 if trains_on_gpu() and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
+if trains_on_gpu() and config["ddae"]["device"] == "cpu" and workflow.is_main_process:
+    logger.warning(
+        "Each training asks for a GPU that it will not use, since ddae.device is cpu. Add "
+        "--set-resources train_ddae:gpu=0, or set ddae.device to auto."
+    )
+
 
 # On a cluster the limit holds within a submission, where trainings may share a node; submissions are not counted.
 resource_scopes:
