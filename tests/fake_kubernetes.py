@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import subprocess
 import sys
@@ -56,7 +57,8 @@ class Cluster(ThreadingHTTPServer):
         self._programs.mkdir(parents=True)
         # pip has nothing to do, since pods have the packages of the tests
         self._program("pip", f'echo "$@" >> "{folder / "pip"}"')
-        self._program("python", f'exec "{sys.executable}" "$@"')
+        packages = os.environ.get("PYTHONPATH", "")
+        self._program("python", f'PYTHONPATH="{packages}" exec "{sys.executable}" "$@"')
 
     def _program(self, name: str, line: str) -> None:
         path = self._programs / name
