@@ -105,9 +105,9 @@ class Record:
         return int(self["JobId"])
 
     @property
-    def rule(self) -> str:
-        """Rule or group: Snakemake writes it into the comment."""
-        return re.sub(r"^(?:rule|group)_", "", self["Comment"]).removesuffix("_wildcards").split("_wildcards_")[0]
+    def group(self) -> str:
+        """Group of a submission, or "extract" of extract_features: what Snakemake's comment begins with."""
+        return self["Comment"].split("_")[1]
 
     @property
     def megabytes(self) -> int:

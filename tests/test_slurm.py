@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,9 @@ class Submitting:
         """Submissions of this run, in order."""
         return [record for record in self.cluster.records() if Path(record["WorkDir"]) == self.directory]
 
+    def of_group(self, group: str) -> list[Record]:
+        return [record for record in self.records() if record.group == group]
+
     def of_victim(self, victim: str) -> list[Record]:
         return [record for record in self.records() if record["Comment"].endswith(f"_{victim}")]
 
@@ -141,13 +146,21 @@ def both(
     )
     whole = Submitting(cluster, places[0], [])
     try:
-        kill(killed)
+        with ThreadPoolExecutor() as pool:
+            for done in [pool.submit(cancel_trainings, whole), pool.submit(kill, killed)]:
+                done.result()
         yield whole, killed
     finally:
         for run in (whole, killed):
             if run.process.poll() is None:
                 run.process.send_signal(signal.SIGINT)
                 run.process.wait(60)
+
+
+def cancel_trainings(run: Submitting) -> None:
+    """All those that a submission holds."""
+    run.wait_for(lambda: [record for record in run.of_group("training") if record["JobState"] == "RUNNING"])
+    run.cluster.call("scancel", str(run.of_group("training")[0].number))
 
 
 def kill(run: Submitting) -> None:
@@ -168,13 +181,14 @@ def kill(run: Submitting) -> None:
 
 @pytest.fixture(scope="module")
 def whole(both: tuple[Submitting, Submitting]) -> Run:
+    """The whole run, of which somebody has cancelled the two trainings once."""
     return both[0].finish().ok()
 
 
 @pytest.fixture(scope="module")
 def submissions(both: tuple[Submitting, Submitting], whole: Run) -> dict[str, Record]:
-    """Submissions of the whole run by the group that they are of."""
-    return {record["Comment"].split("_")[1]: record for record in both[0].records()}
+    """The last submission of each group of the whole run."""
+    return {record.group: record for record in both[0].records()}
 
 
 @pytest.fixture(scope="module")
@@ -188,18 +202,20 @@ def killed(both: tuple[Submitting, Submitting]) -> Run:
 def test_every_job_runs_on_the_cluster_in_few_submissions(
     both: tuple[Submitting, Submitting], submissions: dict[str, Record], whole: Run
 ) -> None:
-    records = both[0].records()
-    assert {record["JobState"] for record in records} == {"COMPLETED"}
-    assert sorted(submissions) == ["detection", "extraction", "figures", "tables", "training"]
-    assert len(records) == 5
-    assert whole.output.count("has been submitted with SLURM jobid") == 5
-    assert sum(len(jobs) for jobs in whole.requests.values()) == 4 + 2 + 2 + 3 + 5
+    states = Counter((record.group, record["JobState"]) for record in both[0].records())
+    groups = ["detection", "extraction", "figures", "tables", "training"]
+    assert states == {("training", "CANCELLED"): 1, **{(group, "COMPLETED"): 1 for group in groups}}
+    assert sorted(submissions) == groups
+    assert whole.output.count("has been submitted with SLURM jobid") == 6
+    assert sum(len(jobs) for jobs in whole.requests.values()) == 4 + 2 * 2 + 2 + 3 + 5
     assert re.findall(r"^localrule (\w+):", whole.output, re.MULTILINE) == ["default"]
 
 
 def test_training_alone_asks_for_a_gpu_and_gets_one(submissions: dict[str, Record]) -> None:
     assert {group: record.gpus for group, record in submissions.items() if record.gpus} == {"training": 1}
-    assert {group for group, record in submissions.items() if "TresPerJob=gres:gpu:1" in record.text} == {"training"}
+    asking = {group for group, record in submissions.items() if "TresPerJob=" in record.text}
+    assert asking == {"training"}
+    assert "TresPerJob=gres:gpu:1" in submissions["training"].text
 
 
 def test_trainings_take_turns_on_their_gpu(both: tuple[Submitting, Submitting], whole: Run) -> None:
@@ -223,10 +239,11 @@ def test_requests_are_those_of_the_rules(submissions: dict[str, Record], whole: 
     assert submissions["extraction"].megabytes == pytest.approx(4 * caches[0]["mem_mb"], rel=0.02)
     assert submissions["extraction"].minutes == caches[0]["runtime"]
     assert submissions["extraction"]["NumCPUs"] == "4"
-    # two trainings on one GPU
-    (first, second) = jobs["train_ddae"]
-    assert submissions["training"].megabytes == pytest.approx(first["mem_mb"], rel=0.02)
-    assert submissions["training"].minutes == first["runtime"] + second["runtime"]
+    # two trainings on one GPU, twice
+    (first, second, again, _) = jobs["train_ddae"]
+    assert submissions["training"].megabytes == pytest.approx(again["mem_mb"], rel=0.02)
+    assert again["mem_mb"] == pytest.approx(2 * first["mem_mb"], rel=0.01)
+    assert submissions["training"].minutes == 2 * (first["runtime"] + second["runtime"])
     assert submissions["training"]["NumCPUs"] == "1"
     assert submissions["detection"].megabytes == pytest.approx(2 * jobs["detect_anomalies"][0]["mem_mb"], rel=0.02)
     assert submissions["detection"].minutes == jobs["detect_anomalies"][0]["runtime"]
