@@ -215,10 +215,7 @@ class Running:
         try:
             self.process.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            # a signal while it takes note of a job may hang Snakemake; its user would kill it then
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.group, signal.SIGKILL)
-            self.process.wait()
+            pytest.fail(f"Snakemake hangs after this:\n{self.output}")
         deadline = time.monotonic() + SECONDS
         while wait_for_jobs and members(self.group) and time.monotonic() < deadline:
             time.sleep(0.01)

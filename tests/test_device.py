@@ -479,7 +479,8 @@ def run_script(folder: Path, device: str) -> SimpleNamespace:
     settings = {"machine": "fan", "ids": list(IDS), "reference_snr": "6", "protocol": "strict", "share": 80}
     settings |= {"noise_factor": 0.7, "seed": 7, "epochs": EPOCHS, "batch_size": 16, "learning_rate": 1e-3}
     params = SimpleNamespace(settings={**settings, "device": device})
-    job = SimpleNamespace(input=inputs, output=output, params=params, threads=1, log=[folder / "job.log"])
+    files = SimpleNamespace(normal=inputs, normal_clips=[path.with_suffix(".csv") for path in inputs])
+    job = SimpleNamespace(input=files, output=output, params=params, threads=1, log=[folder / "job.log"])
     runpy.run_path(str(REPOSITORY / "workflow/scripts/train_ddae.py"), init_globals={"snakemake": job})
     return output
 
