@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,10 @@ from typing import Any
 
 import yaml
 
+import forked_snakemake
 from conftest import REPOSITORY
+
+SECONDS = 600  # after which a call counts as stuck
 
 # with spaces in front where jobs are in groups
 _JOB = re.compile(r"^ *(?:local)?rule (?P<rule>\w+):\n(?P<body>(?: +[a-z_]+: .*\n)*)", re.MULTILINE)
@@ -75,18 +80,19 @@ class Run:
 
 def snakemake(directory: Path, *arguments: str | Path, repository: Path = REPOSITORY, cores: int = 1) -> Run:
     """Call snakemake of `repository` with the working directory `directory`."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", repository / "Snakefile", "--directory", directory]
-    command += ["--cores", str(cores), "--nocolor", *arguments]
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=directory,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout, directory)
+    parts = ["--snakefile", repository / "Snakefile", "--directory", directory]
+    command = [str(part) for part in [*parts, "--cores", str(cores), "--nocolor", *arguments]]
+    with tempfile.TemporaryDirectory() as folder:
+        console = Path(folder) / "console.txt"
+        if "PYTHONPATH" in os.environ:  # has a say only when Python starts
+            with console.open("wb") as output:
+                process = [sys.executable, "-m", "snakemake", *command]
+                returncode = subprocess.run(
+                    process, cwd=directory, stdout=output, stderr=output, timeout=SECONDS, check=False
+                ).returncode
+        else:
+            returncode = forked_snakemake.call(command, directory, console, SECONDS)
+        return Run(returncode, console.read_text(encoding="utf-8"), directory)
 
 
 def write_config(directory: Path, config: dict[str, Any]) -> Path:
