@@ -15,8 +15,9 @@ sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
 
 # Minutes each: they are started first, so that no worker is left with one of them at the end
 SLOW = (
-    *("test_reruns", "test_workflow", "test_faults", "test_real_data", "test_own_data", "test_report"),
-    *("test_bad_input", "test_benchmarks", "test_hostile_files", "test_download", "test_hostile_recordings"),
+    *("test_slurm", "test_reruns", "test_real_data", "test_report", "test_workflow", "test_own_data", "test_bad_input"),
+    *("test_faults", "test_benchmarks", "test_kubernetes", "test_gpu_profile", "test_container", "test_hostile_files"),
+    *("test_download", "test_hostile_recordings"),
 )
 
 

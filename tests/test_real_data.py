@@ -25,7 +25,7 @@ VIEWS = ["LDN", "LDN-whitened", "LDN-mfcc"]
 
 @pytest.fixture(scope="module")
 def fan(tmp_path_factory: pytest.TempPathFactory, fan_caches: Path) -> Path:
-    """Tables of fan: noise factor 0.7, three seeds, both protocols; from the real feature caches, on the CPU."""
+    """Tables of fan: noise factor 0.7, two seeds, both protocols; from the real feature caches, on the CPU."""
     directory = tmp_path_factory.mktemp("fan")
     mimii = yaml.safe_load((REPOSITORY / "config/mimii.yaml").read_text(encoding="utf-8"))
     named = {
@@ -38,7 +38,7 @@ def fan(tmp_path_factory: pytest.TempPathFactory, fan_caches: Path) -> Path:
         "ddae": {**mimii["ddae"], "device": "cpu"},
         "detectors": [named[name] for name in (*PAPER, *VIEWS)],
         "noise_factors": [0.7],
-        "seeds": [0, 1, 2],
+        "seeds": [0, 1],
         "protocols": ["paper", "strict"],
     }
     arguments = ("results/leaderboard.csv", "--configfile", write_config(directory, config))
