@@ -8,6 +8,8 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
+# Python compiles what is imported; all that torch and others bring takes as long as to install them
+PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
 
 .PHONY: run test setup lint bench clean
 
@@ -17,7 +19,7 @@ run: setup
 setup: .venv/.installed
 
 test: .venv/.installed-dev .venv/.installed-kubernetes lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -39,15 +41,15 @@ clean:
 	@touch $@
 
 .venv/.installed: .venv/.python requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install $(PIP_OPTIONS) -r requirements.txt
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-slurm.txt requirements-pyod.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install $(PIP_OPTIONS) -r requirements-dev.txt
 	@touch $@
 
 # Apart from the others: with these plugins beside it, each start of Snakemake takes a third longer
 .venv/.installed-kubernetes: .venv/.installed-dev requirements-kubernetes.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/kubernetes \
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --upgrade --target .venv/kubernetes \
 		-r requirements-kubernetes.txt
 	@touch $@

@@ -40,6 +40,7 @@ def fan(tmp_path_factory: pytest.TempPathFactory, fan_caches: Path) -> Path:
         "noise_factors": [0.7],
         "seeds": [0, 1],
         "protocols": ["paper", "strict"],
+        "statistics": {"replicates": 300},
     }
     arguments = ("results/leaderboard.csv", "--configfile", write_config(directory, config))
     snakemake(directory, *arguments, cores=2).ok()
