@@ -8,8 +8,7 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
-# Python compiles what is imported; all that torch and others bring takes as long as to install them
-PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
+PIP_OPTIONS := --quiet --disable-pip-version-check
 
 .PHONY: run test setup lint bench clean
 
@@ -19,7 +18,7 @@ run: setup
 setup: .venv/.installed
 
 test: .venv/.installed-dev .venv/.installed-kubernetes lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

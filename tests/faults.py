@@ -30,6 +30,7 @@ from workflow_runner import Run, snakemake, write_config
 IDS = ("id_00", "id_02")
 CLIPS = {"normal": 10, "abnormal": 5}
 SECONDS = 120  # after which a run counts as stuck
+PATIENCE = 30  # with a run that a signal is to end
 
 _STARTED = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?:    .*\n)*?    jobid: (?P<number>\d+)$", re.MULTILINE)
 _FINISHED = re.compile(r"^Finished jobid: (?P<number>\d+) \(Rule: (?P<rule>\w+)\)$", re.MULTILINE)
@@ -174,6 +175,7 @@ class Running:
             preexec_fn=_listen_to_ctrl_c,
         )
         self.group = self.process.pid
+        self.hung = False
 
     def __enter__(self) -> Running:
         return self
@@ -210,12 +212,19 @@ class Running:
         if self.wait_until(lambda: len(events(self.output)) >= moment.events):
             time.sleep(moment.delay)
 
+    def finish_after_signal(self, *, wait_for_jobs: bool = True) -> Run:
+        """The same, but a signal at a bad moment hangs Snakemake for good; whoever has sent it would kill it then."""
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.hung = True
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.group, signal.SIGKILL)
+        return self.finish(wait_for_jobs=wait_for_jobs)
+
     def finish(self, *, wait_for_jobs: bool = True) -> Run:
         """Wait for Snakemake, and for jobs that outlive it."""
-        try:
-            self.process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"Snakemake hangs after this:\n{self.output}")
+        self.process.wait(SECONDS)
         deadline = time.monotonic() + SECONDS
         while wait_for_jobs and members(self.group) and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -121,18 +121,19 @@ def test_killed_run_goes_on_where_it_stopped(
     last_event = goal.last_event if len(kinds) == 1 else goal.last_event // 3
     done: set[str] = set()
     stages: list[str] = []
-    repeated = untidy = 0
+    repeated = untidy = hung = 0
     with ExitStack() as stack:
         for kill in map(KILLS.__getitem__, kinds):
             running = stack.enter_context(workplace.start(goal))
             running.wait_for(Moment.draw(chance, last_event))
             stages.append(stage(running.output))
             kill.strike(running, chance)
-            run = running.finish(wait_for_jobs=kill.waits)
+            run = running.finish_after_signal(wait_for_jobs=kill.waits)
+            hung += running.hung
             repeated += len(done & set(run.jobs))
             done |= finished_jobs(run)
             untidy += "Traceback" in run.output
-            if kill.leaves_lock:
+            if kill.leaves_lock or running.hung:
                 if TRIALS and chance.random() < 0.2 and (refused := workplace.run(goal)).returncode:
                     assert "--unlock" in refused.output, refused.output
                 workplace.unlock()
@@ -142,7 +143,12 @@ def test_killed_run_goes_on_where_it_stopped(
     if outcome == Outcome.IDENTICAL and repeated:
         outcome, why = Outcome.REPEATED, f"{repeated} finished jobs ran again\n{last.output}"
     left = len(leftovers(workplace))
-    notes = {"killed runs with a traceback": untidy, "temporary files left": left, "finished jobs run again": repeated}
+    notes = {
+        "killed runs with a traceback": untidy,
+        "runs that hung at a signal": hung,
+        "temporary files left": left,
+        "finished jobs run again": repeated,
+    }
     ledger.add(name, outcome, stages, notes)
     assert outcome == Outcome.IDENTICAL, f"{', '.join(kinds)} while {', '.join(stages)}:\n{why}"
 
