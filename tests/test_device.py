@@ -83,7 +83,7 @@ START_FAILURES = {
     "broken torch": (AssertionError("libcudart functions unavailable."), "libcudart", "nvidia-smi"),
     "busy": (BUSY, "busy or unavailable", "Another program has the GPU to itself"),
 }
-ONE_AT_ONCE = "--set-resources train_ddae:gpu=1 --resources gpu=1"
+ONE_AT_ONCE = "--profile profiles/gpu, or --set-resources train_ddae:gpu=1"
 FAILURES = {
     "memory": (MEMORY, "Tried to allocate 20.00 MiB", ONE_AT_ONCE),
     "memory of the context": (MEMORY_OF_CONTEXT, "out of memory", ONE_AT_ONCE),
@@ -451,7 +451,7 @@ def test_a_training_that_starts_anew_on_the_cpu_equals_one_of_the_cpu_to_the_las
 @pytest.mark.parametrize("epoch", [1, EPOCHS + 2])
 def test_with_cuda_a_training_that_the_gpu_does_not_finish_is_an_error(breaks, epoch):
     epochs = breaks(MEMORY, epoch)
-    with pytest.raises(UserError, match=r"ddae\.device is cuda.*out of memory.*--resources gpu=1.*ddae\.device: auto"):
+    with pytest.raises(UserError, match=r"ddae\.device is cuda.*out of memory.*profiles/gpu.*ddae\.device: auto"):
         on_device("cuda", trained_on)
     assert epochs == ["cuda"] * epoch
 

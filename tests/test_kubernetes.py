@@ -20,7 +20,7 @@ from fake_kubernetes import Cluster, Pod, cluster
 from fake_s3 import S3Server, s3_server
 from small_data import make_recordings, small_config
 from test_own_data import working_copy
-from workflow_runner import Run, snakemake, write_config
+from workflow_runner import snakemake, write_config
 
 # Apart from the other packages, since they slow down each start of Snakemake
 PACKAGES = Path(sys.prefix) / "kubernetes"
@@ -52,26 +52,15 @@ def kubernetes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clus
         yield server
 
 
-def resources(run: Run) -> dict[str, str]:
-    """Rule -> resources of one of its jobs, of which several may stand together as a group."""
-    asked, rule = {}, ""
-    for line in run.output.splitlines():
-        if found := re.match(r" *(?:local)?rule (\w+):$", line):
-            rule = found[1]
-        elif line.strip().startswith("resources: "):
-            asked[rule] = line.strip()
-    return asked
-
-
 def test_demo_is_planned_and_only_training_asks_for_a_gpu(s3: S3Server, tmp_path: Path) -> None:
     few = "demo={normal_clips: 8, abnormal_clips: 3}"  # the storage is asked for each
     run = snakemake(tmp_path, "--dry-run", "--profile", PROFILE, "--config", few).ok()
     rules = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
     names = {*re.findall(r"rule (\w+):", rules), *re.findall(r'name:\n +numbered\("(\w+)"', rules)}
-    asked = resources(run)
-    assert asked.keys() - {"default"} == names - {"download", "check", "import_features"}
-    assert {rule for rule, text in asked.items() if "gpu" in text} == {"train_ddae"}
-    assert {"gpu=1", "gpu_manufacturer=nvidia", "scale=0"} <= set(asked["train_ddae"].split(", "))
+    assert run.requests.keys() == names - {"download", "check", "import_features"}
+    assert {rule for rule, jobs in run.requests.items() if any("gpu" in job for job in jobs)} == {"train_ddae"}
+    assert all(job["gpu"] == 1 and job["scale"] == 0 for job in run.requests["train_ddae"])
+    assert run.output.count("gpu_manufacturer=nvidia") == len(run.requests["train_ddae"])
     assert "s3://your-bucket/audio_ad/results/leaderboard.csv (send to storage)" in run.output
     assert s3.objects == {}
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -317,7 +316,6 @@ def test_job_that_fails_for_good_is_reported_with_its_logs(both: tuple[Submittin
 
 def test_runs_that_were_killed_go_on(both: tuple[Submitting, Submitting], killed: Run) -> None:
     """The same command without the impossible request makes what is missing, and nothing else."""
-    shutil.rmtree(killed.directory / ".snakemake/locks", ignore_errors=True)
     caches = [f"results/features/fan/{victim}.npy" for victim in VICTIMS]
     configfile = write_config(killed.directory, config())
     again = snakemake(killed.directory, *caches, "--dry-run", "--configfile", configfile).ok()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -226,7 +227,6 @@ def test_slurm_profile_asks_for_a_gpu_to_train_and_nowhere_else(tmp_path: Path) 
 
 
 def test_small_jobs_of_a_sweep_share_submissions(tmp_path: Path) -> None:
-    """Each submission asks for no more cores than the profile allows, and for the time of all rounds."""
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="the Slurm executor plugin is not installed")
     make_recordings(tmp_path / "recordings", {"fan": ["id_00"]})
     config = small_config(ids=("id_00",))
@@ -241,6 +241,18 @@ def test_small_jobs_of_a_sweep_share_submissions(tmp_path: Path) -> None:
     submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
     # 20 trainings and 10 detections go together, and 25 figures
     assert submissions == {"extraction": 1, "training": 2, "detection": 3, "figures": 4, "tables": 1}
+
+
+def test_slurm_profile_without_slurm_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="the Slurm executor plugin is not installed")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "sh", "which"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(programs))
+    run = snakemake(tmp_path, "--profile", REPOSITORY / "profiles/slurm").failed()
+    assert "there is no program 'sbatch' here" in run.output
+    assert not run.jobs
 
 
 def test_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:

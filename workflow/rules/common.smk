@@ -183,9 +183,13 @@ def on_this_computer(files):
     return [local(file) for file in files] if IN_STORAGE else files
 
 
+def folder_of(wildcards):
+    return wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind
+
+
 def clips_of(wildcards):
     require_data()
-    files = recordings(wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind)
+    files = recordings(*folder_of(wildcards))
     return files if IS_DEMO else on_this_computer(files)
 
 
@@ -938,7 +942,7 @@ def extraction_threads(wildcards):
         return 1
     cores = workflow.resource_settings.cores or 1
     counts = unread_clips()
-    own = counts[wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind]
+    own = counts[folder_of(wildcards)]
     return max(1, round(cores * own / max(1, sum(counts.values()))))
 
 
@@ -991,8 +995,8 @@ def grouped(name):
 
 
 def clips_in_cache(wildcards):
-    names = (wildcards.machine, wildcards.snr, wildcards.id)
-    return clip_counts(*names)[KINDS.index(wildcards.kind)]
+    *names, kind = folder_of(wildcards)
+    return clip_counts(*names)[KINDS.index(kind)]
 
 
 def clips_of_ids(ids):
@@ -1040,9 +1044,8 @@ def scores_of_members(ids):
 
 def scores_of_units(wildcards):
     """Scores in `unit_files`."""
-    units = {
-        unit[1:] for unit in units_of(wildcards)
-    }  # detectors and ensembles of a unit stand in two files
+    # detectors and ensembles of a unit stand in two files
+    units = {unit[1:] for unit in units_of(wildcards)}
     return sum(
         sum(clip_counts(wildcards.machine, snr, name)) * len(names_at(nf, seed))
         for _, nf, seed, snr, name in units
@@ -1054,23 +1057,25 @@ def simulated_seconds(wildcards):
     return len(SNRS) * (demo["normal_clips"] + demo["abnormal_clips"]) * demo["seconds"]
 
 
-def sizes_of_recordings(wildcards):
-    """MB of each recording of a folder."""
+@cache
+def sizes_of_recordings(machine, snr, machine_id, kind):
+    """MB of each recording of a folder; of the demo's, before there are any."""
+    files = recordings(machine, snr, machine_id, kind)
     if IS_DEMO:
         demo = config["demo"]
-        return [demo["seconds"] * demo["microphones"] * 16000 * 2 / 1e6] * len(clips_of(wildcards))
-    return [Path(path).stat().st_size / 1e6 for path in clips_of(wildcards)]
+        return [demo["seconds"] * demo["microphones"] * 16000 * 2 / 1e6] * len(files)
+    return [os.stat(file).st_size / 1e6 for file in files]
 
 
 def megabytes_recorded(wildcards):
-    return sum(sizes_of_recordings(wildcards))
+    return sum(sizes_of_recordings(*folder_of(wildcards)))
 
 
 def memory_of_extraction(wildcards, attempt, threads):
     """Each process reads one recording at a time."""
 
     def largest(wildcards):
-        return threads * max(sizes_of_recordings(wildcards), default=0)
+        return threads * max(sizes_of_recordings(*folder_of(wildcards)), default=0)
 
     return megabytes(100 + 50 * threads, 10, largest)(wildcards, attempt)
 
@@ -1200,6 +1205,20 @@ if IN_CONTAINERS:
     if workflow.is_main_process:
         require_image()
     open_containers()
+
+
+def require_slurm():
+    """Stop where jobs should be submitted but can't be; the executor would wait for ever."""
+    plugin = workflow.executor_plugin
+    if plugin and plugin.name == "slurm" and not shutil.which("sbatch"):
+        stop(
+            "No job can be submitted:",
+            [
+                "executor slurm: there is no program 'sbatch' here. Start Snakemake on a computer of the cluster, such as "
+                "its login node, or without the Slurm profile."
+            ],
+        )
+
 
 if workflow.is_main_process:
     require_writable(".snakemake")

@@ -31,11 +31,11 @@ _REMEDIES = {
     r"built without CUDA": "Install a torch that is built for CUDA (https://pytorch.org/get-started/locally)",
     r"No CUDA GPUs": "Set CUDA_VISIBLE_DEVICES to the number of a GPU or leave it unset; on a cluster, ask for a GPU: "
     "--set-resources train_ddae:gpu=1",
-    r"out of memory|CUBLAS_STATUS_ALLOC_FAILED|CUBLAS_STATUS_NOT_INITIALIZED|CUDACachingAllocator": "Run fewer "
-    "trainings at once on this GPU (one: --set-resources train_ddae:gpu=1 --resources gpu=1), or choose another GPU by "
+    r"out of memory|CUBLAS_STATUS_ALLOC_FAILED|CUBLAS_STATUS_NOT_INITIALIZED|CUDACachingAllocator": "Run one training "
+    "at once on this GPU (--profile profiles/gpu, or --set-resources train_ddae:gpu=1), or choose another GPU by "
     "CUDA_VISIBLE_DEVICES",
     r"busy or unavailable": "Another program has the GPU to itself: wait for it, run one training at once "
-    "(--set-resources train_ddae:gpu=1 --resources gpu=1), or choose another GPU by CUDA_VISIBLE_DEVICES",
+    "(--profile profiles/gpu, or --set-resources train_ddae:gpu=1), or choose another GPU by CUDA_VISIBLE_DEVICES",
     r"no kernel image": "Install a torch that supports this GPU, or choose another GPU by CUDA_VISIBLE_DEVICES",
     r"driver|unsupported toolchain|forward compatibility": "Install the GPU's driver, a newer one if there is one, and "
     "restart the computer if it was installed just now",
