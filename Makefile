@@ -3,7 +3,7 @@
 # make setup  only the virtual environment .venv
 # make lint   only lint, format check and types
 # make bench  the workflow's speed beside that of a plain script, about ten minutes; BENCH='--quick training' for less
-# make clean  remove what `make run` made (results/ and resources/demo/)
+# make clean  remove what `make run` made (results/, and the simulated recordings in resources/demo/)
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
@@ -31,7 +31,8 @@ bench: .venv/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf results resources/demo
+	rm -rf results
+	PYTHONPATH=workflow/scripts $(PYTHON) -m asd.ownership resources/demo
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

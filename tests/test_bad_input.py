@@ -106,7 +106,7 @@ def test_empty_class_folder(work: Path) -> None:
 
 
 def test_machine_that_can_not_be_simulated(tmp_path: Path) -> None:
-    config = {"machines": {"valve": {"ids": ["id_00"]}}}
+    config = {"dataset": {"root": "resources/demo"}, "machines": {"valve": {"ids": ["id_00"]}}}
     output = run(tmp_path, config, "--dry-run").failed().output
     assert "valve" in output
     assert "fan, pump, slider" in output

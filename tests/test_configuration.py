@@ -64,7 +64,10 @@ def problems(config: Any) -> list[str]:
 
 
 def minimal(**changes: Any) -> Config:
-    return {"machines": {"fan": {"ids": ["id_00", "id_02"]}}, **changes}
+    dataset = changes.pop("dataset", {})
+    if isinstance(dataset, dict) and not dataset.keys() & {"samples", "cache"}:
+        dataset = {"root": "recordings"} | dataset
+    return {"machines": {"fan": {"ids": ["id_00", "id_02"]}}, "dataset": dataset, **changes}
 
 
 def fan(**changes: Any) -> Config:
@@ -161,7 +164,7 @@ def test_the_channel_is_mean_or_a_number(channel: Any) -> None:
 
 @pytest.mark.parametrize("name", ["00", "선풍기 1", "fan-1.b", "a_b", "x"])
 def test_names_may_have_spaces_dots_and_other_scripts(name: str) -> None:
-    assert problems({"machines": {name: {"ids": [name]}}}) == []
+    assert problems(minimal(machines={name: {"ids": [name]}})) == []
 
 
 def test_a_noise_factor_of_zero_and_a_percentile_of_100_are_allowed() -> None:
@@ -393,7 +396,7 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
     "pattern that lacks the machine": (
         {
             "machines": {"fan": {"ids": ["a"]}, "pump": {"ids": ["a"]}},
-            "dataset": {"pattern": "{snr_dir}/{kind}/*.wav"},
+            "dataset": {"root": "recordings", "pattern": "{snr_dir}/{kind}/*.wav"},
         },
         "dataset.pattern",
         ["lacks {machine}"],
@@ -454,12 +457,12 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
         ["strict", "each seed tests other clips"],
     ),
     "machine called as an output of the strict protocol": (
-        {"machines": {"fan_strict": {"ids": ["a"]}}},
+        minimal(machines={"fan_strict": {"ids": ["a"]}}),
         "machines",
         ["'fan_strict'", "ends in _strict"],
     ),
     "ID called as an output of the strict protocol": (
-        {"machines": {"fan": {"ids": ["a", "a_strict"]}}},
+        minimal(machines={"fan": {"ids": ["a", "a_strict"]}}),
         "machines.fan.ids",
         ["'a_strict'", "ends in _strict"],
     ),
@@ -480,6 +483,7 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
     ),
     "SNR and ID that give the same name": (
         {
+            "dataset": {"root": "recordings"},
             "machines": {"fan": {"ids": ["b_c", "c"]}},
             "snrs": {"a": "a", "a_b": "ab"},
             "reference_snr": "a",
@@ -500,7 +504,9 @@ def test_a_contradiction_is_named_in_one_clear_line(contradiction: str) -> None:
 
 
 def test_contradictions_are_all_named_at_once() -> None:
-    found = problems({**fan(split={"id_00": COUNTS}), "reference_snr": "clean", "dataset": {"pattern": "{kind"}})
+    found = problems(
+        {**fan(split={"id_00": COUNTS}), "reference_snr": "clean", "dataset": {"root": "a", "pattern": "{kind"}}
+    )
     assert {line.split(":")[0] for line in found} == {"reference_snr", "machines.fan.split", "dataset.pattern"}
 
 

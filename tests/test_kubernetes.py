@@ -68,7 +68,7 @@ def test_demo_is_planned_and_only_training_asks_for_a_gpu(s3: S3Server, tmp_path
 def test_demo_in_cloud_storage(s3: S3Server, tmp_path: Path) -> None:
     demo = {"normal_clips": 8, "abnormal_clips": 3, "seconds": 1, "microphones": 1}
     config = ONE_SNR | {"demo": demo, "machines": {"fan": {"ids": ["a"]}}, "reference_snr": "snr6"}
-    path = write_config(tmp_path, config | {"ddae": {"epochs": 1}})
+    path = write_config(tmp_path, config | {"dataset": {"root": "resources/demo"}, "ddae": {"epochs": 1}})
     options = ["--configfile", path, "--default-storage-provider", "s3", "--default-storage-prefix", "s3://b/c"]
     target = "results/features/fan/snr6_a_normal.npy"
     # as if made before: extraction could have taken rows over

@@ -241,6 +241,7 @@ def test_check_prints_what_there_is_and_what_is_suspicious(tmp_path: Path) -> No
 
 def test_check_of_the_demo_makes_its_recordings_first(tmp_path: Path) -> None:
     config = {
+        "dataset": {"root": "resources/demo"},
         "machines": {"fan": {"ids": ["a"]}},
         "snrs": {"snr6": "6_dB"},
         "demo": {"normal_clips": 4, "abnormal_clips": 2, "seconds": 0.2},

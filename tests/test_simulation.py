@@ -382,11 +382,12 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest
     path = tmp_path / "1.wav"
     path.write_bytes(b"old")
 
-    def fail(file: Path, *_: object) -> None:
-        Path(file).write_bytes(b"half")
+    def fail(file: Path, content: bytes) -> int:
+        with file.open("wb") as half:
+            half.write(content[:100])
         raise OSError("disk full")
 
-    monkeypatch.setattr(soundfile, "write", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="disk full"):
         simulation.write_recordings({(0.0, "normal", 1): path}, "fan", "id_00", seconds=0.5, microphones=1, seed=0)
     assert path.read_bytes() == b"old"

@@ -24,7 +24,7 @@ SCHEMA = SCHEMAS / "config.schema.yaml"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
-from asd import configuration, dataset, fingerprint, samples, splits
+from asd import configuration, dataset, fingerprint, ownership, samples, splits
 from asd.console import USER_ERROR
 from asd.dataset import KINDS, Folder
 from asd.detectors import PYOD_PREFIX, find_method
@@ -115,7 +115,8 @@ DETECTORS = configuration.detector_settings(config)
 ENSEMBLE_SETTINGS = config["ensembles"]
 SHORTFALL = config["on_shortfall"]
 CACHE = config["dataset"]["cache"]
-ROOT = dataset.clean_path(config["dataset"]["root"])
+# without one there are feature caches, and nothing else to read
+ROOT = dataset.clean_path(config["dataset"].get("root", "."))
 if SAMPLES:
     RECORDINGS = samples.SampleSheet(config["dataset"]["samples"], ROOT, SAMPLES, list(SNRS))
 else:
@@ -167,6 +168,25 @@ def demo_files(machine, snr, machine_id, kind):
     every_file = f"{DEMO_ROOT}/{dataset.fill(dataset.MIMII_PATTERN, values)}"
     numbers = range(config["demo"][f"{kind}_clips"])
     return [every_file.replace("*", f"{number:08d}") for number in numbers]
+
+
+@cache
+def require_own_demo_folder():
+    """Stop where files of others would be overwritten, or read as if they were the demo's. In cloud storage, the folder
+    is under a prefix that is the workflow's own."""
+    if workflow.is_main_process and not IN_STORAGE:
+        problem = ownership.problem(DEMO_ROOT)
+        if problem:
+            stop("The demo's recordings can't be made:", [problem])
+        logger.warning(
+            f"The recordings are simulated ({DEMO_ROOT}): the results say nothing of real machines."
+        )
+
+
+def demo_folder_is_own(wildcards):
+    """Input function without files, which Snakemake calls before it touches anything, whatever the target is."""
+    require_own_demo_folder()
+    return []
 
 
 @cache
@@ -837,6 +857,14 @@ def result_figure_settings():
     }
 
 
+def collection_settings():
+    return {
+        "machines": list(MACHINES),
+        "confidence": config["statistics"]["confidence"],
+        "simulated": IS_DEMO,
+    }
+
+
 def simulation_settings():
     return {**dict(sorted(config["demo"].items())), "snr_dirs": list(SNRS.values())}
 
@@ -887,6 +915,8 @@ def download_settings(wildcards):
                 for name in unknown
             ],
         )
+    if "root" not in config["dataset"]:
+        stop("Nothing to download:", [f"dataset.root: {configuration.NO_ROOT}"])
     return {
         "root": ROOT,
         "archives": [

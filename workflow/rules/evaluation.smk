@@ -81,7 +81,7 @@ rule collect_results:
         mem_mb=megabytes(300),
         runtime=minutes(20),
     params:
-        settings={"machines": list(MACHINES), "confidence": config["statistics"]["confidence"]},
+        settings=collection_settings(),
         code=code("collect_results.py"),
     script:
         "../scripts/collect_results.py"

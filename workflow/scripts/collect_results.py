@@ -12,6 +12,7 @@ with job_log(snakemake.log[0]):
         files.comparisons,
         files.skipped,
         confidence=settings["confidence"],
+        simulated=settings["simulated"],
         auc_path=output.auc,
         summary_path=output.summary,
         leaderboard_path=output.leaderboard,

@@ -1,9 +1,10 @@
-"""Rule simulate_recordings: the demo's recordings of one machine ID, at every SNR."""
+"""Rule simulate_recordings: the demo's recordings of one machine ID, at every SNR, and the manifest that lists them."""
 
 from pathlib import Path
 
 from asd.console import job_log
 from asd.dataset import KINDS
+from asd.ownership import Manifest
 from asd.simulation import snr_db_of, write_recordings
 
 with job_log(snakemake.log[0]):
@@ -14,11 +15,13 @@ with job_log(snakemake.log[0]):
         for kind in KINDS
         for number in range(settings[f"{kind}_clips"])
     ]
-    write_recordings(
-        dict(zip(keys, map(Path, snakemake.output), strict=True)),
-        snakemake.wildcards.machine,
-        snakemake.wildcards.id,
-        seconds=settings["seconds"],
-        microphones=settings["microphones"],
-        seed=settings["seed"],
-    )
+    with Manifest(snakemake.output.manifest) as manifest:
+        write_recordings(
+            dict(zip(keys, map(Path, snakemake.output.recordings), strict=True)),
+            snakemake.wildcards.machine,
+            snakemake.wildcards.id,
+            seconds=settings["seconds"],
+            microphones=settings["microphones"],
+            seed=settings["seed"],
+            claim=manifest.add,
+        )

@@ -379,6 +379,12 @@ def consistency_problems(config: Mapping[str, Any]) -> list[str]:
     return problems
 
 
+NO_ROOT = (
+    "is missing. Set it to the folder of your recordings (or set dataset.samples or dataset.cache); only "
+    "config/config.yaml, the demo, runs on recordings that the workflow simulates"
+)
+
+
 def _source_problems(dataset: Mapping[str, Any], snrs: Mapping[str, str], many: Mapping[str, bool]) -> Iterator[str]:
     """What is wrong with the place of the recordings: a sample sheet, feature caches, or patterns."""
     if dataset["samples"] is not None:
@@ -388,6 +394,8 @@ def _source_problems(dataset: Mapping[str, Any], snrs: Mapping[str, str], many: 
     if dataset["cache"] is not None:
         yield from _pattern_problems("dataset.cache", dataset["cache"], CACHE_FIELDS, many)
         return
+    if "root" not in dataset:
+        yield f"dataset.root: {NO_ROOT}"
     for pattern in patterns_of(dataset):
         yield from _pattern_problems("dataset.pattern", pattern, RECORDING_FIELDS, many)
     for key, texts in (("snrs", list(snrs.values())), ("dataset.kinds", list(dataset["kinds"].values()))):

@@ -12,6 +12,7 @@ depend on which others are made, nor in what order.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -809,6 +810,7 @@ def write_recordings(
     seconds: float,
     microphones: int,
     seed: int,
+    claim: Callable[[Path, bytes], None] | None = None,
 ) -> None:
     """Write clips of one machine as WAV files of 16 bits at 16 kHz, each whole or not at all.
 
@@ -821,6 +823,8 @@ def write_recordings(
         (SNR in dB, kind, number) -> file.
     machine, machine_id, seconds, microphones, seed
         As for `simulate_clip`.
+    claim
+        Called with path and content of each file before it is written.
 
     Raises
     ------
@@ -838,5 +842,10 @@ def write_recordings(
         for snr_db, path in by_snr.items():
             background = _noise_part(machine, machine_id, kind, number, snr_db, samples, microphones, seed)
             mix = _mixed(machine_part, background, snr_db).mix
+            content = io.BytesIO()
+            samples_of_16_bits = np.rint(mix.T * 32768.0).astype(np.int16)
+            soundfile.write(content, samples_of_16_bits, SAMPLE_RATE, "PCM_16", format="WAV")
+            if claim is not None:
+                claim(path, content.getvalue())
             with whole_file(path) as temporary:
-                soundfile.write(temporary, np.rint(mix.T * 32768.0).astype(np.int16), SAMPLE_RATE, "PCM_16")
+                temporary.write_bytes(content.getvalue())

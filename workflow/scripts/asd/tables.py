@@ -32,6 +32,7 @@ COMPARISON_COLUMNS = (
 )
 DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
 ALL_MACHINES = "all machines"
+SIMULATED = "Simulated recordings (the demo): these results say nothing of real machines."
 _GROUP = ["protocol", "machine", "noise_factor", "snr", "detector"]
 
 ByMachine = Mapping[str, Mapping[str, Replicates]]
@@ -88,6 +89,7 @@ def collect(
     skipped: Sequence[str | os.PathLike[str]],
     *,
     confidence: float,
+    simulated: bool = False,
     auc_path: str | os.PathLike[str],
     summary_path: str | os.PathLike[str],
     leaderboard_path: str | os.PathLike[str],
@@ -111,6 +113,8 @@ def collect(
         Lists (file, reason) of recordings that were left out.
     confidence
         Of the intervals, in per cent.
+    simulated
+        The recordings are the demo's: every table says so, CSV files in a column ``data``.
     auc_path, summary_path, leaderboard_path, comparisons_path, skipped_path
         CSV files to write.
     markdown_path, html_path
@@ -121,18 +125,23 @@ def collect(
     table, by_machine = read_evaluation(list(replicates), tables, comparisons, list(replicates.values()))
     summary = summarise(table, by_machine, confidence)
     ranking = leaderboard(table, by_machine, confidence)
-    write_table(table, auc_path)
-    write_table(summary, summary_path)
-    write_table(ranking, leaderboard_path)
-    write_table(read_table(comparisons)[list(COMPARISON_COLUMNS)], comparisons_path)
-    unranked = [machine for machine, replicates_of in by_machine.items() if not replicates_of]
+    written_tables = {
+        auc_path: table,
+        summary_path: summary,
+        leaderboard_path: ranking,
+        comparisons_path: read_table(comparisons)[list(COMPARISON_COLUMNS)],
+    }
+    for path, content in written_tables.items():
+        write_table(content.assign(data="simulated") if simulated else content, path)
+    sentences = [SIMULATED] if simulated else []
+    sentences += _not_ranked([machine for machine, replicates_of in by_machine.items() if not replicates_of])
     for path, written in ((markdown_path, markdown), (html_path, html_page)):
         with whole_file(path) as temporary:
-            temporary.write_text(written(ranking, confidence, unranked), encoding="utf-8")
+            temporary.write_text(written(ranking, confidence, sentences), encoding="utf-8")
     lists = [_read_skipped(path) for path in skipped]
     left_out = pd.concat(lists, ignore_index=True) if lists else pd.DataFrame(columns=["file", "reason"])
     write_table(left_out, skipped_path)
-    text = format_summary(summary)
+    text = f"{SIMULATED}\n\n" * simulated + format_summary(summary)
     if len(left_out):
         text += f"\n{len(left_out)} recordings were left out, see {skipped_path}\n"
     with whole_file(text_path) as temporary:
@@ -406,18 +415,18 @@ def _not_ranked(machines: Sequence[str]) -> list[str]:
     return [f"No AUC, since there are no abnormal clips: {', '.join(machines)}."] if machines else []
 
 
-def markdown(ranking: pd.DataFrame, confidence: float, unranked: Sequence[str] = ()) -> str:
-    """The leaderboard as Markdown tables, one for each protocol and machine; `unranked` machines are named."""
-    blocks = _not_ranked(unranked)
+def markdown(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = ()) -> str:
+    """The leaderboard as Markdown tables, one for each protocol and machine, with `sentences` above."""
+    blocks = list(sentences)
     for title, header, lines in _printed(ranking, confidence):
         rule = ["--:", ":--", *["--:"] * (len(header) - 2)]
         blocks.append("\n".join([f"**{title}**", "", _line(header), _line(rule), *map(_line, lines)]))
     return "\n\n".join(blocks) + "\n"
 
 
-def html_page(ranking: pd.DataFrame, confidence: float, unranked: Sequence[str] = ()) -> str:
+def html_page(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = ()) -> str:
     """The leaderboard as a page that stands alone, tables as in `markdown`."""
-    parts = [_HTML_HEAD, *(f"<p>{html.escape(sentence)}</p>" for sentence in _not_ranked(unranked))]
+    parts = [_HTML_HEAD, *(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)]
     for title, header, lines in _printed(ranking, confidence):
         parts.append(f'<table class="leaderboard">\n<caption>{html.escape(title)}</caption>')
         parts.append(f"<thead><tr>{_cells(header, 'th')}</tr></thead>\n<tbody>")
