@@ -32,7 +32,7 @@ bench: .venv/.installed
 
 clean:
 	rm -rf results
-	PYTHONPATH=workflow/scripts $(PYTHON) -m asd.ownership resources/demo
+	PYTHONPATH=workflow/scripts $(PYTHON) -m asd.demo.ownership resources/demo
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

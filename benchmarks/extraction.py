@@ -20,7 +20,7 @@ _ONE_JOB = """
 import sys
 sys.path.insert(0, "workflow/scripts")
 from pathlib import Path
-import asd.extraction
+import asd.features.extraction
 from benchmarks.extraction import extract
 from benchmarks.measure import seconds
 folder, processes, *files = sys.argv[1:]
@@ -39,7 +39,7 @@ def job(files: Sequence[str], folder: Path, processes: int) -> tuple[float, floa
 
 def extract(files: Sequence[str], root: Path, output: Path, processes: int = 1) -> None:
     """What a job of rule extract_features does."""
-    from asd.extraction import extract_cache
+    from asd.features.extraction import extract_cache
 
     paths = (output / name for name in ("cache.npy", "clips.csv", "skipped.csv"))
     extract_cache(
@@ -59,7 +59,7 @@ def floor(path: Path) -> None:
     """
     import scipy.fft
 
-    from asd.features import _filter_blocks
+    from asd.features.acoustic import _filter_blocks
 
     samples, _ = soundfile.read(path, dtype="int16")
     frames = _some_frames(1 + len(samples) // 160)
@@ -72,8 +72,8 @@ def floor(path: Path) -> None:
 
 
 def one_core(recordings: Sequence[Path], size: Size) -> list[Result]:
-    from asd.audio import read_clip
-    from asd.features import clip_features
+    from asd.features.acoustic import clip_features
+    from asd.recordings.audio import read_clip
 
     versions = {
         "plain": plain.extract,

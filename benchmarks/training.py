@@ -14,8 +14,8 @@ BATCH_SIZE, LEARNING_RATE = 64, 1e-4
 def one_ddae(caches: str, size: Size) -> list[Result]:
     import torch
 
-    from asd.ddae import TrainingSettings, train
-    from asd.scaling import MinMaxScaling
+    from asd.ddae.model import TrainingSettings, train
+    from asd.ddae.scaling import MinMaxScaling
 
     torch.set_num_threads(1)
     normal = [np.load(caches.format(snr="snr6", id=name, kind="normal")) for name in size.ids]

@@ -1,28 +1,17 @@
-"""Puts the package `asd` on the import path, and finds the shared real data where there are any."""
+"""The order of the tests, and the shared real data where there are any."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-SHARED = REPOSITORY.parent / "shared"
-
-sys.path.insert(0, str(REPOSITORY / "workflow" / "scripts"))
-
-
-# Minutes each: they are started first, so that no worker is left with one of them at the end
-SLOW = (
-    *("test_slurm", "test_reruns", "test_real_data", "test_report", "test_workflow", "test_own_data", "test_bad_input"),
-    *("test_faults", "test_benchmarks", "test_kubernetes", "test_gpu_profile", "test_container", "test_hostile_files"),
-    *("test_download", "test_hostile_recordings"),
-)
+from places import SHARED
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
+    """Files that take minutes come first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: 0 if item.get_closest_marker("slow") else 1)
 
 
 @pytest.fixture(scope="session")

@@ -24,10 +24,14 @@ SCHEMA = SCHEMAS / "config.schema.yaml"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
-from asd import configuration, dataset, fingerprint, ownership, samples, splits
-from asd.console import USER_ERROR
-from asd.dataset import KINDS, Folder
-from asd.detectors import PYOD_PREFIX, find_method
+from asd import splits
+from asd.demo import ownership
+from asd.plan import configuration, fingerprint
+from asd.recordings import layout as dataset
+from asd.recordings import samplesheet as samples
+from asd.joblog import USER_ERROR
+from asd.recordings.layout import KINDS, Folder
+from asd.detection.detectors import PYOD_PREFIX, find_method
 from asd.errors import UserError
 
 # ------------------------------------------------------------------------------------------ configuration
@@ -677,7 +681,7 @@ def clip_counts(machine, snr, machine_id):
     """Numbers of normal and abnormal clips there are."""
     if CACHE is None:
         return tuple(len(recordings(machine, snr, machine_id, kind)) for kind in KINDS)
-    from asd.caches import count_rows
+    from asd.features.caches import count_rows
 
     names = {"machine": machine, "snr": snr, "id": machine_id}
     return tuple(
@@ -1117,7 +1121,7 @@ def data_problems():
     """Clips that are missing, too few, or of two kinds at once."""
     problems = []
     if IS_DEMO:
-        from asd.simulation import FAULTS
+        from asd.demo.write import FAULTS
 
         unknown = [machine for machine in MACHINES if machine not in FAULTS]
         if unknown:

@@ -1,13 +1,13 @@
 """Rule check: what recordings there are, from their headers."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     import logging
 
-    from asd.dataset import Folder
     from asd.errors import UserError
-    from asd.inspection import inspect, report, unused_recordings
+    from asd.recordings.check import inspect, report, unused_recordings
+    from asd.recordings.layout import Folder
 
     settings = snakemake.params.settings
     files = {Folder(*folder): names for folder, names in settings["folders"]}

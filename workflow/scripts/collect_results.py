@@ -1,9 +1,9 @@
 """Rule collect_results: the tables of the whole run."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.tables import collect
+    from asd.evaluation.tables import collect
 
     settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output
     collect(

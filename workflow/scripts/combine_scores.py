@@ -1,10 +1,10 @@
 """Rule combine_scores: ensembles of the scores of some IDs, at all SNRs."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.ensembles import Ensemble, combine_files
-    from asd.scores import read_scores, write_scores
+    from asd.detection.ensembles import Ensemble, combine_files
+    from asd.detection.scores import read_scores, write_scores
 
     settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output
     ensembles = [Ensemble(**about) for about in settings["ensembles"]]

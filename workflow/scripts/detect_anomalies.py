@@ -1,13 +1,13 @@
 """Rule detect_anomalies: scores and decisions for the clips of some IDs, at all SNRs."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.caches import read_clip_list
-    from asd.denoising import Denoiser
-    from asd.detection import detect_files
-    from asd.detectors import Detector
-    from asd.units import read_units
+    from asd.ddae.denoiser import Denoiser
+    from asd.detection.detectors import Detector
+    from asd.detection.scoring import detect_files
+    from asd.detection.units import read_units
+    from asd.features.caches import read_clip_list
 
     settings, files = snakemake.params.settings, snakemake.input
     denoiser = Denoiser.load(files.weights)

@@ -1,9 +1,9 @@
 """Rule download: the archives that hold the configured recordings, fetched, verified and unpacked."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.download import Archive, download
+    from asd.download.archives import Archive, download
 
     settings = snakemake.params.settings
     archives = [

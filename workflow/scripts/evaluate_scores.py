@@ -1,10 +1,10 @@
 """Rule evaluate_scores: statistics, bootstrap and comparisons of one machine, at all noise factors and seeds."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.evaluation import Unit, evaluate_machine, read_units, write_replicates
-    from asd.tables import auc_table, comparison_table, write_table
+    from asd.evaluation.machine import Unit, evaluate_machine, read_units, write_replicates
+    from asd.evaluation.tables import auc_table, comparison_table, write_table
 
     settings, files = snakemake.params.settings, snakemake.input
     units = [Unit(*unit) for unit in settings["units"]]

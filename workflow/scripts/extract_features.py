@@ -2,13 +2,13 @@
 
 import os
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 # the cores are for processes, each of which computes with one thread; NumPy reads this when it is imported
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 with job_log(snakemake.log[0]):
-    from asd.extraction import extract_cache
+    from asd.features.extraction import extract_cache
 
     settings = snakemake.params.settings
     extract_cache(

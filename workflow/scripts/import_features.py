@@ -1,7 +1,7 @@
 """Rule import_features: a feature cache that exists already, checked and taken over."""
 
-from asd.caches import import_cache
-from asd.console import job_log
+from asd.features.caches import import_cache
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     caches, clip_lists = list(snakemake.input.cache), list(snakemake.input.clips)

@@ -2,11 +2,11 @@
 
 from itertools import product
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.evaluation import Unit, read_units, summed_confusion
-    from asd.figures import confusion_heat_map, save
+    from asd.evaluation.machine import Unit, read_units, summed_confusion
+    from asd.figures.style import confusion_heat_map, save
 
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
     contents = read_units([Unit(*unit) for unit in settings["units"]], files.scores, files.summaries)

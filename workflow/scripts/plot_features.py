@@ -1,12 +1,12 @@
 """Rule plot_features: features before and after denoising, and projections of the clips, of some IDs of a machine."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.denoising import Denoiser
-    from asd.feature_figures import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
-    from asd.figures import save
-    from asd.units import read_units
+    from asd.ddae.denoiser import Denoiser
+    from asd.detection.units import read_units
+    from asd.figures.features import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
+    from asd.figures.style import save
 
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
     labels = settings["snr_labels"]

@@ -1,15 +1,15 @@
 """Rule plot_loss: the DDAE's loss curves of one machine and protocol."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from itertools import product
 
     import numpy as np
 
-    from asd.denoising import NETWORKS, read_loss
-    from asd.feature_figures import loss_curves
-    from asd.figures import save
+    from asd.ddae.denoiser import NETWORKS, read_loss
+    from asd.figures.features import loss_curves
+    from asd.figures.style import save
 
     settings = snakemake.params.settings
     units = product(settings["noise_factors"], settings["seeds"])

@@ -1,13 +1,13 @@
 """Rule plot_results: figures of the tables."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from itertools import product
 
-    from asd.figures import auc_by_snr, save
-    from asd.result_figures import ablation, auc_by_noise_factor, auc_heat_map
-    from asd.tables import read_evaluation, summarise
+    from asd.evaluation.tables import read_evaluation, summarise
+    from asd.figures.results import ablation, auc_by_noise_factor, auc_heat_map
+    from asd.figures.style import auc_by_snr, save
 
     settings, files, output = snakemake.params.settings, snakemake.input, dict(snakemake.output.items())
     labels = settings["snr_labels"]

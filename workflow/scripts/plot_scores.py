@@ -1,11 +1,11 @@
 """Rule plot_scores: ROC curves and score histograms of one machine, noise factor and protocol."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.evaluation import FALSE_POSITIVE_RATES, Unit, read_units, roc_bands, with_abnormal_clips
-    from asd.figures import save
-    from asd.score_figures import RocBand, ScorePanel, roc_curves, score_histograms
+    from asd.evaluation.machine import FALSE_POSITIVE_RATES, Unit, read_units, roc_bands, with_abnormal_clips
+    from asd.figures.scores import RocBand, ScorePanel, roc_curves, score_histograms
+    from asd.figures.style import save
 
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
     labels = settings["snr_labels"]

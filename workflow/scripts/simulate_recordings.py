@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from asd.console import job_log
-from asd.dataset import KINDS
-from asd.ownership import Manifest
-from asd.simulation import snr_db_of, write_recordings
+from asd.demo.ownership import Manifest
+from asd.demo.write import snr_db_of, write_recordings
+from asd.joblog import job_log
+from asd.recordings.layout import KINDS
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings

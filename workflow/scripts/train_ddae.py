@@ -1,18 +1,18 @@
 """Rule train_ddae: scaling and DDAE of one machine, noise factor, seed and protocol."""
 
-from asd.console import job_log
+from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd import ddae
-    from asd.caches import read_cache
-    from asd.device import on_device
+    from asd.ddae import model
+    from asd.ddae.device import on_device
+    from asd.features.caches import read_cache
     from asd.splits import training_rows
 
     settings, files = snakemake.params.settings, snakemake.input
     caches = zip(settings["ids"], files.normal, files.normal_clips, strict=True)
     normal = {name: read_cache(array, clips).features for name, array, clips in caches}
     rows = training_rows({name: len(features) for name, features in normal.items()}, settings)
-    training = ddae.TrainingSettings(
+    training = model.TrainingSettings(
         noise_factor=settings["noise_factor"],
         epochs=settings["epochs"],
         batch_size=settings["batch_size"],
@@ -21,13 +21,13 @@ with job_log(snakemake.log[0]):
     )
 
     def train(device):
-        return ddae.train_machine(
+        return model.train_machine(
             normal, rows, training, device, threads=snakemake.threads, protocol=settings["protocol"]
         )
 
     trained, device = on_device(settings["device"], train)
     clips = [len(chosen) for chosen in rows.values()]
     configuration = {**settings, "clips": clips, "device": device.type}
-    ddae.save_checkpoint(trained, configuration, snakemake.output.checkpoint)
+    model.save_checkpoint(trained, configuration, snakemake.output.checkpoint)
     trained.denoiser().save(snakemake.output.weights)
-    ddae.write_loss(trained.loss, snakemake.output.loss)
+    model.write_loss(trained.loss, snakemake.output.loss)

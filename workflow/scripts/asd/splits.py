@@ -31,8 +31,6 @@ AUTO_SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
 """Per cent of an ID's clips, normal and abnormal together, as in Table 2 of Kim & Kim (2024).  The strict protocol's
 default takes the same shares of the normal clips alone."""
 
-ProtocolName = Literal["paper", "strict"]
-
 Indices = NDArray[np.intp]
 
 

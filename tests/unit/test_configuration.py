@@ -1,0 +1,563 @@
+"""Configuration: what is shipped is right, and each mistake is named in one line that a newcomer can act on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from asd.plan.configuration import (
+    consistency_problems,
+    detector_settings,
+    read_command_line_parameters,
+    schema_problems,
+    training_settings,
+)
+from places import REPOSITORY
+from table_2 import TABLE_2
+
+SCHEMA = yaml.safe_load((REPOSITORY / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
+SHIPPED = sorted((REPOSITORY / "config").glob("*.yaml"))
+
+Config = dict[str, Any]
+
+
+def load(path: Path) -> Config:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`schema` with its reference replaced by what it refers to; its own keys win."""
+    if "$ref" not in schema:
+        return schema
+    return {**SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], **schema}
+
+
+def with_defaults(config: Any, schema: Mapping[str, Any] = SCHEMA) -> Any:
+    """A copy of `config` in which each key left out has the default of the schema."""
+    if isinstance(config, list):
+        return [with_defaults(value, schema.get("items", {})) for value in config]
+    if not isinstance(config, dict):
+        return config
+    filled = dict(config)
+    known = schema.get("properties", {})
+    for name, about in known.items():
+        about = resolved(about)
+        if name not in filled and "default" in about:
+            filled[name] = copy.deepcopy(about["default"])
+        if name in filled:
+            filled[name] = with_defaults(filled[name], about)
+    others = schema.get("additionalProperties")
+    if isinstance(others, dict):
+        filled |= {name: with_defaults(value, others) for name, value in filled.items() if name not in known}
+    return filled
+
+
+def problems(config: Any) -> list[str]:
+    """What a run would report."""
+    found = schema_problems(config, SCHEMA)
+    return found or consistency_problems(with_defaults(config))
+
+
+def minimal(**changes: Any) -> Config:
+    dataset = changes.pop("dataset", {})
+    if isinstance(dataset, dict) and not dataset.keys() & {"samples", "cache"}:
+        dataset = {"root": "recordings"} | dataset
+    return {"machines": {"fan": {"ids": ["id_00", "id_02"]}}, "dataset": dataset, **changes}
+
+
+def fan(**changes: Any) -> Config:
+    return minimal(machines={"fan": {"ids": ["id_00", "id_02"], **changes}})
+
+
+# ----------------------------------------------------------------------------------------------- what is shipped
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.name for path in SHIPPED])
+def test_shipped_configurations_have_no_problems(path: Path) -> None:
+    assert problems(load(path)) == []
+
+
+def test_the_shipped_configurations_are_there() -> None:
+    assert {"config.yaml", "mimii.yaml", "ablation.yaml"} <= {path.name for path in SHIPPED}
+
+
+def test_machines_alone_are_a_whole_configuration() -> None:
+    assert problems(minimal()) == []
+
+
+def test_the_defaults_are_those_of_the_paper() -> None:
+    config = with_defaults(minimal())
+    assert config["snrs"] == {"snr6": "6_dB", "snr0": "0_dB", "snr_6": "-6_dB"}
+    assert config["reference_snr"] == "snr6"
+    assert config["ddae"] == {"epochs": 100, "batch_size": 64, "learning_rate": 1e-4, "device": "auto"}
+    assert config["noise_factors"] == [0.7]
+    assert config["seeds"] == [0]
+    assert config["detectors"] == ["IF", "OCSVM", "LOF"]
+    assert config["threshold_percentile"] == 95
+    assert config["ensembles"] == []
+    assert config["machines"]["fan"]["split"] == "auto"
+    assert config["dataset"]["channel"] == "mean"
+
+
+def test_new_data_are_judged_by_the_strict_protocol_and_mimii_by_the_paper_s() -> None:
+    assert with_defaults(minimal())["protocols"] == ["strict"]
+    assert with_defaults(minimal())["strict"] == {"shares": {"ddae": 20, "ad_train": 56, "ad_test": 24}, "folds": 5}
+    assert with_defaults(load(REPOSITORY / "config" / "mimii.yaml"))["protocols"] == ["paper"]
+
+
+def test_the_ablation_has_each_method_with_each_representation_and_differs_from_mimii_in_nothing_else() -> None:
+    ablation, mimii = (load(REPOSITORY / "config" / f"{name}.yaml") for name in ("ablation", "mimii"))
+    detectors = detector_settings(with_defaults(ablation))
+    seen = {(detector["method"], detector["representation"]) for detector in detectors}
+    methods = {method for method, _ in seen} - {"LDN"}
+    views = ("raw", "denoised", "raw+denoised", "residual")
+    with_and_without = {("LDN", "log-mel"), ("LDN", "log-mel+denoised")}
+    assert seen == {(method, view) for method in methods for view in views} | with_and_without
+    assert len(seen) == len(detectors)
+    assert {"LOF", "KNN"} <= methods
+    for key in ("dataset", "snrs", "reference_snr", "machines", "ddae", "protocols", "on_shortfall"):
+        assert ablation[key] == mimii[key], key
+
+
+def test_mimii_has_the_counts_of_table_2() -> None:
+    machines = load(REPOSITORY / "config" / "mimii.yaml")["machines"]
+    counts = {
+        machine: {name: tuple(split[key] for key in ("ddae", "ad_train", "ad_test")) for name, split in ids.items()}
+        for machine, ids in ((machine, machines[machine]["split"]) for machine in ("fan", "pump", "slider"))
+    }
+    assert counts == TABLE_2
+    assert all(machines[machine]["ids"] == ["id_00", "id_02", "id_04", "id_06"] for machine in machines)
+    assert machines["valve"].get("split", "auto") == "auto"
+
+
+@pytest.mark.parametrize(
+    ("machine", "epochs", "batch_size", "learning_rate"),
+    [("fan", 100, 64, 1e-4), ("pump", 100, 64, 1e-4), ("slider", 300, 128, 1e-5), ("valve", 100, 64, 1e-4)],
+)
+def test_mimii_has_the_training_settings_of_the_paper(
+    machine: str, epochs: int, batch_size: int, learning_rate: float
+) -> None:
+    settings = training_settings(with_defaults(load(REPOSITORY / "config" / "mimii.yaml")), machine)
+    assert (settings["epochs"], settings["batch_size"], settings["learning_rate"]) == (
+        epochs,
+        batch_size,
+        learning_rate,
+    )
+
+
+# ---------------------------------------------------------------------------------------------- what is allowed
+
+
+def test_a_complete_configuration_with_every_key_is_allowed() -> None:
+    assert problems(with_defaults(minimal())) == []
+
+
+@pytest.mark.parametrize("channel", ["mean", 0, 7])
+def test_the_channel_is_mean_or_a_number(channel: Any) -> None:
+    assert problems(minimal(dataset={"channel": channel})) == []
+
+
+@pytest.mark.parametrize("name", ["00", "선풍기 1", "fan-1.b", "a_b", "x"])
+def test_names_may_have_spaces_dots_and_other_scripts(name: str) -> None:
+    assert problems(minimal(machines={name: {"ids": [name]}})) == []
+
+
+def test_a_noise_factor_of_zero_and_a_percentile_of_100_are_allowed() -> None:
+    assert problems(minimal(noise_factors=[0, 1.5], threshold_percentile=100)) == []
+
+
+def test_a_single_snr_needs_no_place_in_the_pattern() -> None:
+    assert problems(minimal(snrs={"only": ""}, reference_snr="only", dataset={"pattern": "{id}/{kind}/*.wav"})) == []
+
+
+def test_counts_for_each_id_are_allowed() -> None:
+    counts = {"ddae": 1, "ad_train": 2, "ad_test": 2}
+    assert problems(fan(split={"id_00": counts, "id_02": counts})) == []
+
+
+def test_detectors_may_have_names_parameters_and_representations_of_their_own() -> None:
+    detectors = ["KNN", {"method": "KNN", "name": "KNN-5", "parameters": {"n_neighbors": 5}, "projection": "map-pca"}]
+    assert (
+        problems(minimal(detectors=[*detectors, "PYOD:ECOD", {"method": "PYOD:HBOS", "parameters": {"n_bins": 5}}]))
+        == []
+    )
+    named = detector_settings(with_defaults(minimal(detectors=detectors)))
+    assert [detector["name"] for detector in named] == ["KNN", "KNN-5"]
+    assert named[1]["projection"] == "map-pca"
+
+
+def test_ensembles_may_be_over_seeds_under_the_paper_s_protocol() -> None:
+    ensembles = [{"name": "A", "detectors": ["IF", "LOF"], "over": ["seeds", "noise_factors"], "average": "rank"}]
+    assert problems(minimal(ensembles=ensembles, protocols=["paper"])) == []
+
+
+def test_caches_may_be_given_instead_of_recordings() -> None:
+    cache = "cache_{machine}_fast/{snr}_{id}_{kind}.npy"
+    assert problems(minimal(dataset={"cache": cache, "pattern": "without/any/place.wav"})) == []
+
+
+# ------------------------------------------------------------------------------------- one mistake, one clear line
+
+COUNTS = {"ddae": 5, "ad_train": 10, "ad_test": 4}
+
+# configuration, key named at the start of the line, what else the line says
+SCHEMA_MISTAKES: dict[str, tuple[Any, str, list[str]]] = {
+    "unknown key": (minimal(detector=["IF"]), "the configuration", ["'detector'", "did you mean 'detectors'?"]),
+    "unknown key under dataset": (minimal(dataset={"rot": "x"}), "dataset", ["'rot'", "did you mean 'root'?"]),
+    "unknown key under ddae": (minimal(ddae={"epoch": 5}), "ddae", ["'epoch'", "did you mean 'epochs'?"]),
+    "unknown key under demo": (minimal(demo={"second": 5}), "demo", ["'second'", "did you mean 'seconds'?"]),
+    "unknown key of a machine": (fan(splits="auto"), "machines.fan", ["'splits'", "did you mean 'split'?"]),
+    "unknown training key of a machine": (
+        fan(ddae={"learningrate": 0.1}),
+        "machines.fan.ddae",
+        ["'learningrate'", "did you mean 'learning_rate'?"],
+    ),
+    "unknown count": (
+        fan(split={"id_00": {**COUNTS, "ad_tests": 4}, "id_02": COUNTS}),
+        "machines.fan.split.id_00",
+        ["'ad_tests'", "did you mean 'ad_test'?"],
+    ),
+    "unknown key like no other": (minimal(zzz=1), "the configuration", ["'zzz'. Allowed here: dataset, "]),
+    "number that YAML reads as text": (
+        yaml.safe_load("machines: {fan: {ids: [a]}}\nddae: {learning_rate: 1e-4}"),
+        "ddae.learning_rate",
+        ["'1e-4'", "1.0e-4", "a number is needed"],
+    ),
+    "learning rate of zero": (minimal(ddae={"learning_rate": 0}), "ddae.learning_rate", ["0", "more than 0"]),
+    "fractional epochs": (minimal(ddae={"epochs": 1.5}), "ddae.epochs", ["1.5", "whole number"]),
+    "batch size of zero": (minimal(ddae={"batch_size": 0}), "ddae.batch_size", ["0", "at least 1"]),
+    "unknown device": (minimal(ddae={"device": "gpu"}), "ddae.device", ["'gpu'", "auto, cpu, cuda"]),
+    "negative noise factor": (minimal(noise_factors=[0.7, -0.1]), "noise_factors[1]", ["-0.1", "at least 0"]),
+    "noise factor as text": (minimal(noise_factors=["0.7"]), "noise_factors[0]", ["'0.7'", "a number is needed"]),
+    "noise factor twice": (minimal(noise_factors=[0.7, 0.7]), "noise_factors", ["0.7", "more than once"]),
+    "noise factor without brackets": (minimal(noise_factors=0.7), "noise_factors", ["0.7", "a list is needed"]),
+    "no noise factors": (minimal(noise_factors=[]), "noise_factors", ["empty"]),
+    "noise factor that is no number": (minimal(noise_factors=[float("nan")]), "noise_factors[0]", ["nan"]),
+    "infinite noise factor": (minimal(noise_factors=[float("inf")]), "noise_factors[0]", ["inf"]),
+    "learning rate that is no number": (
+        minimal(ddae={"learning_rate": float("nan")}),
+        "ddae.learning_rate",
+        ["nan"],
+    ),
+    "percentile that is no number": (minimal(threshold_percentile=float("nan")), "threshold_percentile", ["nan"]),
+    "negative seed": (minimal(seeds=[-1]), "seeds[0]", ["-1", "at least 0"]),
+    "no seeds": (minimal(seeds=[]), "seeds", ["empty"]),
+    "ID twice": (fan(ids=["id_00", "id_02", "id_00"]), "machines.fan.ids", ["id_00", "more than once"]),
+    "ID that is a number": (fan(ids=["id_00", 0]), "machines.fan.ids[1]", ["0 is not allowed", "quotes", '"00"']),
+    "ID with a slash": (fan(ids=["a/b"]), "machines.fan.ids[0]", ["'a/b'", "slashes"]),
+    "ID with a space at its end": (fan(ids=["id_00 "]), "machines.fan.ids[0]", ["'id_00 '", "white space"]),
+    "ID without brackets": (fan(ids="id_00"), "machines.fan.ids", ["'id_00'", "a list is needed"]),
+    "no IDs": (fan(ids=[]), "machines.fan.ids", ["empty"]),
+    "IDs missing": (minimal(machines={"fan": {}}), "machines.fan", ["'ids' is missing"]),
+    "machine without anything": (minimal(machines={"fan": None}), "machines.fan", ["no value", "mapping"]),
+    "machines missing": ({"seeds": [1]}, "the configuration", ["'machines' is missing"]),
+    "no machines": (minimal(machines={}), "machines", ["empty"]),
+    "machines as a list": (minimal(machines=["fan"]), "machines", ["['fan']", "mapping"]),
+    "null machines": (minimal(machines=None), "machines", ["no value", "mapping"]),
+    "null section": (minimal(ddae=None), "ddae", ["no value", "mapping", "leave the key out"]),
+    "null value": (minimal(dataset={"root": None}), "dataset.root", ["no value", "text is needed"]),
+    "text for a section": (minimal(dataset="/data"), "dataset", ["'/data'", "mapping"]),
+    "empty file": (None, "the configuration", ["no value", "mapping"]),
+    "empty root": (minimal(dataset={"root": ""}), "dataset.root", ["empty"]),
+    "split as text": (fan(split="60/40"), "machines.fan.split", ["'60/40'", "auto", "ddae, ad_train and ad_test"]),
+    "split as a number": (fan(split=0.5), "machines.fan.split", ["0.5", "auto"]),
+    "split without any ID": (fan(split={}), "machines.fan.split", ["empty"]),
+    "count as text": (
+        fan(split={"id_00": {**COUNTS, "ddae": "many"}, "id_02": COUNTS}),
+        "machines.fan.split.id_00.ddae",
+        ["'many'", "a whole number"],
+    ),
+    "count too small": (
+        fan(split={"id_00": {**COUNTS, "ad_train": 1}, "id_02": COUNTS}),
+        "machines.fan.split.id_00.ad_train",
+        ["1 is out of range", "at least 2"],
+    ),
+    "count missing": (
+        fan(split={"id_00": {"ddae": 5, "ad_train": 10}, "id_02": COUNTS}),
+        "machines.fan.split.id_00",
+        ["'ad_test' is missing"],
+    ),
+    "channel as text": (minimal(dataset={"channel": "left"}), "dataset.channel", ["'left'", "mean", "from 0"]),
+    "negative channel": (minimal(dataset={"channel": -1}), "dataset.channel", ["-1", "from 0"]),
+    "channel true": (minimal(dataset={"channel": True}), "dataset.channel", ["True", "from 0"]),
+    "detector that is a number": (minimal(detectors=[5]), "detectors[0]", ["5 is not allowed", "name of a detector"]),
+    "detector without a method": (minimal(detectors=[{"name": "A"}]), "detectors[0]", ["'method' is missing"]),
+    "detector with an unknown key": (
+        minimal(detectors=[{"method": "LOF", "params": {}}]),
+        "detectors[0]",
+        ["'params'", "did you mean 'parameters'?"],
+    ),
+    "detector with an unknown representation": (
+        minimal(detectors=[{"method": "LOF", "representation": "clean"}]),
+        "detectors[0].representation",
+        ["'clean'", "denoised, raw, raw+denoised, residual"],
+    ),
+    "detector whose name is no file name": (
+        minimal(detectors=[{"method": "LOF", "name": "L/OF"}]),
+        "detectors[0].name",
+        ["'L/OF'", "letters, digits"],
+    ),
+    "unknown protocol": (minimal(protocols=["loose"]), "protocols[0]", ["'loose'", "paper, strict"]),
+    "protocol twice": (minimal(protocols=["paper", "paper"]), "protocols", ["paper", "more than once"]),
+    "one fold": (minimal(strict={"folds": 1}), "strict.folds", ["1 is out of range", "at least 2"]),
+    "share missing": (minimal(strict={"shares": {"ddae": 20, "ad_train": 80}}), "strict.shares", ["'ad_test'"]),
+    "few replicates": (minimal(statistics={"replicates": 5}), "statistics.replicates", ["5", "at least 100"]),
+    "ensemble over detectors": (
+        minimal(ensembles=[{"name": "A", "detectors": ["IF"], "over": ["detectors"]}]),
+        "ensembles[0].over[0]",
+        ["'detectors'", "noise_factors, seeds"],
+    ),
+    "ensemble without a name": (minimal(ensembles=[{"detectors": ["IF"]}]), "ensembles[0]", ["'name' is missing"]),
+    "no detectors": (minimal(detectors=[]), "detectors", ["empty"]),
+    "percentile 0": (minimal(threshold_percentile=0), "threshold_percentile", ["0 is out of range", "more than 0"]),
+    "percentile 101": (minimal(threshold_percentile=101), "threshold_percentile", ["101", "at most 100"]),
+    "unknown shortfall": (minimal(on_shortfall="ignore"), "on_shortfall", ["'ignore'", "error, shrink"]),
+    "unknown way with bad clips": (
+        minimal(dataset={"on_bad_clip": "drop"}),
+        "dataset.on_bad_clip",
+        ["'drop'", "error, skip"],
+    ),
+    "no SNRs": (minimal(snrs={}), "snrs", ["empty"]),
+    "SNR text that is a number": (minimal(snrs={"snr6": 6}), "snrs.snr6", ["6 is not allowed", "quotes"]),
+    "SNR name that is a number": (minimal(snrs={6: "6_dB"}), "snrs", ["6 is not allowed", "quotes"]),
+    "SNR name with a slash": (minimal(snrs={"6/dB": "6_dB"}), "snrs", ["'6/dB'", "slashes"]),
+}
+
+
+def assert_clear(line: str, key: str, says: list[str]) -> None:
+    assert line.startswith(f"{key}: ")
+    for text in says:
+        assert text in line
+    assert len(line) < 400
+    for clutter in ("\n", "Traceback", "$ref", "$defs", "additionalProperties", "jsonschema", "minimum", "'type'"):
+        assert clutter not in line
+
+
+@pytest.mark.parametrize("mistake", SCHEMA_MISTAKES)
+def test_a_mistake_is_named_in_one_clear_line(mistake: str) -> None:
+    config, key, says = SCHEMA_MISTAKES[mistake]
+    found = problems(config)
+    assert len(found) == 1, found
+    assert_clear(found[0], key, says)
+
+
+def test_several_mistakes_are_all_named_at_once() -> None:
+    found = problems(minimal(seeds=[-1], protocols=["loose"], ddae={"epochs": 0}))
+    assert sorted(line.split(":")[0] for line in found) == ["ddae.epochs", "protocols[0]", "seeds[0]"]
+
+
+def test_each_missing_count_is_named() -> None:
+    found = problems(fan(split={"id_00": {"ddae": 5}, "id_02": COUNTS}))
+    assert sum("'ad_train' is missing" in line for line in found) == 1
+    assert sum("'ad_test' is missing" in line for line in found) == 1
+
+
+def test_a_whole_number_as_text_is_not_advised_to_be_written_with_a_point() -> None:
+    (line,) = problems(minimal(seeds=["0"]))
+    assert_clear(line, "seeds[0]", ["'0'", "whole number"])
+    assert "1.0e-4" not in line
+
+
+# ---------------------------------------------------------------------------------------- keys that do not fit together
+
+TWO_SNRS = {"snr6": "6_dB", "snr0": "0_dB"}
+CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
+    "reference SNR that is none of the SNRs": (
+        minimal(snrs=TWO_SNRS, reference_snr="clean"),
+        "reference_snr",
+        ["'clean'", "snr6, snr0"],
+    ),
+    "split without one of the IDs": (fan(split={"id_00": COUNTS}), "machines.fan.split", ["id_02", "split: auto"]),
+    "pattern with an unknown placeholder": (
+        minimal(dataset={"pattern": "{snr_dir}/{id}/{kind}/{section}.wav"}),
+        "dataset.pattern",
+        ["{section}", "Known: {snr_dir}, {machine}, {id}, {kind}"],
+    ),
+    "pattern that lacks the SNR": (
+        minimal(snrs=TWO_SNRS, dataset={"pattern": "{machine}/{id}/{kind}/*.wav"}),
+        "dataset.pattern",
+        ["lacks {snr_dir}", "'{machine}/{id}/{kind}/*.wav'"],
+    ),
+    "pattern that lacks the ID": (
+        minimal(dataset={"pattern": "{snr_dir}/{machine}/{kind}/*.wav"}),
+        "dataset.pattern",
+        ["lacks {id}"],
+    ),
+    "pattern that lacks the kind": (
+        minimal(dataset={"pattern": "{snr_dir}/{machine}/{id}/*.wav"}),
+        "dataset.pattern",
+        ["lacks {kind}"],
+    ),
+    "pattern that lacks the machine": (
+        {
+            "machines": {"fan": {"ids": ["a"]}, "pump": {"ids": ["a"]}},
+            "dataset": {"root": "recordings", "pattern": "{snr_dir}/{kind}/*.wav"},
+        },
+        "dataset.pattern",
+        ["lacks {machine}"],
+    ),
+    "pattern with an open brace": (
+        minimal(dataset={"pattern": "{snr_dir}/{id}/{kind/*.wav"}),
+        "dataset.pattern",
+        ["'{snr_dir}/{id}/{kind/*.wav'", "not a valid pattern"],
+    ),
+    "pattern with a closing brace too many": (
+        minimal(dataset={"pattern": "{snr_dir}/{id}}/{kind}/*.wav"}),
+        "dataset.pattern",
+        ["not a valid pattern"],
+    ),
+    "cache with an unknown placeholder": (
+        minimal(dataset={"cache": "{snr}_{id}_{kind}_{seed}.npy"}),
+        "dataset.cache",
+        ["{seed}", "Known: {snr}, {machine}, {id}, {kind}"],
+    ),
+    "cache that lacks the SNR": (
+        minimal(dataset={"cache": "{machine}/{id}_{kind}.npy"}),
+        "dataset.cache",
+        ["lacks {snr}"],
+    ),
+    "SNR called as the mean": (minimal(snrs={"snr6": "6_dB", "all": "x"}), "snrs", ["'all'", "another name"]),
+    "unknown detector": (minimal(detectors=["IF", "XYZ"]), "detectors[1]", ["'XYZ'", "IF, OCSVM, LOF", "PYOD:ECOD"]),
+    "detector in small letters": (minimal(detectors=["knn"]), "detectors[0]", ["'knn'", "did you mean 'KNN'?"]),
+    "detector twice": (minimal(detectors=["IF", "IF"]), "detectors, ensembles", ["'IF'", "more than once"]),
+    "ensemble called as a detector": (
+        minimal(ensembles=[{"name": "LOF", "detectors": ["IF", "OCSVM"]}]),
+        "detectors, ensembles",
+        ["'LOF'", "more than once"],
+    ),
+    "unknown parameter": (
+        minimal(detectors=[{"method": "LOF", "parameters": {"neighbors": 5}}]),
+        "detectors[0].parameters",
+        ["'neighbors'", "did you mean 'n_neighbors'?"],
+    ),
+    "parameter out of range": (
+        minimal(detectors=["IF", {"method": "OCSVM", "parameters": {"nu": 2}}]),
+        "detectors[1].parameters.nu",
+        ["2 is out of range", "at most 1"],
+    ),
+    "parameter of the wrong type": (
+        minimal(detectors=[{"method": "KNN", "parameters": {"n_neighbors": 1.5}}]),
+        "detectors[0].parameters.n_neighbors",
+        ["1.5", "a whole number"],
+    ),
+    "ensemble of an unknown detector": (
+        minimal(ensembles=[{"name": "A", "detectors": ["IF", "KNN"]}]),
+        "ensembles[0].detectors",
+        ["'KNN'", "IF, OCSVM, LOF"],
+    ),
+    "ensemble of one": (minimal(ensembles=[{"name": "A", "detectors": ["IF"]}]), "ensembles[0]", ["single", "over"]),
+    "ensemble over the seeds of the strict protocol": (
+        minimal(ensembles=[{"name": "A", "detectors": ["IF"], "over": ["seeds"]}]),
+        "ensembles[0].over",
+        ["strict", "each seed tests other clips"],
+    ),
+    "machine called as an output of the strict protocol": (
+        minimal(machines={"fan_strict": {"ids": ["a"]}}),
+        "machines",
+        ["'fan_strict'", "ends in _strict"],
+    ),
+    "ID called as an output of the strict protocol": (
+        minimal(machines={"fan": {"ids": ["a", "a_strict"]}}),
+        "machines.fan.ids",
+        ["'a_strict'", "ends in _strict"],
+    ),
+    "detectors with the same file name": (
+        minimal(detectors=["PYOD:ECOD", {"method": "LOF", "name": "PYOD-ECOD"}]),
+        "detectors, ensembles",
+        ["'PYOD:ECOD' and 'PYOD-ECOD'", "same file name"],
+    ),
+    "shares that are not everything": (
+        minimal(strict={"shares": {"ddae": 20, "ad_train": 50, "ad_test": 20}}),
+        "strict.shares",
+        ["20 + 50 + 20 = 90", "100"],
+    ),
+    "two SNRs with the same text": (
+        minimal(snrs={"snr6": "6_dB", "quiet": "6_dB"}),
+        "snrs",
+        ["'6_dB'", "more than one SNR"],
+    ),
+    "SNR and ID that give the same name": (
+        {
+            "dataset": {"root": "recordings"},
+            "machines": {"fan": {"ids": ["b_c", "c"]}},
+            "snrs": {"a": "a", "a_b": "ab"},
+            "reference_snr": "a",
+        },
+        "machines.fan.ids",
+        ["'a_b_c'", "'b_c'", "'a_b'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("contradiction", CONTRADICTIONS)
+def test_a_contradiction_is_named_in_one_clear_line(contradiction: str) -> None:
+    config, key, says = CONTRADICTIONS[contradiction]
+    assert schema_problems(config, SCHEMA) == []
+    found = problems(config)
+    assert len(found) == 1, found
+    assert_clear(found[0], key, says)
+
+
+def test_contradictions_are_all_named_at_once() -> None:
+    found = problems(
+        {**fan(split={"id_00": COUNTS}), "reference_snr": "clean", "dataset": {"root": "a", "pattern": "{kind"}}
+    )
+    assert {line.split(":")[0] for line in found} == {"reference_snr", "machines.fan.split", "dataset.pattern"}
+
+
+@pytest.mark.parametrize("check", [lambda config: schema_problems(config, SCHEMA), consistency_problems])
+def test_checking_does_not_change_the_configuration(check: Callable[[Config], list[str]]) -> None:
+    config = with_defaults(minimal())
+    before = copy.deepcopy(config)
+    check(config)
+    assert config == before
+
+
+# ------------------------------------------------------------------------------------------------- training settings
+
+
+def test_a_machine_overrides_just_the_training_settings_it_names() -> None:
+    machines = {"fan": {"ids": ["a"]}, "slider": {"ids": ["a"], "ddae": {"epochs": 300, "learning_rate": 1e-5}}}
+    config = with_defaults({"machines": machines, "ddae": {"epochs": 7, "batch_size": 8, "device": "cpu"}})
+    common = {"epochs": 7, "batch_size": 8, "learning_rate": 1e-4, "device": "cpu"}
+    assert training_settings(config, "fan") == common
+    assert training_settings(config, "slider") == {**common, "epochs": 300, "learning_rate": 1e-5}
+
+
+def test_training_settings_have_one_order_whatever_the_order_in_the_file() -> None:
+    forwards = with_defaults(minimal(ddae={"epochs": 7, "batch_size": 8}))
+    backwards = with_defaults(minimal(ddae={"batch_size": 8, "epochs": 7}))
+    assert list(training_settings(forwards, "fan").items()) == list(training_settings(backwards, "fan").items())
+
+
+# ------------------------------------------------------------------------------------------------------ command line
+
+
+def test_parameters_given_on_the_command_line_are_read_as_numbers_and_those_of_files_are_not() -> None:
+    """Snakemake reads lists and mappings of ``--config`` as text throughout."""
+    hbos = {"method": "PYOD:HBOS", "parameters": {"n_bins": "7", "alpha": "0.2", "tol": "auto"}}
+    written = [
+        "IF",
+        {"method": "KNN", "parameters": {"n_neighbors": "3"}},
+        {"method": "OCSVM", "parameters": {"nu": "0.2"}},
+        hbos,
+    ]
+    from_command_line, from_file = copy.deepcopy(written), copy.deepcopy(written)
+    read_command_line_parameters({"detectors": from_command_line}, {"detectors": copy.deepcopy(written)})
+    read_command_line_parameters({"detectors": from_file}, {"seeds": ["0"]})
+    assert from_command_line[1]["parameters"] == {"n_neighbors": 3}
+    assert from_command_line[2]["parameters"] == {"nu": 0.2}
+    assert from_command_line[3]["parameters"] == {"n_bins": 7, "alpha": 0.2, "tol": "auto"}
+    assert from_file == written
+
+
+@pytest.mark.parametrize("config", [{}, {"detectors": "KNN"}, {"detectors": [5, None, {"parameters": 3}]}])
+def test_reading_parameters_leaves_mistakes_to_the_schema(config: Config) -> None:
+    before = copy.deepcopy(config)
+    read_command_line_parameters(config, config)
+    assert config == before

@@ -1,0 +1,548 @@
+"""The two networks: structure, training, checkpoint, and the same networks without torch."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import asd
+from asd.ddae import model
+from asd.ddae.denoiser import Denoiser, read_loss, sealed
+from asd.ddae.model import (
+    ENCODER_WIDTHS,
+    TrainedDDAE,
+    TrainingSettings,
+    build_network,
+    train,
+    train_machine,
+    write_loss,
+)
+from asd.ddae.scaling import MinMaxScaling
+from asd.errors import UserError
+from benchmarks import plain
+from plain_method import plain_scale
+
+PLAIN_NETWORKS = {"mfcc": plain.mfcc_network, "basic": plain.basic_network}
+COLUMNS = {"mfcc": slice(0, 128), "basic": slice(128, 136)}
+
+
+def random_features(rows: int, seed: int) -> np.ndarray:
+    """Features of no particular scale, with columns that depend on each other."""
+    generator = np.random.default_rng(seed)
+    hidden = generator.normal(size=(rows, 5)) @ generator.normal(size=(5, 136))
+    values = hidden + 0.5 * generator.normal(size=(rows, 136))
+    return (values * np.linspace(0.1, 20.0, 136) + np.linspace(-30.0, 30.0, 136)).astype(np.float32)
+
+
+def settings(**changes) -> TrainingSettings:
+    values = {"noise_factor": 0.7, "epochs": 3, "batch_size": 64, "learning_rate": 1e-3, "seed": 0}
+    return TrainingSettings(**(values | changes))
+
+
+def trained_on(features: np.ndarray, **changes) -> TrainedDDAE:
+    return train(MinMaxScaling.fit([features]), features, settings(**changes))
+
+
+def weights(trained: TrainedDDAE) -> np.ndarray:
+    parameters = [value for network in trained.networks.values() for value in network.parameters()]
+    return torch.cat([value.detach().flatten() for value in parameters]).numpy()
+
+
+@pytest.fixture(scope="module")
+def features() -> np.ndarray:
+    return random_features(100, 0)
+
+
+@pytest.fixture(scope="module")
+def trained(features) -> TrainedDDAE:
+    return trained_on(features)
+
+
+# --- structure ---
+
+
+@pytest.mark.parametrize("name", ["mfcc", "basic"])
+def test_layers_are_those_of_the_method(name):
+    got = [repr(module) for module in build_network(ENCODER_WIDTHS[name])]
+    assert got == [repr(module) for module in PLAIN_NETWORKS[name]()]
+
+
+@pytest.mark.parametrize("name", ["mfcc", "basic"])
+def test_no_relu_follows_the_code_layer_or_precedes_the_sigmoid(name):
+    widths = ENCODER_WIDTHS[name]
+    modules = list(build_network(widths))
+    linear = [number for number, module in enumerate(modules) if isinstance(module, nn.Linear)]
+    code, last = linear[len(widths) - 2], linear[-1]
+    assert modules[code].out_features == widths[-1]
+    assert isinstance(modules[code + 1], nn.Linear)
+    assert isinstance(modules[last + 1], nn.Sigmoid)
+    assert last + 2 == len(modules)
+    for number in set(linear) - {code, last}:
+        assert isinstance(modules[number + 1], nn.ReLU)
+
+
+def test_the_code_is_smaller_than_the_mfcc_block_and_larger_than_the_basic_block():
+    assert ENCODER_WIDTHS == {"mfcc": (128, 64, 32, 16, 8), "basic": (8, 16, 32, 64, 128)}
+
+
+# --- training ---
+
+
+@pytest.mark.parametrize("noise_factor", [0.0, 0.7])
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("rows", "batch_size"), [(100, 64), (11, 64), (12, 4), (2, 1)])
+def test_weights_and_loss_equal_those_of_the_plain_loop(rows, batch_size, seed, noise_factor):
+    data = random_features(rows, 10)
+    got = trained_on(data, batch_size=batch_size, seed=seed, noise_factor=noise_factor)
+    with torch.random.fork_rng():
+        networks, loss = plain.train(plain_scale(data, data), noise_factor, 3, batch_size, 1e-3, seed)
+    for name, expected in networks.items():
+        ours = [module for module in got.networks[name] if isinstance(module, nn.Linear)]
+        theirs = [module for module in expected if isinstance(module, nn.Linear)]
+        for number, (our, their) in enumerate(zip(ours, theirs, strict=True)):
+            torch.testing.assert_close(our.weight, their.weight, rtol=0, atol=1e-5, msg=f"{name} {number} weight")
+            torch.testing.assert_close(our.bias, their.bias, rtol=0, atol=1e-5, msg=f"{name} {number} bias")
+        assert got.loss[name] == pytest.approx(loss[name], rel=1e-4)
+
+
+def test_weights_of_a_real_training_are_those_of_the_plain_loop_to_the_last_bits(fan_caches):
+    """Rounding grows from step to step: only the same operations in the same order stay this close for 300 steps."""
+    rows = np.load(fan_caches / "snr6_id_00_normal.npy")[:640]
+    got = trained_on(rows, batch_size=64, epochs=30, learning_rate=1e-4)
+    with torch.random.fork_rng():
+        networks, _ = plain.train(MinMaxScaling.fit([rows]).apply(rows), 0.7, 30, 64, 1e-4, 0)
+    for name, expected in networks.items():
+        for our, their in zip(got.networks[name].parameters(), expected.parameters(), strict=True):
+            torch.testing.assert_close(our, their, rtol=0, atol=1e-6)
+
+
+def test_each_epoch_has_a_loss_and_the_loss_falls(features):
+    loss = trained_on(features, epochs=40).loss
+    assert list(loss) == ["mfcc", "basic"]
+    for curve in loss.values():
+        assert len(curve) == 40
+        assert np.mean(curve[-5:]) < 0.9 * np.mean(curve[:5])
+
+
+def test_the_same_seed_gives_the_same_weights(features, trained):
+    assert np.array_equal(weights(trained_on(features)), weights(trained))
+
+
+def test_another_seed_gives_other_weights(features, trained):
+    assert not np.allclose(weights(trained_on(features, seed=1)), weights(trained))
+
+
+def test_another_noise_factor_gives_other_weights(features, trained):
+    assert not np.array_equal(weights(trained_on(features, noise_factor=0.0)), weights(trained))
+
+
+def test_random_numbers_drawn_before_do_not_matter(features, trained):
+    with torch.random.fork_rng():
+        torch.manual_seed(12345)
+        torch.rand(7)
+        again = trained_on(features)
+    assert np.array_equal(weights(again), weights(trained))
+
+
+def test_the_random_state_of_torch_and_numpy_is_left_as_it_was(features):
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
+    trained_on(features, epochs=1, seed=99)
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert np.array_equal(np.random.get_state()[1], numpy_before[1])  # noqa: NPY002
+
+
+def test_the_features_are_left_as_they_were():
+    data = random_features(10, 1)
+    copy = data.copy()
+    trained_on(data, epochs=1)
+    assert np.array_equal(data, copy)
+
+
+# --- a machine: scaling and order of the rows ---
+
+
+def test_first_rows_of_each_id_are_stacked_in_the_order_of_the_ids_and_scaled_over_all_normals():
+    normal = {"id_06": random_features(9, 1), "id_00": 3.0 * random_features(12, 2), "id_02": random_features(5, 3)}
+    rows = {"id_06": np.arange(7), "id_00": np.arange(4), "id_02": np.arange(5)}
+    got = train_machine(normal, rows, settings(batch_size=6))
+    everything = np.vstack(list(normal.values()))
+    stacked = np.vstack([normal["id_06"][:7], normal["id_00"][:4], normal["id_02"][:5]])
+    assert np.array_equal(got.scaling.minimum, everything.min(axis=0))
+    assert np.array_equal(got.scaling.maximum, everything.max(axis=0))
+    with torch.random.fork_rng():
+        networks, _ = plain.train(plain_scale(stacked, everything), 0.7, 3, 6, 1e-3, 0)
+    for name, network in networks.items():
+        expected = torch.cat([value.flatten() for value in network.parameters()])
+        ours = torch.cat([value.flatten() for value in got.networks[name].parameters()])
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5)
+
+
+def test_under_the_strict_protocol_clips_that_do_not_train_have_no_influence():
+    normal = {"id_00": random_features(12, 2), "id_02": random_features(8, 3)}
+    rows = {"id_00": np.array([1, 4, 5, 11]), "id_02": np.array([0, 7])}
+    got = train_machine(normal, rows, settings(), protocol="strict")
+    stacked = np.vstack([normal[name][chosen] for name, chosen in rows.items()])
+    assert np.array_equal(got.scaling.minimum, stacked.min(axis=0))
+    assert np.array_equal(got.scaling.maximum, stacked.max(axis=0))
+    poisoned = {name: np.full_like(features, 1e6) for name, features in normal.items()}
+    for name, chosen in rows.items():
+        poisoned[name][chosen] = normal[name][chosen]
+    again = train_machine(poisoned, rows, settings(), protocol="strict")
+    assert np.array_equal(again.scaling.maximum, got.scaling.maximum)
+    for name, network in got.networks.items():
+        for ours, theirs in zip(network.parameters(), again.networks[name].parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("counts", [{"id_00": 1}, {"id_00": 1, "id_02": 0}, {"id_00": 0}])
+def test_fewer_than_two_rows_are_refused(counts):
+    normal = {name: random_features(4, 1) for name in counts}
+    with pytest.raises(UserError, match="at least 2 clips"):
+        train_machine(normal, {name: np.arange(count) for name, count in counts.items()}, settings())
+
+
+def test_loss_curves_are_read_back_exactly(tmp_path):
+    trained = trained_on(random_features(10, 1))
+    write_loss(trained.loss, tmp_path / "loss.csv")
+    assert read_loss(tmp_path / "loss.csv") == trained.loss
+    assert len(trained.loss["mfcc"]) == 3
+
+
+def test_loss_curves_are_a_table_with_a_checksum_in_its_last_line(tmp_path):
+    write_loss({"mfcc": [0.5, 0.25], "basic": [1.5, 1e-9]}, tmp_path / "loss.csv")
+    header, first, last = (tmp_path / "loss.csv").read_text(encoding="utf-8").splitlines()
+    assert (header, first) == ("epoch,mfcc,basic,checksum", "1,0.5,1.5,")
+    assert last.startswith("2,0.25,1e-09,")
+    assert len(last.rsplit(",", 1)[1]) == 8
+
+
+@pytest.mark.parametrize("text", ["", "epoch,mfcc\n1,0.5\n", "epoch,mfcc,basic\n1,0.5\n", "epoch,mfcc,basic\n1,a,b\n"])
+@pytest.mark.parametrize("with_checksum", [False, True])
+def test_damaged_loss_curves_are_named(tmp_path, text, with_checksum):
+    (tmp_path / "loss.csv").write_text(sealed(text) if with_checksum else text)
+    if text or not with_checksum:
+        with pytest.raises(UserError, match=r"loss\.csv: no loss curves.*Delete the file and run again"):
+            read_loss(tmp_path / "loss.csv")
+
+
+@pytest.mark.parametrize("lines", [1, 2, 3])
+def test_loss_curves_cut_at_the_end_of_a_line_are_named(tmp_path, lines):
+    write_loss({"mfcc": [0.5, 0.25, 0.1], "basic": [1.5, 1.0, 0.5]}, tmp_path / "loss.csv")
+    whole = (tmp_path / "loss.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "loss.csv").write_text("".join(whole[:lines]))
+    with pytest.raises(UserError, match=r"loss\.csv: no loss curves"):
+        read_loss(tmp_path / "loss.csv")
+
+
+# --- checkpoint ---
+
+CONFIGURATION = {"machine": "팬", "noise_factor": 0.7, "seed": 0, "ids": ["id_00", "id_02"], "split": {"ddae": 3}}
+
+
+@pytest.fixture
+def checkpoint(trained, tmp_path) -> Path:
+    path = tmp_path / "ddae.pt"
+    model.save_checkpoint(trained, CONFIGURATION, path)
+    return path
+
+
+def test_checkpoint_is_read_by_torch_with_weights_only(checkpoint, trained):
+    content = torch.load(checkpoint, weights_only=True)
+    assert set(content) == {"networks", "scaling", "configuration", "loss"}
+    assert set(content["networks"]) == {"mfcc", "basic"}
+    assert content["configuration"] == CONFIGURATION
+    assert content["loss"] == trained.loss
+    assert np.array_equal(content["scaling"]["minimum"].numpy(), trained.scaling.minimum)
+    assert np.array_equal(content["scaling"]["maximum"].numpy(), trained.scaling.maximum)
+
+
+def test_loaded_checkpoint_gives_the_same_outputs(checkpoint, trained, features):
+    loaded, configuration = model.load_checkpoint(checkpoint)
+    assert configuration == CONFIGURATION
+    assert loaded.loss == trained.loss
+    assert np.array_equal(weights(loaded), weights(trained))
+    assert np.array_equal(loaded.denoiser().denoise(features), trained.denoiser().denoise(features))
+
+
+def test_checkpoint_folder_is_made_and_holds_nothing_else(trained, tmp_path):
+    path = tmp_path / "new" / "folder" / "ddae.pt"
+    model.save_checkpoint(trained, {}, path)
+    assert os.listdir(path.parent) == ["ddae.pt"]
+
+
+def test_interrupted_saving_keeps_the_old_checkpoint_and_leaves_nothing_half_written(checkpoint, trained, monkeypatch):
+    old = checkpoint.read_bytes()
+
+    def breaks_off(content, target):
+        target.write(old[:1000])
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", breaks_off)
+    with pytest.raises(OSError, match="disk full"):
+        model.save_checkpoint(trained, {}, checkpoint)
+    with pytest.raises(OSError, match="disk full"):
+        model.save_checkpoint(trained, {}, checkpoint.with_name("other.pt"))
+    assert os.listdir(checkpoint.parent) == ["ddae.pt"]
+    assert checkpoint.read_bytes() == old
+
+
+class Malicious:
+    """Unpickled without care, it creates a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def torch_bytes(content) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1],
+        lambda data: data[len(data) // 2 :],
+        lambda data: b"",
+        lambda data: b"not a checkpoint\n" * 100,
+        lambda data: bytes(len(data)),
+        lambda data: pickle.dumps({"networks": 1}, protocol=2),
+        lambda data: torch_bytes({"networks": {}}),
+        lambda data: torch_bytes([1, 2, 3]),
+    ],
+    ids=["half", "last byte lost", "second half", "empty", "text", "zeros", "pickle", "no networks", "a list"],
+)
+def test_damaged_checkpoint_is_an_error_that_names_the_file(checkpoint, damage):
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    with pytest.raises(UserError, match=r"ddae\.pt"):
+        model.load_checkpoint(checkpoint)
+
+
+def test_missing_checkpoint_is_an_error_that_names_the_file(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.pt"):
+        model.load_checkpoint(tmp_path / "nowhere.pt")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [lambda bad: pickle.dumps(bad, protocol=2), torch_bytes, lambda bad: torch_bytes({"networks": bad})],
+    ids=["pickle", "torch archive", "inside the networks"],
+)
+def test_code_in_a_checkpoint_is_not_executed(tmp_path, write):
+    path, trap = tmp_path / "ddae.pt", tmp_path / "executed"
+    path.write_bytes(write(Malicious(trap)))
+    with pytest.raises(UserError, match=r"ddae\.pt"):
+        model.load_checkpoint(path)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("columns", [8, 119, 137])
+def test_checkpoint_with_a_scaling_of_other_columns_is_refused(checkpoint, columns):
+    content = torch.load(checkpoint, weights_only=True)
+    content["scaling"] = {key: torch.zeros(columns) for key in ("minimum", "maximum")}
+    checkpoint.write_bytes(torch_bytes(content))
+    with pytest.raises(UserError, match=r"ddae\.pt"):
+        model.load_checkpoint(checkpoint)
+
+
+def flipped(data: bytes, position: int, mask: int) -> bytes:
+    return data[:position] + bytes([data[position] ^ mask]) + data[position + 1 :]
+
+
+def test_flipped_bytes_in_the_description_of_the_tensors_never_end_in_another_error(checkpoint, features):
+    """The same model, or a `UserError`, also where the flip hit a number of the loss."""
+    data = checkpoint.read_bytes()
+    with zipfile.ZipFile(checkpoint) as archive:
+        entry = next(entry for entry in archive.infolist() if entry.filename.endswith("data.pkl"))
+        start = data.index(archive.read(entry))
+    refused = 0
+    for position in range(start, start + entry.file_size, 23):
+        checkpoint.write_bytes(flipped(data, position, 0xFF))
+        try:
+            loaded, configuration = model.load_checkpoint(checkpoint)
+        except UserError:
+            refused += 1
+            continue
+        assert loaded.denoiser().denoise(features).shape == features.shape, f"byte {position}"
+        assert isinstance(configuration, dict), f"byte {position}"
+    assert refused > 50
+
+
+# --- the networks without torch ---
+
+
+def steep(trained: TrainedDDAE) -> TrainedDDAE:
+    """The same networks with larger weights, so that their outputs spread over (0, 1)."""
+    networks = {}
+    for name, network in trained.networks.items():
+        networks[name] = build_network(ENCODER_WIDTHS[name])
+        networks[name].load_state_dict({key: 2.0 * value for key, value in network.state_dict().items()})
+    return TrainedDDAE(trained.scaling, networks, trained.loss)
+
+
+@pytest.mark.parametrize("change", [lambda trained: trained, steep], ids=["as trained", "steep"])
+def test_denoiser_equals_the_forward_pass_of_torch(trained, change):
+    model = change(trained)
+    features = np.vstack([random_features(50, 0), 2.0 * random_features(20, 1)])
+    scaled = torch.from_numpy(model.scaling.apply(features))
+    with torch.no_grad():
+        expected = torch.hstack([model.networks[name](scaled[:, COLUMNS[name]]) for name in ("mfcc", "basic")])
+    got = model.denoiser().denoise(features)
+    assert got.dtype == np.float32
+    assert got == pytest.approx(expected.numpy(), abs=1e-6)
+
+
+def test_denoiser_scales_before_it_denoises(trained, features):
+    assert trained.denoiser().scale(features) == pytest.approx(plain_scale(features, features), abs=2e-5)
+
+
+def test_later_training_does_not_change_a_denoiser(features):
+    model = trained_on(features, epochs=1)
+    denoiser = model.denoiser()
+    before = denoiser.denoise(features)
+    with torch.no_grad():
+        for network in model.networks.values():
+            for value in network.parameters():
+                value.add_(1.0)
+    assert np.array_equal(denoiser.denoise(features), before)
+
+
+@pytest.fixture
+def archive(trained, tmp_path) -> Path:
+    path = tmp_path / "weights.npz"
+    trained.denoiser().save(path)
+    return path
+
+
+def test_denoiser_is_read_back_exactly(archive, trained, features):
+    denoiser, loaded = trained.denoiser(), Denoiser.load(archive)
+    assert os.listdir(archive.parent) == ["weights.npz"]
+    assert np.array_equal(loaded.scaling.minimum, denoiser.scaling.minimum)
+    assert np.array_equal(loaded.scaling.maximum, denoiser.scaling.maximum)
+    assert list(loaded.networks) == ["mfcc", "basic"]
+    for name, layers in denoiser.networks.items():
+        assert len(loaded.networks[name]) == len(layers) == 8
+        for (weight, bias), (loaded_weight, loaded_bias) in zip(layers, loaded.networks[name], strict=True):
+            assert np.array_equal(loaded_weight, weight)
+            assert np.array_equal(loaded_bias, bias)
+    assert np.array_equal(loaded.denoise(features), denoiser.denoise(features))
+
+
+def npz_bytes(**arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def npy_bytes(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-1],
+        lambda data: b"",
+        lambda data: b"\x93garbage" * 500,
+        lambda data: pickle.dumps([1, 2, 3]),
+        lambda data: npz_bytes(other=np.zeros(3)),
+        lambda data: npz_bytes(minimum=np.zeros(136), maximum=np.ones(136)),
+        lambda data: npy_bytes(np.zeros((4, 136), np.float32)),
+    ],
+    ids=["half", "last byte lost", "empty", "garbage", "pickle", "other arrays", "no networks", "a plain array"],
+)
+def test_damaged_weights_are_an_error_that_names_the_file(archive, damage):
+    archive.write_bytes(damage(archive.read_bytes()))
+    with pytest.raises(UserError, match=r"weights\.npz"):
+        Denoiser.load(archive)
+
+
+def test_missing_weights_are_an_error_that_names_the_file(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.npz"):
+        Denoiser.load(tmp_path / "nowhere.npz")
+
+
+@pytest.mark.parametrize("missing", ["mfcc.7.bias", "mfcc.0.weight", "basic.3.weight", "maximum"])
+def test_weights_without_one_of_the_arrays_are_refused(archive, missing):
+    with np.load(archive) as arrays:
+        kept = {key: arrays[key] for key in arrays.files if key != missing}
+    archive.write_bytes(npz_bytes(**kept))
+    with pytest.raises(UserError, match=r"weights\.npz"):
+        Denoiser.load(archive)
+
+
+def test_weights_with_a_layer_of_another_shape_are_refused(archive):
+    with np.load(archive) as arrays:
+        changed = {key: arrays[key] for key in arrays.files}
+    changed["mfcc.3.weight"] = changed["mfcc.3.weight"][:, :-1]
+    archive.write_bytes(npz_bytes(**changed))
+    with pytest.raises(UserError, match=r"weights\.npz"):
+        Denoiser.load(archive)
+
+
+def test_code_in_a_weights_file_is_not_executed(archive, tmp_path):
+    trap = tmp_path / "executed"
+    with np.load(archive) as arrays:
+        changed = {key: arrays[key] for key in arrays.files}
+    changed["minimum"] = np.array([Malicious(trap)], dtype=object)
+    archive.write_bytes(npz_bytes(**changed))
+    assert not trap.exists()
+    with pytest.raises(UserError, match=r"weights\.npz"):
+        Denoiser.load(archive)
+    assert not trap.exists()
+
+
+def test_flipped_bytes_in_a_weights_file_are_found_or_harmless(archive, trained, features):
+    data = archive.read_bytes()
+    directory = data.index(b"PK\x01\x02")
+    first_array = data.index(b"\x93NUMPY")
+    positions = {
+        "data of an array": range(1000, directory, 9973),
+        "header of the first array": range(first_array, first_array + 80, 3),
+        "first entry of the directory": range(directory, directory + 57),
+        "rest of the directory": range(directory + 57, len(data), 31),
+    }
+    expected = trained.denoiser().denoise(features)
+    wrong = []
+    for place, numbers in positions.items():
+        for position in numbers:
+            for mask in (0x01, 0xFF):
+                archive.write_bytes(flipped(data, position, mask))
+                try:
+                    loaded = Denoiser.load(archive).denoise(features)
+                    if not np.array_equal(loaded, expected):
+                        wrong.append(f"{place}, byte {position}: other weights, no error")
+                except UserError:
+                    pass
+                except Exception as error:
+                    wrong.append(f"{place}, byte {position}: {type(error).__name__}: {error}")
+    assert not wrong, f"{len(wrong)} flips, for example: " + "; ".join(wrong[:: max(1, len(wrong) // 6)])
+
+
+# --- what detection need not import ---
+
+
+@pytest.mark.parametrize("module", ["asd.ddae.denoiser", "asd.detection.scoring"])
+def test_module_does_not_import_torch(module):
+    code = f"import sys, {module}; print('torch' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(Path(asd.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

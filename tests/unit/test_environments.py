@@ -1,0 +1,217 @@
+"""The conda environments of the rules name the versions of requirements.txt, and all that their scripts import."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+
+from asd.plan.fingerprint import modules_of
+from places import REPOSITORY, SCRIPTS
+
+ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
+RULES = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
+# Functions that choose an environment, and what they choose from
+CHOICES = {
+    "detection_environment()": ["detection", "detection_pyod"],
+    "training_environment()": ["torch_cpu", "torch_cuda"],
+}
+
+
+def environments_of_scripts() -> dict[str, list[str]]:
+    """Script -> the environments that its rule may run in."""
+    environments = {}
+    for body in re.split(r"^\s*rule(?: \w+)?:", RULES, flags=re.MULTILINE)[1:]:
+        chosen = re.findall(r"^ *conda:\n *(.*)$", body, re.MULTILINE)
+        scripts = re.findall(r'"\.\./scripts/(\w+)\.py"', body)
+        assert (len(chosen), len(scripts)) == (1, 1), body
+        environments[scripts[0]] = CHOICES.get(chosen[0]) or re.findall(r'^"\.\./\.\./envs/(\w+)\.yaml"$', chosen[0])
+    return environments
+
+
+SCRIPT_ENVIRONMENTS = environments_of_scripts()
+
+
+def packages_named(path: Path) -> tuple[list[str], list[str]]:
+    """What an environment takes from conda, and what from pip."""
+    packages: list[Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    from_pip = [package["pip"] for package in packages if isinstance(package, dict)]
+    return [package for package in packages if isinstance(package, str)], *from_pip
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Name -> version of the packages of an environment."""
+    return dict(re.split("={2,3}", line) for line in packages_named(path)[1])
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """Modules that a file imports when it is imported itself, and a script inside its ``with`` block.
+
+    Dotted names, with those of the names taken from them, which may be modules too.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    blocks = [node.body for node in tree.body if isinstance(node, ast.With)]
+    around = path.parent.relative_to(SCRIPTS).parts
+    names = set()
+    for node in itertools.chain(tree.body, *blocks):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = around[: len(around) - node.level + 1] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def packages_of(script: str) -> set[str]:
+    """Names of the foreign packages that a script and the modules of `asd` under it import."""
+    pending, seen, foreign = [SCRIPTS / f"{script}.py"], set(), set()
+    while pending:
+        path = pending.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in imported_at_once(path):
+            top, *rest = name.split(".")
+            if top == "asd":
+                files = [SCRIPTS.joinpath(top, *rest, "__init__.py"), SCRIPTS.joinpath(top, *rest).with_suffix(".py")]
+                pending += [file for file in files if file.is_file()]
+            elif top not in sys.stdlib_module_names:
+                foreign.add(top)
+    return foreign
+
+
+def test_each_script_runs_in_an_environment() -> None:
+    assert set(SCRIPT_ENVIRONMENTS) == {path.stem for path in SCRIPTS.glob("*.py")}
+    used = set(itertools.chain.from_iterable(SCRIPT_ENVIRONMENTS.values()))
+    assert used == {path.stem for path in ENVIRONMENTS} - {"audio_ad"}
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_pins_what_requirements_pin(path: Path) -> None:
+    names = ("requirements.txt", "requirements-pyod.txt")
+    text = "".join((REPOSITORY / name).read_text(encoding="utf-8") for name in names)
+    required = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
+    assert pins(path).items() <= required.items()
+
+
+@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_is_valid_and_exact(path: Path) -> None:
+    environment = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(environment) == {"channels", "dependencies"}
+    assert environment["channels"] == ["conda-forge"]  # no others, nor `nodefaults`, which pip-based files do without
+    from_conda, from_pip = packages_named(path)
+    versions = dict(package.split("=") for package in from_conda)
+    assert versions == {"python": "3.11.11", "pip": "25.0"}
+    assert all(re.fullmatch(r"[\w.-]+={2,3}[\w.]+", line) for line in from_pip), from_pip
+    assert len(pins(path)) == len(from_pip)
+
+
+def test_single_environment_holds_all_others() -> None:
+    everything = pins(REPOSITORY / "envs/audio_ad.yaml")
+    for path in ENVIRONMENTS:
+        if path.stem != "detection_pyod":
+            assert pins(path).items() <= everything.items(), path.name
+
+
+def test_environments_of_training_differ_in_the_build_of_torch() -> None:
+    cpu, cuda = (packages_named(REPOSITORY / f"envs/torch_{name}.yaml")[1] for name in ("cpu", "cuda"))
+    version = pins(REPOSITORY / "envs/torch_cpu.yaml")["torch"]
+    assert [(a, b) for a, b in zip(cpu, cuda, strict=True) if a != b] == [(f"torch=={version}", f"torch==={version}")]
+    builds = [version, f"{version}+cpu"]
+    assert list(SpecifierSet(f"=={version}").filter(builds)) == builds
+    assert list(SpecifierSet(f"==={version}").filter(builds)) == [version]
+
+
+IMPORTED_WHEN_CALLED = {
+    "extract_features": {"soxr"},
+    "detect_anomalies": {"sklearn"},
+    "evaluate_scores": {"sklearn"},
+    "plot_features": {"scipy"},
+}
+
+
+def test_detectors_of_pyod_have_an_environment_with_everything_that_detection_needs() -> None:
+    with_pyod = pins(REPOSITORY / "envs/detection_pyod.yaml")
+    assert pins(REPOSITORY / "envs/detection.yaml").items() <= with_pyod.items()
+    extra = (REPOSITORY / "requirements-pyod.txt").read_text(encoding="utf-8")
+    assert f"pyod=={with_pyod['pyod']}" in extra
+
+
+def test_pygments_is_there_for_the_report() -> None:
+    """Snakemake writes reports with it, but does not require it; tools of the tests would hide that it is missing."""
+    assert "Pygments" in pins(REPOSITORY / "envs/audio_ad.yaml")
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPT_ENVIRONMENTS))
+def test_script_imports_only_what_its_environment_names(script: str) -> None:
+    """Snakemake's own environment would hide a missing package: it is on the import path of every script."""
+    needed = packages_of(script) | IMPORTED_WHEN_CALLED.get(script, set())
+    for environment in SCRIPT_ENVIRONMENTS[script]:
+        named = pins(REPOSITORY / f"envs/{environment}.yaml")
+        assert needed <= {name.replace("scikit-learn", "sklearn") for name in named}, environment
+
+
+def users(package: str) -> set[str]:
+    return {script for script in SCRIPT_ENVIRONMENTS if package in packages_of(script)}
+
+
+def test_heavy_packages_are_imported_only_where_they_are_needed() -> None:
+    figures = {"plot_confusion", "plot_features", "plot_loss", "plot_results", "plot_scores"}
+    assert users("torch") == {"train_ddae"}
+    assert users("sklearn") == set()  # where it is needed, it is imported by what is called
+    assert users("pandas") == {"evaluate_scores", "collect_results", "plot_results"}
+    assert users("matplotlib") == figures
+    assert users("soundfile") == {"extract_features", "simulate_recordings", "check_recordings"}
+    assert users("requests") == {"download_recordings"}
+
+
+def modules(script: str) -> set[str]:
+    """Modules of the package that decide whether a rule runs again: ``detection/scores`` and so on."""
+    files = modules_of(SCRIPTS / f"{script}.py", SCRIPTS / "asd")
+    return {path.relative_to(SCRIPTS / "asd").with_suffix("").as_posix() for path in files if path.parent != SCRIPTS}
+
+
+def rooms(script: str) -> set[str]:
+    """Subpackages that a rule's code comes from."""
+    return {name.split("/")[0] for name in modules(script) if "/" in name}
+
+
+def test_training_does_not_depend_on_detectors_and_statistics() -> None:
+    """So that a new detector, ensemble or statistic trains nothing again."""
+    assert rooms("train_ddae") == {"files", "features", "ddae"}
+
+
+def test_figures_of_features_do_not_depend_on_detectors() -> None:
+    used = modules("plot_features")
+    forbidden = {"detectors", "projections", "scoring", "scores", "ensembles"}
+    assert used.isdisjoint({f"detection/{name}" for name in forbidden})
+    assert "evaluation" not in rooms("plot_features")
+
+
+def test_detection_does_not_depend_on_what_comes_after_it() -> None:
+    assert rooms("detect_anomalies") == {"files", "features", "ddae", "detection"}
+    forbidden = {"detection/ensembles", "ddae/training", "ddae/model", "ddae/device"}
+    assert modules("detect_anomalies").isdisjoint(forbidden)
+
+
+def test_what_follows_the_caches_does_not_depend_on_how_they_are_extracted() -> None:
+    """So that new code for the extraction trains nothing again where a run starts from given caches."""
+    extraction = {"recordings/audio", "features/acoustic", "features/extraction"}
+    used = {script: modules(script) for script in SCRIPT_ENVIRONMENTS}
+    assert extraction <= used.pop("extract_features")
+    assert "recordings/audio" in used.pop("simulate_recordings")
+    assert "recordings/audio" in used.pop("check_recordings")  # which no other rule waits for
+    assert all(names.isdisjoint(extraction) for names in used.values())
+
+
+def test_no_job_depends_on_the_plan() -> None:
+    """So that a change of the plan runs nothing again unless it changes what a job is given."""
+    assert not any("plan" in rooms(script) for script in SCRIPT_ENVIRONMENTS)

@@ -1,0 +1,295 @@
+"""Figures of features: the numbers behind them against plain references, and what they show."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection, PolyCollection
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from asd.detection.representations import log_mel
+from asd.features.acoustic import clip_features, mean_log_mel
+from asd.features.columns import BASIC_NAMES
+from asd.figures.features import (
+    FeaturePanel,
+    ProjectionPanel,
+    denoising,
+    hertz_to_mel,
+    loss_curves,
+    mel_centres,
+    mel_to_hertz,
+    project_2d,
+    projection,
+    projection_limits,
+    separation,
+)
+from plain_figures import hard_to_read
+
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
+
+
+# --- numbers ---
+
+
+def plain_inverse_dct(coefficients) -> list[float]:
+    """Inverse of the orthonormal DCT-II, written from its definition."""
+    n = len(coefficients)
+    result = []
+    for place in range(n):
+        total = 0.0
+        for order, value in enumerate(coefficients):
+            scale = math.sqrt((1.0 if order == 0 else 2.0) / n)
+            total += scale * float(value) * math.cos(math.pi * order * (2 * place + 1) / (2 * n))
+        result.append(total)
+    return result
+
+
+def test_log_mel_is_the_inverse_dct_of_the_first_block():
+    features = np.random.default_rng(0).normal(size=(2, 136)).astype(np.float32)
+    expected = [plain_inverse_dct(row[:128]) for row in features]
+    assert log_mel(features) == pytest.approx(np.array(expected), abs=1e-10)
+    assert log_mel(features).dtype == np.float64
+
+
+def test_log_mel_of_a_clips_features_is_the_mean_over_its_frames_of_the_log_mel_spectrum():
+    samples = np.random.default_rng(1).normal(0.0, 0.1, 8000).astype(np.float32)
+    assert log_mel(clip_features(samples)[None])[0] == pytest.approx(mean_log_mel(samples), abs=1e-4)
+
+
+@pytest.mark.filterwarnings("default")  # of librosa's imports
+def test_centres_of_the_mel_bands_are_those_of_librosa():
+    librosa = pytest.importorskip("librosa")
+    expected = librosa.mel_frequencies(130, fmin=0.0, fmax=8000.0)[1:-1]
+    assert mel_centres() == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_mel_scale_has_an_inverse():
+    frequencies = np.array([0.0, 10.0, 999.0, 1000.0, 1001.0, 8000.0])
+    assert mel_to_hertz(hertz_to_mel(frequencies)) == pytest.approx(frequencies)
+    assert hertz_to_mel([200.0 / 3.0, 6400.0]) == pytest.approx([1.0, 42.0])
+
+
+def test_projection_onto_two_components_is_that_of_the_covariance_matrix():
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(40, 5)) * [5, 3, 1, 1, 0.1] + 7.0, rng.normal(size=(6, 5)) + 7.0
+    (shown, other), explained = project_2d(train.astype(np.float32), test)
+    values, vectors = np.linalg.eigh(np.cov(train.T))
+    assert explained == pytest.approx((values[-1] / values.sum(), values[-2] / values.sum()), rel=1e-5)
+    for number in (0, 1):
+        axis = vectors[:, -1 - number]
+        axis = axis * np.sign(axis[np.abs(axis).argmax()])
+        assert shown[:, number] == pytest.approx((train - train.mean(axis=0)) @ axis, abs=1e-4)
+        assert other[:, number] == pytest.approx((test - train.mean(axis=0)) @ axis, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("train", "explained"),
+    [
+        ([[3.0, 4.0, 5.0]], (0.0, 0.0)),
+        ([[1.0, 2.0, 3.0]] * 4, (0.0, 0.0)),
+        ([[0.1, 0.2, 0.3], [1.1, 0.2, 0.3]], (1.0, 0.0)),
+        ([[1.0], [2.0], [4.0]], (1.0, 0.0)),
+    ],
+)
+def test_projection_of_too_few_clips_leaves_components_at_zero(train, explained):
+    (shown, other), shares = project_2d(np.array(train), np.ones((2, len(train[0]))))
+    assert shares == pytest.approx(explained)
+    assert shown.shape == (len(train), 2)
+    assert not shown[:, 1].any()
+    assert np.isfinite(other).all()
+
+
+def test_separation_is_the_difference_of_the_medians_in_half_widths_of_the_bands():
+    normal = np.stack([np.arange(11.0), np.ones(11)], axis=1)  # 10-90 %: 1 to 9
+    abnormal = np.stack([np.arange(11.0) * 2.0 + 5.0, np.ones(11)], axis=1)  # 7 to 23
+    expected = (15.0 - 5.0) / ((8.0 + 16.0) / 4.0)
+    assert separation(normal, abnormal) == pytest.approx([expected, np.nan], nan_ok=True)
+    assert np.isnan(separation(normal, abnormal[:0])).all()
+
+
+# --- losses ---
+
+
+def losses(seeds: int = 3, epochs: int = 20, factors=(0.0, 0.2, 0.7)) -> dict:
+    def of(factor: float) -> np.ndarray:
+        seed = np.arange(seeds)[:, None]
+        return 0.03 * np.exp(-np.arange(epochs) / (10.0 + seed)) + 0.005 + 0.01 * factor
+
+    return {network: {factor: of(factor) for factor in factors} for network in ("mfcc", "basic")}
+
+
+def test_losses_have_a_panel_for_each_network_with_the_mean_and_range_over_the_seeds():
+    curves = losses()
+    figure = loss_curves(curves, "fan")
+    assert [axes.get_title() for axes in figure.axes] == ["MFCC network", "basic network"]
+    for axes, of in zip(figure.axes, curves.values(), strict=True):
+        assert axes.get_yscale() == "log"
+        lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+        assert list(lines) == ["0", "0.2", "0.7"]
+        bands = [part for part in axes.collections if isinstance(part, PolyCollection)]
+        for line, part, values in zip(lines.values(), bands, of.values(), strict=True):
+            assert line.get_xdata().tolist() == list(range(1, 21))
+            assert line.get_ydata() == pytest.approx(values.mean(axis=0))
+            corners = part.get_paths()[0].vertices
+            at = corners[corners[:, 0] == 10.0, 1]
+            assert (at.min(), at.max()) == pytest.approx((values[:, 9].min(), values[:, 9].max()))
+        assert sorted(text.get_text() for text in axes.texts) == ["0", "0.2", "0.7"]
+
+
+def test_lines_of_smaller_noise_factors_are_darker():
+    lines = loss_curves(losses(), "fan").axes[0].lines[:3]
+    brightness = [sum(line.get_color()[:3]) for line in lines]
+    assert brightness == sorted(brightness)
+    assert len(set(brightness)) == 3
+
+
+@pytest.mark.parametrize(
+    "curves",
+    [
+        {"mfcc": {0.7: np.array([[0.03]])}, "basic": {0.7: np.array([[0.02]])}},
+        {"mfcc": {0.7: np.array([[0.03, np.nan, 0.01], [0.02, np.nan, np.nan]]), 0.2: np.full((1, 3), np.nan)}},
+        losses(1, 300, tuple(np.arange(10) / 10)),
+    ],
+    ids=["one epoch", "missing", "ten noise factors"],
+)
+def test_losses_nothing_overlaps(curves):
+    figure = loss_curves(curves, "팬, strict protocol " * 8)
+    assert hard_to_read(figure) == []
+
+
+# --- denoising ---
+
+
+def feature_panel(clips: int = 30, seed: int = 0) -> FeaturePanel:
+    rng = np.random.default_rng(seed)
+    return FeaturePanel(*(rng.normal(shift, 1.0, (clips, 136)).astype(np.float32) for shift in (0.0, 0.5, 0.1, 0.4)))
+
+
+def test_spectra_show_median_and_quantiles_in_decibels_at_the_bands_centres():
+    panel = feature_panel()
+    figure = denoising({"6 dB": panel, "0 dB": feature_panel(seed=1)}, "fan")
+    before, _, after, _, apart, _ = figure.axes[:6]
+    assert before.get_title() == "6 dB"
+    for axes, blocks in (
+        (before, (panel.before_normal, panel.before_abnormal)),
+        (after, (panel.after_normal, panel.after_abnormal)),
+    ):
+        assert axes.get_ylim() == before.get_ylim()
+        bands = [part for part in axes.collections if isinstance(part, PolyCollection)]
+        for line, part, block in zip(axes.lines, bands, blocks, strict=True):
+            decibels = 10.0 * np.log10(np.exp(log_mel(block)))
+            assert line.get_xdata() == pytest.approx(mel_centres())
+            assert line.get_ydata() == pytest.approx(np.median(decibels, axis=0))
+            corners = part.get_paths()[0].vertices
+            at = corners[np.isclose(corners[:, 0], mel_centres()[40]), 1]
+            assert (at.min(), at.max()) == pytest.approx(np.quantile(decibels[:, 40], (0.1, 0.9)))
+        assert len({str(line._dash_pattern) for line in axes.lines}) == 2
+    shown = {line.get_label(): line.get_ydata() for line in apart.lines if not line.get_label().startswith("_")}
+    for when, (normal, abnormal) in panel.pairs.items():
+        assert shown[when] == pytest.approx(separation(log_mel(normal), log_mel(abnormal)))
+
+
+def test_each_basic_feature_has_a_panel_with_four_boxes_for_each_snr():
+    panels = {"6 dB": feature_panel(), "0 dB": feature_panel(seed=1)}
+    axes_of = {axes.get_title(): axes for axes in denoising(panels, "fan").axes}
+    for number, name in enumerate(BASIC_NAMES):
+        axes = axes_of[name]
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["6 dB", "0 dB"]
+        boxes = sorted((patch for patch in axes.patches if isinstance(patch, Rectangle)), key=Rectangle.get_x)
+        blocks = [block for panel in panels.values() for pair in panel.pairs.values() for block in pair]
+        expected = [np.quantile(block[:, 128 + number].astype(float), (0.25, 0.75)) for block in blocks]
+        shown = np.array([(box.get_y(), box.get_y() + box.get_height()) for box in boxes])
+        assert shown == pytest.approx(np.array(expected))
+        right = [box.get_x() + box.get_width() for box in boxes]
+        assert all(edge <= box.get_x() for edge, box in zip(right, boxes[1:], strict=False))
+        looks = [(box.get_facecolor(), box.get_edgecolor(), box.get_hatch()) for box in boxes[:4]]
+        assert len(set(looks)) == 4
+
+
+@pytest.mark.parametrize(
+    "panels",
+    [
+        {"0 dB": feature_panel(2), "6 dB": FeaturePanel(*[np.ones((n, 136), np.float32) for n in (2, 0, 2, 0)])},
+        {f"{n} 데시벨 of noise": feature_panel(seed=n) for n in range(5)},
+    ],
+    ids=["few", "five SNRs"],
+)
+def test_denoising_nothing_overlaps(panels):
+    figure = denoising(panels, "팬, strict protocol " * 8)
+    assert hard_to_read(figure) == []
+
+
+# --- projection ---
+
+
+def projection_panel(outlier: float = 0.0) -> ProjectionPanel:
+    rng = np.random.default_rng(0)
+    train, normal = rng.normal(size=(120, 2)), rng.normal(size=(40, 2))
+    abnormal = np.concatenate([rng.normal(2.0, 1.0, size=(30, 2)), np.full((1, 2), outlier)])
+    return ProjectionPanel(train, normal, abnormal, (0.71, 0.204))
+
+
+def clouds(axes) -> dict[str, np.ndarray]:
+    parts = [part for part in axes.collections if isinstance(part, PathCollection)]
+    return {part.get_label(): np.asarray(part.get_offsets()) for part in parts if part.get_label()[0] != "_"}
+
+
+def test_projection_shows_all_clips_inside_and_the_shares_of_variance():
+    panel = projection_panel()
+    axes = projection({("6 dB", "id_00"): panel}, "fan").axes[0]
+    low, high = projection_limits(panel)
+    for name, shown in clouds(axes).items():
+        clips = getattr(panel, name)
+        inside = clips[((clips >= low) & (clips <= high)).all(axis=1)]
+        assert len(inside) > 0.8 * len(clips)
+        assert shown == pytest.approx(inside)
+    assert axes.get_xlabel() == "71%, 20%"
+
+
+def test_outliers_do_not_squash_the_rest_and_are_counted_at_the_edge():
+    axes = projection({("6 dB", "id_00"): projection_panel(1e6)}, "fan").axes[0]
+    assert axes.get_xlim()[1] < 20
+    assert "A" in axes.get_title(loc="left")
+    edge = np.concatenate([np.asarray(part.get_offsets()) for part in axes.collections])
+    assert edge.max(axis=0) == pytest.approx([axes.get_xlim()[1], axes.get_ylim()[1]])
+    total = sum(len(part.get_offsets()) for part in axes.collections)
+    assert total == 120 + 40 + 31
+
+
+def test_the_three_kinds_of_clips_have_marks_of_their_own():
+    axes = projection({("6 dB", "id_00"): projection_panel()}, "fan").axes[0]
+    parts = [part for part in axes.collections if part.get_label() in ("train", "normal", "abnormal")]
+    assert len({part.get_paths()[0].vertices.tobytes() for part in parts}) == 3
+
+
+@pytest.mark.parametrize(
+    "panels",
+    [
+        {("6 dB", "id_00"): ProjectionPanel(np.zeros((2, 2)), np.zeros((0, 2)), np.full((1, 2), np.nan), (0.0, 0.0))},
+        {
+            (f"{snr} 데시벨", f"id_{number:02d} 이름"): projection_panel(100.0)
+            for snr in range(4)
+            for number in range(5)
+            if (snr, number) != (2, 3)
+        },
+    ],
+    ids=["two clips", "most"],
+)
+def test_projection_nothing_overlaps(panels):
+    figure = projection(panels, "팬, strict protocol " * 8)
+    assert hard_to_read(figure) == []
+
+
+def test_without_abnormal_clips_nothing_is_said_of_them() -> None:
+    random = np.random.default_rng(0)
+    normal, none = random.normal(size=(5, 136)).astype(np.float32), np.empty((0, 136), np.float32)
+    figure = denoising({"6 dB": FeaturePanel(normal, none, normal, none)}, "fan")
+    figure.canvas.draw()
+    words = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
+    assert "no abnormal clips" in words
+    assert not [
+        word for word in words if word.startswith("abnormal (") or word in ("abnormal before", "abnormal after")
+    ]

@@ -1,0 +1,377 @@
+"""From a pattern with placeholders to sorted lists of recordings, and what is said when there are none."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asd.errors import UserError
+from asd.recordings.layout import (
+    CACHE_FIELDS,
+    MIMII_PATTERN,
+    RECORDING_FIELDS,
+    Folder,
+    Recordings,
+    clean_path,
+    count_unread,
+    doubly_used,
+    fill,
+    placeholders,
+    state_of_files,
+)
+
+SNRS = {"snr6": "6_dB", "snr_6": "-6_dB"}
+FAN = Folder("fan", "snr6", "id_00", "normal")
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+
+
+def found(root: Path, folder: Folder = FAN, pattern: str = MIMII_PATTERN, snrs: dict[str, str] = SNRS) -> list[str]:
+    """Names of the recordings found, relative to `root`."""
+    files = Recordings(str(root), (pattern,), snrs).files(folder)
+    assert all(os.path.isfile(file) for file in files)
+    return [os.path.relpath(file, root) for file in files]
+
+
+# ------------------------------------------------------------------------------------------- patterns, placeholders
+
+
+def test_placeholders_are_named_in_order() -> None:
+    assert placeholders(MIMII_PATTERN) == ["snr_dir", "machine", "machine", "id", "kind"]
+    assert placeholders("no/braces/*.wav") == []
+    assert placeholders("") == []
+
+
+def test_fields_of_recordings_and_caches_are_the_documented_ones() -> None:
+    assert RECORDING_FIELDS == ("snr_dir", "machine", "id", "kind")
+    assert CACHE_FIELDS == ("snr", "machine", "id", "kind")
+
+
+def test_doubled_braces_are_plain_text() -> None:
+    assert placeholders("{{id}}/{id}") == ["id"]
+    assert fill("{{id}}/{id}", {"id": "7"}) == "{id}/7"
+
+
+@pytest.mark.parametrize(
+    "pattern", ["{id", "id}", "{}", "{0}", "{id.x}", "{id[0]}", "{id!r}", "{id:>8}", "{ id }", "{a b}", "{a{b}}", "{"]
+)
+def test_anything_but_a_name_in_matching_braces_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"\{|brace|'|placeholder|field"):
+        placeholders(pattern)
+
+
+def test_a_glob_keeps_its_own_wildcards_and_escapes_those_of_the_values() -> None:
+    assert fill("{id}/*.wav", {"id": "a[1]*?"}, for_glob=True) == "a[[]1][*][?]/*.wav"
+    assert fill("{id}/*.wav", {"id": "a[1]*?"}) == "a[1]*?/*.wav"
+
+
+plain = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]), max_size=8)
+names = st.sampled_from(RECORDING_FIELDS)
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.tuples(plain, names), max_size=6), plain, st.lists(plain, min_size=4, max_size=4))
+def test_any_pattern_gives_its_names_back_and_is_filled_like_text(
+    parts: list[tuple[str, str]], end: str, given_values: list[str]
+) -> None:
+    values = dict(zip(RECORDING_FIELDS, given_values, strict=True))
+    pattern = "".join(f"{before}{{{name}}}" for before, name in parts) + end
+    assert placeholders(pattern) == [name for _, name in parts]
+    assert fill(pattern, values) == "".join(before + values[name] for before, name in parts) + end
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.text(max_size=20))
+def test_any_text_has_placeholders_or_a_value_error(text: str) -> None:
+    try:
+        found_names = placeholders(text)
+    except ValueError:
+        return
+    assert all(name.isidentifier() for name in found_names)
+    fill(text, dict.fromkeys(found_names, "x"))
+
+
+def test_one_folder_has_one_spelling() -> None:
+    assert clean_path("data//mimii/") == clean_path("./data/mimii") == clean_path("data/x/../mimii") == "data/mimii"
+    assert clean_path("~/mimii") == os.path.join(os.path.expanduser("~"), "mimii")
+
+
+def test_a_folder_introduces_itself() -> None:
+    assert str(FAN) == "machine fan, SNR snr6, ID id_00, normal"
+
+
+# --------------------------------------------------------------------------------------------------- finding files
+
+
+def test_recordings_come_in_sorted_order_with_the_root_in_front(tmp_path: Path) -> None:
+    folder = "6_dB_fan/fan/id_00/normal"
+    touch(tmp_path, *(f"{folder}/{name}.wav" for name in ("00000010", "00000002", "b", "a", "B", "00000001")))
+    files = Recordings(str(tmp_path), (MIMII_PATTERN,), SNRS).files(FAN)
+    expected = [f"{tmp_path}/{folder}/{n}.wav" for n in ("00000001", "00000002", "00000010", "B", "a", "b")]
+    assert files == expected
+
+
+def test_only_the_folder_asked_for_is_listed(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "6_dB_fan/fan/id_00/normal/1.wav",
+        "6_dB_fan/fan/id_00/abnormal/2.wav",
+        "6_dB_fan/fan/id_02/normal/3.wav",
+        "-6_dB_fan/fan/id_00/normal/4.wav",
+        "6_dB_pump/pump/id_00/normal/5.wav",
+        "6_dB_fan/fan/id_00/normal/notes.txt",
+    )
+    assert found(tmp_path) == ["6_dB_fan/fan/id_00/normal/1.wav"]
+    assert found(tmp_path, Folder("fan", "snr_6", "id_00", "normal")) == ["-6_dB_fan/fan/id_00/normal/4.wav"]
+
+
+def test_hidden_files_and_folders_that_look_like_clips_are_left_out(tmp_path: Path) -> None:
+    folder = "6_dB_fan/fan/id_00/normal"
+    touch(tmp_path, f"{folder}/1.wav", f"{folder}/.2.wav", f"{folder}/._1.wav", f"{folder}/folder.wav/inside.wav")
+    assert found(tmp_path) == [f"{folder}/1.wav"]
+
+
+@pytest.mark.parametrize("name", ["two words", "선풍기", "[x]", "a*b", "what?", "[!a]", "1,2", "{braces}"])
+def test_names_may_have_any_characters(tmp_path: Path, name: str) -> None:
+    root = tmp_path / name / "root"
+    folder = Folder(name, "snr", name, "normal")
+    touch(root, f"{name}_{name}/{name}/{name}/normal/{name}.wav")
+    touch(root, f"{name}_{name}/{name}/x/normal/another ID.wav")
+    assert found(root, folder, snrs={"snr": name}) == [f"{name}_{name}/{name}/{name}/normal/{name}.wav"]
+
+
+def test_a_name_with_brackets_does_not_match_what_the_brackets_would(tmp_path: Path) -> None:
+    touch(tmp_path, "a1/1.wav", "a[1]/2.wav")
+    assert found(tmp_path, Folder("fan", "snr6", "a[1]", "normal"), "{id}/*.wav") == ["a[1]/2.wav"]
+
+
+def test_two_stars_search_all_folders_below(tmp_path: Path) -> None:
+    touch(tmp_path, "id_00/normal/b/2.wav", "id_00/normal/1.wav", "id_00/normal/b/c/3.wav", "id_00/abnormal/4.wav")
+    files = found(tmp_path, pattern="{id}/{kind}/**/*.wav")
+    assert files == ["id_00/normal/1.wav", "id_00/normal/b/2.wav", "id_00/normal/b/c/3.wav"]
+
+
+def test_a_file_that_matches_in_several_ways_is_listed_once(tmp_path: Path) -> None:
+    touch(tmp_path, "x/id_00/y/normal/1.wav", "x/id_00/2.wav")
+    files = found(tmp_path, pattern="**/{id}/**/**/*.wav")
+    assert files == ["x/id_00/2.wav", "x/id_00/y/normal/1.wav"]
+
+
+def test_the_kind_may_be_part_of_the_file_name(tmp_path: Path) -> None:
+    touch(tmp_path, "section_00_normal_1.wav", "section_00_abnormal_2.wav")
+    pattern = "section_{id}_{kind}_*.wav"
+    assert found(tmp_path, Folder("fan", "snr6", "00", "normal"), pattern) == ["section_00_normal_1.wav"]
+    assert found(tmp_path, Folder("fan", "snr6", "00", "abnormal"), pattern) == ["section_00_abnormal_2.wav"]
+
+
+def test_other_file_types_can_be_asked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "id_00/normal/1.flac", "id_00/normal/2.wav")
+    assert found(tmp_path, pattern="{id}/{kind}/*.flac") == ["id_00/normal/1.flac"]
+
+
+def test_a_link_to_a_recording_is_a_recording(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/1.wav")
+    (tmp_path / "id_00").mkdir()
+    (tmp_path / "id_00" / "1.wav").symlink_to(tmp_path / "elsewhere" / "1.wav")
+    (tmp_path / "id_00" / "2.wav").symlink_to(tmp_path / "nowhere.wav")
+    assert found(tmp_path, pattern="{id}/*.wav") == ["id_00/1.wav"]
+
+
+# ------------------------------------------------------------------------------------------------- nothing is found
+
+
+def message(root: str | Path, pattern: str = MIMII_PATTERN, folder: Folder = FAN) -> str:
+    with pytest.raises(UserError) as caught:
+        Recordings(str(root), (pattern,), SNRS).files(folder)
+    return str(caught.value)
+
+
+def test_a_missing_root_is_named_with_the_key_to_change(tmp_path: Path) -> None:
+    text = message(tmp_path / "nowhere")
+    assert str(tmp_path / "nowhere") in text
+    assert "dataset.root" in text
+
+
+def test_a_missing_relative_root_is_named_with_the_folder_it_was_looked_for_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = message("nowhere")
+    assert "'nowhere'" in text
+    assert repr(str(tmp_path)) in text
+
+
+def test_a_root_that_is_a_file_is_no_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "file")
+    assert "no folder" in message(tmp_path / "file")
+
+
+def test_the_deepest_folder_there_is_named_with_what_it_holds(tmp_path: Path) -> None:
+    touch(tmp_path, "6_dB_fan/fan/id_02/normal/1.wav", "6_dB_fan/fan/id_04/normal/1.wav")
+    text = message(tmp_path)
+    assert "machine fan, SNR snr6, ID id_00, normal" in text
+    assert "'6_dB_fan/fan/id_00/normal/*.wav'" in text
+    assert f"'{tmp_path}/6_dB_fan/fan' exists and holds: id_02, id_04." in text
+    assert "dataset.pattern" in text
+
+
+def test_a_folder_with_other_files_is_named_with_them(tmp_path: Path) -> None:
+    touch(tmp_path, "6_dB_fan/fan/id_00/normal/1.mp3", "6_dB_fan/fan/id_00/normal/notes.txt")
+    assert f"'{tmp_path}/6_dB_fan/fan/id_00/normal' exists and holds: 1.mp3, notes.txt." in message(tmp_path)
+
+
+def test_an_empty_root_holds_nothing(tmp_path: Path) -> None:
+    assert f"'{tmp_path}' exists and holds: nothing." in message(tmp_path)
+
+
+def test_of_many_entries_the_first_eight_are_named_and_the_rest_counted(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{number:02d}.txt" for number in range(11)))
+    text = message(tmp_path)
+    assert "00.txt" in text
+    assert "07.txt and 3 more" in text
+    assert "08.txt" not in text
+
+
+def test_a_pattern_with_two_stars_says_how_far_the_path_exists(tmp_path: Path) -> None:
+    touch(tmp_path, "id_00/other/1.wav")
+    assert f"'{tmp_path}/id_00' exists and holds: other." in message(tmp_path, "{id}/{kind}/**/*.wav")
+
+
+# ------------------------------------------------------------------------------------------------- state of the files
+
+
+def test_the_state_of_files_stays_while_nothing_changes(tmp_path: Path) -> None:
+    touch(tmp_path, "1.wav", "2.wav")
+    files = [str(tmp_path / "1.wav"), str(tmp_path / "2.wav")]
+    assert state_of_files(files) == state_of_files(files)
+
+
+def test_the_state_changes_with_a_file_replaced_by_an_older_one_of_the_same_size(tmp_path: Path) -> None:
+    touch(tmp_path, "1.wav", "2.wav")
+    files = [str(tmp_path / "1.wav"), str(tmp_path / "2.wav")]
+    before = state_of_files(files)
+    touch(tmp_path, "1.wav")
+    os.utime(files[0], ns=(10**18, 10**18))
+    assert state_of_files(files) != before
+
+
+def test_the_state_changes_with_size_number_and_order_of_files(tmp_path: Path) -> None:
+    touch(tmp_path, "1.wav", "22.wav")
+    files = [str(tmp_path / "1.wav"), str(tmp_path / "22.wav")]
+    status = os.stat(files[0])
+    before = state_of_files(files)
+    assert state_of_files(files[:1]) != before
+    assert state_of_files(files[::-1]) != before
+    (tmp_path / "1.wav").write_bytes(b"longer than before")
+    os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert state_of_files(files) != before
+
+
+# ------------------------------------------------------------------------------------------- recordings yet to read
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> tuple[list[str], Path]:
+    """Three recordings and the clip list of a cache that holds them."""
+    touch(tmp_path, "a.wav", "b,c.wav", "소리.wav")
+    files = sorted(str(path) for path in tmp_path.glob("*.wav"))
+    rows = [
+        (os.path.basename(file), "10", "16000", "8", os.stat(file).st_size, os.stat(file).st_mtime_ns, "v1", "0")
+        for file in files
+    ]
+    clip_list = tmp_path / "clips.csv"
+    with clip_list.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(
+            ["file", "duration", "sample_rate", "channels", "size", "modified_ns", "extraction", "checksum"]
+        )
+        writer.writerows(rows)
+    return files, clip_list
+
+
+def unread(listed: tuple[list[str], Path], extraction: str = "v1") -> int:
+    files, clip_list = listed
+    return count_unread(files, str(clip_list.parent), clip_list, extraction)
+
+
+def test_nothing_is_left_to_read_of_recordings_that_are_listed(listed: tuple[list[str], Path]) -> None:
+    assert unread(listed) == 0
+
+
+def test_new_and_changed_recordings_are_left_to_read(listed: tuple[list[str], Path]) -> None:
+    files, clip_list = listed
+    touch(clip_list.parent, "new.wav")
+    files.append(str(clip_list.parent / "new.wav"))
+    assert unread(listed) == 1
+    os.utime(files[0], ns=(0, 0))
+    assert unread(listed) == 2
+
+
+def test_everything_is_left_to_read_with_other_code(listed: tuple[list[str], Path]) -> None:
+    assert unread(listed, "v2") == 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"file\na.wav\n", b"\xff\xfe,", b"file,size\n"])
+def test_everything_is_left_to_read_without_a_usable_list(
+    listed: tuple[list[str], Path], content: bytes | None
+) -> None:
+    listed[1].unlink()
+    if content is not None:
+        listed[1].write_bytes(content)
+    assert unread(listed) == 3
+
+
+def test_a_recording_that_is_gone_does_not_stop_the_count(listed: tuple[list[str], Path]) -> None:
+    os.unlink(listed[0][1])
+    assert unread(listed) == 3
+
+
+# ----------------------------------------------------------------------------------------- several patterns, kinds
+
+
+def test_recordings_of_several_patterns_come_in_the_order_of_the_patterns(tmp_path: Path) -> None:
+    touch(tmp_path, "test/normal_a.wav", "train/normal_b.wav", "train/normal_c.wav", "test/anomaly_a.wav")
+    patterns = ("train/{kind}_*.wav", "test/{kind}_*.wav", "*/{kind}_*.wav")
+    source = Recordings(str(tmp_path), patterns, SNRS, {"normal": "normal", "abnormal": "anomaly"})
+    assert source.files(FAN) == [
+        f"{tmp_path}/{name}_{end}.wav"
+        for name, end in (("train/normal", "b"), ("train/normal", "c"), ("test/normal", "a"))
+    ]
+    assert source.files(replace(FAN, kind="abnormal")) == [f"{tmp_path}/test/anomaly_a.wav"]
+    assert source.has_abnormal("fan", "id_00")
+
+
+def test_without_a_text_for_abnormal_there_are_no_abnormal_clips(tmp_path: Path) -> None:
+    touch(tmp_path, "normal/a.wav", "abnormal/a.wav")
+    source = Recordings(str(tmp_path), ("normal/*.wav",), SNRS, {"normal": "normal"})
+    assert source.files(FAN) == [f"{tmp_path}/normal/a.wav"]
+    assert source.files(replace(FAN, kind="abnormal")) == []
+    assert not source.has_abnormal("fan", "id_00")
+
+
+def test_missing_abnormal_clips_have_a_remedy_of_their_own(tmp_path: Path) -> None:
+    touch(tmp_path, "6_dB_fan/fan/id_00/normal/a.wav")
+    assert "dataset.kinds: {normal: normal}" in message(tmp_path, folder=replace(FAN, kind="abnormal"))
+    assert "dataset.kinds" not in message(tmp_path, folder=replace(FAN, machine_id="id_02"))
+
+
+def test_a_recording_of_two_folders_is_noticed(tmp_path: Path) -> None:
+    touch(tmp_path, "normal_1.wav", "abnormal_1.wav")
+    source = Recordings(str(tmp_path), ("*{kind}*.wav",), SNRS)
+    folders = [FAN, replace(FAN, kind="abnormal")]
+    said = doubly_used({folder: source.files(folder) for folder in folders})
+    assert said is not None
+    assert all(part in said for part in ("1 recordings", "abnormal_1.wav", *map(str, folders)))
+    narrow = Recordings(str(tmp_path), ("{kind}_*.wav",), SNRS)
+    assert doubly_used({folder: narrow.files(folder) for folder in folders}) is None

@@ -1,0 +1,82 @@
+"""What detectors see of a clip."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asd.ddae.denoiser import Denoiser
+from asd.ddae.scaling import MinMaxScaling
+from asd.detection.representations import REPRESENTATIONS, Represented, blocks_of, log_mel
+
+
+@pytest.fixture
+def clips() -> Represented:
+    generator = np.random.default_rng(0)
+    scaled, denoised = (generator.normal(size=(5, 136)).astype(np.float32) for _ in range(2))
+    minimum = generator.normal(size=136).astype(np.float32)
+    return Represented(scaled, denoised, MinMaxScaling(minimum, minimum + 3))
+
+
+def test_each_representation_is_what_its_name_says(clips: Represented) -> None:
+    assert REPRESENTATIONS == ("denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised")
+    assert np.array_equal(clips.get("denoised"), clips.denoised)
+    assert np.array_equal(clips.get("raw"), clips.scaled)
+    both = clips.get("raw+denoised")
+    assert np.array_equal(both[:, :136], clips.scaled)
+    assert np.array_equal(both[:, 136:], clips.denoised)
+    assert np.array_equal(clips.get("residual") + clips.denoised, clips.scaled - clips.denoised + clips.denoised)
+
+
+def test_log_mel_undoes_the_dct_of_the_features_in_their_own_units() -> None:
+    """From made mel spectra to their MFCC block by the formula of the orthonormal DCT-II, and back."""
+    generator = np.random.default_rng(2)
+    bands, basic = generator.normal(-5, 2, (4, 128)), generator.normal(size=(4, 8))
+    number, band = np.arange(128)[:, None], np.arange(128)
+    matrix = np.sqrt(2 / 128) * np.cos(np.pi * number * (2 * band + 1) / 256)
+    matrix[0] /= np.sqrt(2)
+    features = np.hstack([bands @ matrix.T, basic]).astype(np.float32)
+    assert log_mel(features) == pytest.approx(bands, abs=1e-4)
+    scaling = MinMaxScaling.fit([features])
+    shifted = features + 0.5
+    both = Represented(scaling.apply(features), scaling.apply(shifted), scaling)
+    expected, other = (np.hstack([log_mel(half), half[:, 128:]]) for half in (features, shifted))
+    assert both.get("log-mel") == pytest.approx(expected, abs=1e-3)
+    assert both.get("log-mel+denoised") == pytest.approx(np.hstack([expected, other]), abs=1e-3)
+    assert both.get("log-mel").dtype == both.get("log-mel+denoised").dtype == np.float32
+
+
+def test_unknown_names_are_refused(clips: Represented) -> None:
+    with pytest.raises(ValueError, match="unknown representation 'noised'"):
+        clips.get("noised")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", REPRESENTATIONS)
+def test_blocks_cover_every_column_once_mfcc_and_basic_in_turns(clips: Represented, name) -> None:
+    columns = np.arange(clips.get(name).shape[1])
+    blocks = [columns[block] for block in blocks_of(name)]
+    assert np.array_equal(np.concatenate(blocks), columns)
+    assert [len(block) for block in blocks] == [128, 8] * (len(columns) // 136)
+
+
+def test_some_clips_are_taken_from_both_halves(clips: Represented) -> None:
+    part = clips[np.array([3, 1])]
+    assert len(part) == 2
+    assert np.array_equal(part.get("raw+denoised"), clips.get("raw+denoised")[[3, 1]])
+
+
+def test_clips_are_scaled_and_denoised_by_the_machine_s_ddae() -> None:
+    generator = np.random.default_rng(1)
+    features = generator.normal(size=(4, 136)).astype(np.float32)
+
+    def layers(columns: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [
+            (generator.normal(size=shape).astype(np.float32), np.zeros(shape[0], np.float32))
+            for shape in ((3, columns), (columns, 3))
+        ]
+
+    denoiser = Denoiser(MinMaxScaling.fit([features]), {"mfcc": layers(128), "basic": layers(8)})
+    clips = Represented.of(features, denoiser)
+    assert np.array_equal(clips.scaled, denoiser.scale(features))
+    assert np.array_equal(clips.denoised, denoiser.denoise(features))
+    assert denoiser.denoise_unscaled(features) == pytest.approx(denoiser.scaling.invert(clips.denoised))

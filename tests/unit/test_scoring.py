@@ -1,0 +1,301 @@
+"""From features to scores and decisions of the clips of one ID at one SNR, and the files they are written to."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.svm import OneClassSVM
+
+from asd.ddae.denoiser import Denoiser
+from asd.ddae.scaling import MinMaxScaling
+from asd.detection.detectors import METHODS, Detector, complete
+from asd.detection.projections import fit_projection
+from asd.detection.representations import Represented, blocks_of
+from asd.detection.scores import Scores, threshold_of
+from asd.detection.scoring import cross_fitted_scores, detect
+from asd.splits import Parts, Rows
+from plain_method import plain_map_test, plain_pca
+
+PAPER = ["IF", "OCSVM", "LOF"]
+NAMES = [*METHODS, "LOF-raw", "KNN-residual"]
+EXTRA = [
+    {"method": "LOF", "name": "LOF-raw", "representation": "raw"},
+    {"method": "KNN", "name": "KNN-residual", "representation": "residual"},
+]
+DETECTORS = {about["name"]: Detector(**about) for about in map(complete, [*METHODS, *EXTRA])}
+PARTS = Parts(n_train=40, n_normal=9, n_abnormal=6)
+SHUFFLED = np.random.default_rng(3).permutation(60)
+STRICT = Rows(np.sort(SHUFFLED[:40]), np.sort(SHUFFLED[40:49]), np.arange(6))
+ROWS = {"paper": PARTS.rows(), "strict": STRICT}
+
+Detect = Callable[..., dict[str, Scores]]
+
+
+def clips(rows: int, seed: int, shift: float = 0.0) -> np.ndarray:
+    """Unscaled features with a few causes behind them, float32 [rows, 136]."""
+    generator = np.random.default_rng(seed)
+    loadings = np.random.default_rng(99).normal(size=(6, 136))
+    values = (generator.normal(size=(rows, 6)) + shift) @ loadings + 0.3 * generator.normal(size=(rows, 136))
+    return (values * np.linspace(0.5, 5.0, 136)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def normal() -> np.ndarray:
+    return clips(60, 0)
+
+
+@pytest.fixture(scope="module")
+def abnormal() -> np.ndarray:
+    return clips(20, 1, shift=3.0)
+
+
+@pytest.fixture(scope="module")
+def denoiser(normal) -> Denoiser:
+    """Small networks with random weights: 128-12-5-12-128 and 8-16-20-16-8."""
+    generator = np.random.default_rng(7)
+
+    def layers(*widths: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [
+            (
+                (generator.normal(size=(after, before)) * 2.0 / np.sqrt(before)).astype(np.float32),
+                (0.3 * generator.normal(size=after)).astype(np.float32),
+            )
+            for before, after in zip(widths[:-1], widths[1:], strict=True)  # noqa: RUF007
+        ]
+
+    networks = {"mfcc": layers(128, 12, 5, 12, 128), "basic": layers(8, 16, 20, 16, 8)}
+    return Denoiser(MinMaxScaling.fit([normal]), networks)
+
+
+@pytest.fixture(scope="module")
+def run(normal, abnormal, denoiser) -> Detect:
+    """`detect` on the data above, of which any part can be replaced."""
+
+    def detect_with(protocol: str = "paper", names: list[str] = NAMES, **changes: Any) -> dict[str, Scores]:
+        given = {"normal": normal, "abnormal": abnormal, "rows": ROWS[protocol], "denoiser": denoiser, **changes}
+        arguments = [given.pop(name) for name in ("normal", "abnormal", "rows", "denoiser")]
+        options = {"threshold_percentile": 90.0, "folds": 4, "seed": 0, **given}
+        return detect(*arguments, [DETECTORS[name] for name in names], protocol=protocol, **options)
+
+    return detect_with
+
+
+@pytest.fixture(scope="module")
+def detections(run) -> dict[str, dict[str, Scores]]:
+    return {protocol: run(protocol) for protocol in ROWS}
+
+
+def plain_denoise(denoiser: Denoiser, features: np.ndarray) -> np.ndarray:
+    """Four layers each, in float64: ReLU, linear (the code), ReLU, sigmoid."""
+    low, high = denoiser.scaling.minimum.astype(float), denoiser.scaling.maximum.astype(float)
+    scaled = (features - low) / (high - low + 1e-8)
+    outputs = []
+    for name, block in (("mfcc", scaled[:, :128]), ("basic", scaled[:, 128:])):
+        (w1, b1), (w2, b2), (w3, b3), (w4, b4) = denoiser.networks[name]
+        hidden = np.maximum(0, block @ w1.T + b1)
+        code = hidden @ w2.T + b2
+        hidden = np.maximum(0, code @ w3.T + b3)
+        outputs.append(1 / (1 + np.exp(-(hidden @ w4.T + b4))))
+    return np.hstack(outputs)
+
+
+def test_scores_are_those_of_the_method_step_by_step(normal, abnormal, denoiser, detections):
+    """The isolation forest is left out: it depends on the signs of the components, which are arbitrary."""
+    train = plain_denoise(denoiser, normal[:40])
+    rows = np.vstack([train, plain_denoise(denoiser, normal[40:49]), plain_denoise(denoiser, abnormal[:6])])
+    mfcc, basic = plain_map_test(train[:, :128]), plain_map_test(train[:, 128:])
+    blocks = ((slice(0, 128), mfcc), (slice(128, 136), basic))
+    projected = np.hstack([plain_pca(train[:, block], rows[:, block], count) for block, count in blocks])
+    svm = OneClassSVM(gamma="scale", nu=0.1).fit(projected[:40])
+    lof = LocalOutlierFactor(novelty=True).fit(projected[:40])
+    got = detections["paper"]
+    for name in PAPER:
+        assert got[name].components == (mfcc, basic)
+    expected = {"OCSVM": -svm.decision_function(projected), "LOF": -lof.score_samples(projected)}
+    assert got["OCSVM"].train == pytest.approx(expected["OCSVM"][:40], abs=2e-3)
+    assert got["OCSVM"].test == pytest.approx(expected["OCSVM"][40:], abs=2e-3)
+    assert got["LOF"].train == pytest.approx(expected["LOF"][:40], rel=2e-3)
+    assert got["LOF"].test == pytest.approx(expected["LOF"][40:], rel=2e-3)
+
+
+def test_nearest_neighbours_step_by_step(normal, abnormal, denoiser, detections):
+    """Standardise both halves, whiten with the covariance of Ledoit and Wolf, distance to the nearest training clip."""
+    from sklearn.covariance import LedoitWolf
+    from sklearn.preprocessing import StandardScaler
+
+    scaled = [denoiser.scale(clips).astype(float) for clips in (normal[:40], normal[40:49], abnormal[:6])]
+    denoised = [plain_denoise(denoiser, clips) for clips in (normal[:40], normal[40:49], abnormal[:6])]
+    both = [np.hstack(pair) for pair in zip(scaled, denoised, strict=True)]
+    scaler = StandardScaler().fit(both[0])
+    model = LedoitWolf(assume_centered=True).fit(scaler.transform(both[0]))
+    train = scaler.transform(both[0])
+    expected = []
+    for row in scaler.transform(np.vstack(both[1:])):
+        differences = row - train
+        expected.append(np.sqrt(np.einsum("ni,ij,nj->n", differences, model.precision_, differences)).min())
+    assert detections["paper"]["KNN"].test == pytest.approx(expected, rel=1e-3)
+    assert detections["paper"]["KNN"].components is None
+
+
+@pytest.mark.parametrize("protocol", ROWS)
+def test_every_detector_scores_what_it_would_score_clip_by_clip(normal, abnormal, denoiser, detections, protocol):
+    rows = ROWS[protocol]
+    train = Represented.of(normal[rows.train], denoiser)
+    for name, detector in DETECTORS.items():
+        view = train.get(detector.representation)
+        projection = fit_projection(detector.projection, view, blocks_of(detector.representation))
+        fitted = detector.fit(projection.apply(view), 0)
+        one_by_one = [
+            fitted.score(
+                projection.apply(Represented.of(clip[np.newaxis], denoiser).get(detector.representation))
+            ).item()
+            for clip in [*normal[rows.normal], *abnormal[rows.abnormal]]
+        ]
+        assert detections[protocol][name].test == pytest.approx(one_by_one, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("protocol", ROWS)
+def test_each_clip_of_the_three_parts_has_one_score(detections, protocol):
+    assert list(detections[protocol]) == NAMES
+    for scores in detections[protocol].values():
+        assert scores.train.shape == (40,)
+        assert scores.test.shape == (9 + 6,)
+        assert np.isfinite(scores.train).all()
+        assert np.isfinite(scores.test).all()
+
+
+@pytest.mark.parametrize("protocol", ROWS)
+def test_test_clips_come_normal_ones_first(normal, abnormal, run, detections, protocol):
+    """A strange clip put at one place changes the score at that place, and at no other."""
+    rows = ROWS[protocol]
+    strange = clips(1, 5, shift=-8.0)[0]
+    for place in (0, 8, 9, 14):
+        changed_normal, changed_abnormal = normal.copy(), abnormal.copy()
+        if place < 9:
+            changed_normal[rows.normal[place]] = strange
+        else:
+            changed_abnormal[rows.abnormal[place - 9]] = strange
+        changed = run(protocol, normal=changed_normal, abnormal=changed_abnormal)
+        for name in NAMES:
+            before, after = detections[protocol][name], changed[name]
+            assert np.flatnonzero(~np.isclose(after.test, before.test, rtol=0, atol=1e-9)).tolist() == [place]
+            assert np.array_equal(after.train, before.train)
+
+
+@pytest.mark.parametrize("percentile", [50.0, 95.0, 100.0])
+def test_thresholds_are_the_percentile_of_the_training_scores(run, percentile):
+    for name, scores in run(threshold_percentile=percentile).items():
+        assert scores.threshold == np.percentile(scores.train, percentile), name
+        assert isinstance(scores.threshold, float)
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("protocol", ROWS)
+@pytest.mark.parametrize("poisoned", ["normal test clips", "abnormal test clips", "clips of no part"])
+def test_test_clips_never_influence_models_or_thresholds(normal, abnormal, run, detections, poisoned, protocol):
+    rows = ROWS[protocol]
+    changed_normal, changed_abnormal = normal.copy(), abnormal.copy()
+    if poisoned == "normal test clips":
+        changed_normal[rows.normal] = 1e6
+    elif poisoned == "abnormal test clips":
+        changed_abnormal[rows.abnormal] = 1e6
+    else:
+        changed_normal[np.setdiff1d(np.arange(60), [*rows.train, *rows.normal])] = 1e6
+        changed_abnormal[6:] = 1e6
+    result = run(protocol, normal=changed_normal, abnormal=changed_abnormal)
+    unchanged = {"normal test clips": [*range(9, 15)], "abnormal test clips": [*range(9)]}.get(poisoned, [*range(15)])
+    for name, before in detections[protocol].items():
+        after = result[name]
+        assert after.components == before.components
+        assert np.array_equal(after.train, before.train)
+        assert np.array_equal(after.test[unchanged], before.test[unchanged])
+        assert after.threshold == before.threshold
+
+
+def test_training_clips_do_influence_them(normal, run, detections):
+    """The test above could not fail if nothing had any influence."""
+    changed = normal.copy()
+    changed[STRICT.train[3]] = clips(1, 8, shift=4.0)[0]
+    for name, after in run("strict", normal=changed).items():
+        assert after.threshold != detections["strict"][name].threshold
+        assert not np.array_equal(after.test, detections["strict"][name].test)
+
+
+# --- the strict protocol's training scores ---
+
+
+def test_cross_fitted_scores_come_from_models_that_have_not_seen_the_clip(normal, denoiser):
+    """However strange a training clip is made, the models that score it stay the same; those of others change."""
+    detectors = [DETECTORS[name] for name in ("LOF", "KNN", "MAHALANOBIS")]
+    train = normal[:40]
+    before = cross_fitted_scores(Represented.of(train, denoiser), detectors, 40, 0)
+    for detector in detectors:
+        view = functools.partial(Represented.get, representation=detector.representation)
+        for left_out in (0, 17, 39):
+            rest = view(Represented.of(np.delete(train, left_out, axis=0), denoiser))
+            projection = fit_projection(detector.projection, rest, blocks_of(detector.representation))
+            fitted = detector.fit(projection.apply(rest), 0)
+            alone = view(Represented.of(train[[left_out]], denoiser))
+            expected = fitted.score(projection.apply(alone)).item()
+            assert before[detector.name][left_out] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("folds", [2, 5, 40, 1000])
+def test_any_number_of_folds_scores_every_clip(normal, denoiser, folds):
+    scores = cross_fitted_scores(Represented.of(normal[:12], denoiser), [DETECTORS["KNN"]], folds, 0)["KNN"]
+    assert scores.shape == (12,)
+    assert (scores > 0).all()
+
+
+def test_strict_training_scores_are_cross_fitted_and_paper_ones_are_not(normal, denoiser, detections):
+    train = Represented.of(normal[STRICT.train], denoiser)
+    expected = cross_fitted_scores(train, list(DETECTORS.values()), 4, 0)
+    for name, scores in detections["strict"].items():
+        assert np.array_equal(scores.train, expected[name])
+    in_sample = detections["paper"]["MAHALANOBIS"].train
+    assert (
+        in_sample.mean()
+        < cross_fitted_scores(Represented.of(normal[:40], denoiser), [DETECTORS["MAHALANOBIS"]], 4, 0)[
+            "MAHALANOBIS"
+        ].mean()
+    )
+
+
+@pytest.mark.parametrize("percentile", [80.0, 90.0, 95.0])
+def test_strict_thresholds_flag_as_many_new_normals_as_asked_for(percentile):
+    """Over many draws of 39 training scores and a new one, the new one is flagged as often as asked for."""
+    random = np.random.default_rng(0)
+    flagged = [
+        random.exponential() > threshold_of(random.exponential(size=39), percentile, "strict") for _ in range(20_000)
+    ]
+    assert np.mean(flagged) == pytest.approx(1 - percentile / 100, abs=0.006)
+
+
+def test_the_paper_s_threshold_flags_more_new_normals_than_asked_for():
+    random = np.random.default_rng(0)
+    flagged = [random.exponential() > threshold_of(random.exponential(size=39), 95.0, "paper") for _ in range(20_000)]
+    assert np.mean(flagged) > 0.065
+
+
+def test_shifted_clips_score_higher_than_normal_ones(detections):
+    for protocol, name in ((protocol, name) for protocol in ROWS for name in (*PAPER, "KNN", "MAHALANOBIS", "GMM")):
+        scores = detections[protocol][name].test
+        assert np.median(scores[9:]) > np.median(scores[:9])
+
+
+def test_only_the_detectors_asked_for_run_in_the_order_asked_for(run, detections):
+    result = run(names=["LOF", "IF"])
+    assert list(result) == ["LOF", "IF"]
+    assert np.array_equal(result["IF"].test, detections["paper"]["IF"].test)
+
+
+def test_the_seed_is_that_of_the_isolation_forest(run, detections):
+    same, other = (run(names=["IF", "LOF"], seed=seed) for seed in (0, 1))
+    assert np.array_equal(same["IF"].test, detections["paper"]["IF"].test)
+    assert not np.array_equal(other["IF"].test, detections["paper"]["IF"].test)
+    assert np.array_equal(other["LOF"].test, detections["paper"]["LOF"].test)

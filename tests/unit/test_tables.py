@@ -1,0 +1,1071 @@
+"""Tables of results: writing and reading, the summary over IDs and seeds, the leaderboard, and the text of both."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+import os
+import re
+import shutil
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asd.detection.scores import ScoredClips, ScoreFiles, Scores
+from asd.evaluation import tables
+from asd.evaluation.machine import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
+from asd.evaluation.statistics import holm
+from asd.evaluation.tables import (
+    AUC_COLUMNS,
+    COMPARISON_COLUMNS,
+    SUMMARY_COLUMNS,
+    auc_table,
+    collect,
+    comparison_table,
+    format_summary,
+    html_page,
+    leaderboard,
+    markdown,
+    read_table,
+    summarise,
+    write_table,
+)
+
+pytestmark = pytest.mark.filterwarnings("error")  # of NumPy and pandas
+
+EXPECTED_AUC_COLUMNS = [
+    "machine",
+    "noise_factor",
+    "seed",
+    "snr",
+    "id",
+    "detector",
+    "auc",
+    "pauc",
+    "threshold",
+    "n_train",
+    "n_normal",
+    "n_abnormal",
+    "tn",
+    "fp",
+    "fn",
+    "tp",
+    "map_mfcc",
+    "map_basic",
+]
+EXPECTED_SUMMARY_COLUMNS = [
+    "machine",
+    "noise_factor",
+    "snr",
+    "detector",
+    "auc_mean",
+    "auc_std",
+    "pauc_mean",
+    "worst_id",
+    "worst_auc",
+    "n_ids",
+    "n_seeds",
+]
+NEW_AUC_COLUMNS = ["protocol", "representation", "projection", "precision", "recall", "f1", "false_alarm_rate"]
+NEW_SUMMARY_COLUMNS = [
+    *("protocol", "auc_low", "auc_high", "auc_harmonic_mean", "pauc_low", "pauc_high", "pauc_harmonic_mean"),
+    *("precision", "recall", "f1", "false_alarm_rate"),
+]
+
+
+def row(**changes) -> dict:
+    values = {
+        **{"machine": "fan", "noise_factor": 0.7, "seed": 0, "snr": "snr6", "id": "id_00", "detector": "IF"},
+        **{"auc": 0.9, "pauc": 0.8, "threshold": 0.1, "n_train": 10, "n_normal": 4, "n_abnormal": 4},
+        **{"tn": 4, "fp": 0, "fn": 1, "tp": 3, "map_mfcc": 9, "map_basic": 2},
+        **{"protocol": "paper", "representation": "residual", "projection": "map"},
+        **{"precision": 1.0, "recall": 0.75, "f1": 6 / 7, "false_alarm_rate": 0.0},
+    }
+    assert set(changes) <= set(values)
+    return values | changes
+
+
+def comparison(**changes) -> dict:
+    values = {
+        **{"protocol": "paper", "machine": "fan", "snr": "snr6", "detector": "LOF", "noise_factor": 0.7},
+        **{"other_detector": "IF", "other_noise_factor": 0.7, "difference": 0.1, "low": -0.1, "high": 0.3},
+        **{"p_value": 0.2, "p_delong": 0.1},
+    }
+    assert set(changes) <= set(values)
+    return values | changes
+
+
+def made_replicates(
+    entries: Sequence[tuple[str, str]], auc: Sequence[Sequence[float]], samples: np.ndarray, snrs=("snr6", "snr0")
+) -> Replicates:
+    """AUCs and replicates as given, [entries, snrs] and [entries, snrs, replicates]; the partial ones half of them."""
+    points = np.array(auc, float)
+    assert points.shape == (len(entries), len(snrs)) == samples.shape[:2]
+    nothing = np.full((len(snrs), len(entries), len(entries)), math.nan)
+    drawn = samples.astype(np.float32)
+    return Replicates(tuple(entries), tuple(snrs), points, points / 2, drawn, drawn[:, :, :20] / 2, nothing)
+
+
+# --- tables as files ---
+
+
+def test_columns_of_both_tables():
+    assert list(AUC_COLUMNS) == EXPECTED_AUC_COLUMNS + NEW_AUC_COLUMNS
+    assert list(SUMMARY_COLUMNS) == EXPECTED_SUMMARY_COLUMNS + NEW_SUMMARY_COLUMNS
+    assert list(auc_table([row()]).columns) == list(AUC_COLUMNS)
+    assert list(auc_table([]).columns) == list(AUC_COLUMNS)
+    assert list(summarise(auc_table([row()])).columns) == list(SUMMARY_COLUMNS)
+    assert list(comparison_table([comparison()]).columns) == list(COMPARISON_COLUMNS)
+    assert list(comparison_table([]).columns) == list(COMPARISON_COLUMNS)
+
+
+def test_a_table_is_read_back_exactly(tmp_path):
+    table = auc_table([row(auc=0.1 + 0.2, pauc=1 / 3, threshold=-1e-17), row(id="id_02", auc=math.pi / 4, f1=2 / 3)])
+    write_table(table, tmp_path / "auc.csv")
+    assert os.listdir(tmp_path) == ["auc.csv"]
+    pd.testing.assert_frame_equal(read_table([tmp_path / "auc.csv"]), table, check_exact=True, check_dtype=False)
+
+
+NAMES = ["00", "NA", "1e3", "nan", "True", "01.50", '팬, "큰"', "null", "all"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_stay_text(tmp_path, name):
+    path = tmp_path / "auc.csv"
+    named = dict.fromkeys(("id", "machine", "snr", "detector", "representation", "projection", "protocol"), name)
+    write_table(auc_table([row(**named)]), path)
+    table = read_table([path])
+    assert table.loc[0, list(named)].tolist() == [name] * 7
+    assert summarise(table).loc[0, "worst_id"] == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_in_summaries_and_comparisons_stay_text(tmp_path, name):
+    write_table(summarise(auc_table([row(id=name, protocol=name)])), tmp_path / "summary.csv")
+    assert read_table([tmp_path / "summary.csv"]).loc[0, ["worst_id", "protocol"]].tolist() == [name] * 2
+    named = dict.fromkeys(("protocol", "machine", "snr", "detector", "other_detector"), name)
+    write_table(comparison_table([comparison(**named)]), tmp_path / "comparisons.csv")
+    assert read_table([tmp_path / "comparisons.csv"]).loc[0, list(named)].tolist() == [name] * 5
+
+
+def test_several_tables_are_joined_in_their_order(tmp_path):
+    paths = [tmp_path / f"{number}.csv" for number in range(3)]
+    for number, path in enumerate(paths):
+        write_table(auc_table([row(seed=number), row(seed=number, noise_factor=number)]), path)
+    table = read_table([paths[2], paths[0], paths[1]])
+    assert table["seed"].tolist() == [2, 2, 0, 0, 1, 1]
+    assert table["noise_factor"].tolist() == [0.7, 2, 0.7, 0, 0.7, 1]
+    assert table.index.tolist() == list(range(6))
+
+
+@settings(deadline=None, max_examples=40, database=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.just("all"), st.floats(0, 10), st.integers(0, 3)),
+            st.one_of(st.just("all"), st.integers(0, 2**32 - 1)),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_noise_factors_and_seeds_are_numbers_except_for_all(tmp_path_factory, drawn):
+    path = tmp_path_factory.mktemp("tables") / "auc.csv"
+    write_table(auc_table(row(noise_factor=str(factor), seed=str(seed)) for factor, seed in drawn), path)
+    table = read_table([path])
+    for column, expected in zip(("noise_factor", "seed"), zip(*drawn, strict=True), strict=True):
+        values = table[column].tolist()
+        assert values == list(expected)
+        assert [isinstance(value, str) for value in values] == [value == "all" for value in expected]
+        assert ("all" in expected) == (table[column].dtype == object)
+        if all(isinstance(value, int) for value in expected):
+            assert table[column].dtype == np.int64
+    write_table(table, path)
+    pd.testing.assert_frame_equal(read_table([path]), table)
+
+
+def test_noise_factors_of_comparisons_are_numbers_except_for_all(tmp_path):
+    paths = [tmp_path / f"{number}.csv" for number in range(3)]
+    write_table(comparison_table([comparison(noise_factor="all", other_noise_factor="0.7")]), paths[0])
+    write_table(comparison_table([comparison(noise_factor="1.0", other_noise_factor="0.0", p_delong=None)]), paths[1])
+    write_table(comparison_table([]), paths[2])  # of a single detector
+    assert len(read_table(paths[2:])) == 0
+    table = read_table(paths[:2])
+    assert table["noise_factor"].tolist() == ["all", 1.0]
+    assert table["other_noise_factor"].tolist() == [0.7, 0.0]
+    assert table["p_delong"].dtype == float
+    assert table["p_delong"].tolist() == [0.1, pytest.approx(math.nan, nan_ok=True)]
+
+
+def test_numbers_of_components_may_be_empty(tmp_path):
+    write_table(auc_table([row(map_mfcc="", map_basic=""), row()]), tmp_path / "auc.csv")
+    table = read_table([tmp_path / "auc.csv"])
+    for column, value in (("map_mfcc", 9.0), ("map_basic", 2.0)):
+        assert table[column].dtype == float
+        assert table[column].tolist() == [pytest.approx(math.nan, nan_ok=True), value]
+    write_table(table, tmp_path / "again.csv")
+    with open(tmp_path / "again.csv", newline="", encoding="utf-8") as file:
+        assert [line["map_mfcc"] for line in csv.DictReader(file)] == ["", "9.0"]
+
+
+# --- summary ---
+
+AUCS = {  # detector, seed -> AUC of id_00 and of id_02
+    ("LOF", 0): (0.90, 0.80),
+    ("LOF", 1): (0.96, 0.70),
+    ("IF", 0): (0.60, 1.00),
+    ("IF", 1): (0.70, 0.98),
+}
+ENTRIES = (("LOF", "0.7"), ("IF", "0.7"))
+
+
+@pytest.fixture
+def two_seeds() -> pd.DataFrame:
+    return auc_table(
+        row(detector=detector, seed=seed, id=name, auc=auc, pauc=auc / 2, precision=auc / 3, recall=auc / 4, f1=auc / 5)
+        for (detector, seed), aucs in AUCS.items()
+        for name, auc in zip(("id_00", "id_02"), aucs, strict=True)
+    )
+
+
+@pytest.fixture
+def bootstrapped() -> dict[str, dict[str, Replicates]]:
+    """Replicates for `two_seeds`."""
+    samples = np.random.default_rng(0).uniform(0.6, 1.0, size=(2, 1, 101))
+    return {"fan": {"paper": made_replicates(ENTRIES, [[0.84], [0.82]], samples, ("snr6",))}}
+
+
+def test_summary_of_two_ids_two_seeds_and_two_detectors_by_hand(two_seeds):
+    first, second = summarise(two_seeds).to_dict("records")
+    nothing = dict.fromkeys(
+        ("auc_low", "auc_high", "pauc_low", "pauc_high"), pytest.approx(math.nan, nan_ok=True)
+    )  # without a bootstrap
+    assert first == {
+        **{"machine": "fan", "noise_factor": 0.7, "snr": "snr6", "detector": "LOF", "protocol": "paper"},
+        "auc_mean": pytest.approx(0.84),  # means over the IDs: 0.85 and 0.83
+        "auc_std": pytest.approx(0.02 / math.sqrt(2)),
+        "pauc_mean": pytest.approx(0.42),
+        "worst_id": "id_02",
+        "worst_auc": pytest.approx(0.75),
+        "n_ids": 2,
+        "n_seeds": 2,
+        **nothing,
+        "auc_harmonic_mean": pytest.approx(statistics.harmonic_mean([0.93, 0.75])),
+        "pauc_harmonic_mean": pytest.approx(statistics.harmonic_mean([0.465, 0.375])),
+        "precision": pytest.approx(0.28),
+        "recall": pytest.approx(0.21),
+        "f1": pytest.approx(0.168),
+        "false_alarm_rate": 0.0,
+    }
+    assert second == {
+        **{"machine": "fan", "noise_factor": 0.7, "snr": "snr6", "detector": "IF", "protocol": "paper"},
+        "auc_mean": pytest.approx(0.82),  # means over the IDs: 0.80 and 0.84
+        "auc_std": pytest.approx(statistics.stdev([0.80, 0.84])),
+        "pauc_mean": pytest.approx(0.41),
+        "worst_id": "id_00",
+        "worst_auc": pytest.approx(0.65),
+        "n_ids": 2,
+        "n_seeds": 2,
+        **nothing,
+        "auc_harmonic_mean": pytest.approx(statistics.harmonic_mean([0.65, 0.99])),
+        "pauc_harmonic_mean": pytest.approx(statistics.harmonic_mean([0.325, 0.495])),
+        "precision": pytest.approx(0.82 / 3),
+        "recall": pytest.approx(0.205),
+        "f1": pytest.approx(0.164),
+        "false_alarm_rate": 0.0,
+    }
+
+
+def test_a_single_seed_has_no_standard_deviation(two_seeds, tmp_path):
+    summary = summarise(two_seeds[two_seeds["seed"] == 1])
+    assert summary["auc_std"].isna().all()
+    assert summary["auc_mean"].tolist() == pytest.approx([0.83, 0.84])
+    assert summary["n_seeds"].tolist() == [1, 1]
+    write_table(summary, tmp_path / "summary.csv")
+    with open(tmp_path / "summary.csv", newline="", encoding="utf-8") as file:
+        assert [line["auc_std"] for line in csv.DictReader(file)] == ["", ""]
+    again = read_table([tmp_path / "summary.csv"])
+    assert again["auc_std"].dtype == float
+    assert again["auc_std"].isna().all()
+
+
+def test_worst_id_is_the_lowest_on_average_not_in_any_one_seed():
+    table = auc_table(
+        row(seed=seed, id=name, auc=auc)
+        for name, aucs in {"id_00": (0.1, 1.0, 1.0), "id_02": (0.6, 0.6, 0.6)}.items()
+        for seed, auc in enumerate(aucs)
+    )
+    assert summarise(table).loc[0, ["worst_id", "worst_auc"]].tolist() == ["id_02", pytest.approx(0.6)]
+
+
+def test_groups_keep_the_order_of_their_first_appearance():
+    keys = [
+        ("strict", "valve", 0.7, "snr_6", "OCSVM"),
+        ("strict", "valve", 0.7, "snr6", "IF"),
+        ("paper", "fan", 1.0, "snr0", "LOF"),
+        ("paper", "fan", 0.0, "snr0", "LOF"),
+        ("strict", "valve", 0.7, "snr6", "LOF"),
+        ("strict", "fan", 1.0, "snr0", "LOF"),
+        ("strict", "fan", "all", "snr0", "LOF"),
+    ]
+    names = ("protocol", "machine", "noise_factor", "snr", "detector")
+    rows = [row(id=name, **dict(zip(names, key, strict=True))) for name in ("id_06", "id_00") for key in keys]
+    summary = summarise(auc_table(rows))
+    assert [tuple(values) for values in summary[list(names)].to_numpy()] == keys
+    assert summary["n_ids"].tolist() == [2] * 7
+
+
+def test_protocols_are_summed_up_apart():
+    table = auc_table([row(protocol="paper", auc=0.9), row(protocol="strict", auc=0.7), row(protocol="strict", seed=1)])
+    summary = summarise(table)
+    assert summary["protocol"].tolist() == ["paper", "strict"]
+    assert summary["auc_mean"].tolist() == pytest.approx([0.9, 0.8])
+    assert summary["n_seeds"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("confidence", [95.0, 50.0])
+def test_intervals_are_those_of_the_replicates_of_each_group(confidence):
+    """The same detector at several noise factors, SNRs, machines and protocols."""
+    random = np.random.default_rng(0)
+    entries, snrs = (("IF", "0.0"), ("LOF", "0.7"), ("IF", "0.7"), ("IF", "all")), ("snr6", "snr0")
+    by_machine = {
+        machine: {
+            protocol: made_replicates(entries, np.full((4, 2), 0.5), random.random((4, 2, 50)), snrs)
+            for protocol in ("paper", "strict")
+        }
+        for machine in ("fan", "pump")
+    }
+    table = auc_table(
+        row(machine=machine, protocol=protocol, snr=snr, detector=detector, noise_factor=tables._number(factor))
+        for machine, protocol, snr, (detector, factor) in itertools.product(
+            by_machine, ("strict", "paper"), snrs[::-1], entries[::-1]
+        )
+    )
+    summary = summarise(table, by_machine, confidence)
+    assert len(summary) == 32
+    tails = [0.5 - confidence / 200, 0.5 + confidence / 200]
+    for line in summary.itertuples():
+        values = by_machine[line.machine][line.protocol]
+        place = entries.index((line.detector, str(line.noise_factor))), snrs.index(line.snr)
+        low, high = np.quantile(values.auc_replicates[place].astype(float), tails)
+        assert (line.auc_low, line.auc_high) == (pytest.approx(low), pytest.approx(high))
+        low, high = np.quantile(values.pauc_replicates[place].astype(float), tails)
+        assert (line.pauc_low, line.pauc_high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_harmonic_mean_is_over_ids_of_the_mean_over_seeds():
+    table = auc_table(
+        row(seed=seed, id=name, auc=auc, pauc=auc)
+        for name, aucs in {"id_00": (0.2, 0.6), "id_02": (0.8, 0.8), "id_04": (1.0, 0.6)}.items()
+        for seed, auc in enumerate(aucs)
+    )
+    summary = summarise(table)
+    expected = pytest.approx(3 / (1 / 0.4 + 1 / 0.8 + 1 / 0.8))
+    assert summary.loc[0, ["auc_harmonic_mean", "pauc_harmonic_mean"]].tolist() == [expected, expected]
+    table.loc[:1, ["auc", "pauc"]] = 0.0
+    assert summarise(table).loc[0, "auc_harmonic_mean"] == 0.0
+
+
+def test_a_summary_with_all_is_read_back(two_seeds, bootstrapped, tmp_path):
+    both = pd.concat([two_seeds, auc_table([row(detector="MEAN", noise_factor="all", seed="all")])])
+    entries = (*ENTRIES, ("MEAN", "all"))
+    samples = np.random.default_rng(0).random((3, 1, 30))
+    values = made_replicates(entries, [[0.84], [0.82], [0.9]], samples, ("snr6",))
+    summary = summarise(both, {"fan": {"paper": values}}, 95.0)
+    assert summary["noise_factor"].tolist() == [0.7, 0.7, "all"]
+    assert summary[["auc_low", "auc_high", "pauc_low", "pauc_high"]].notna().all(axis=None)
+    write_table(summary, tmp_path / "summary.csv")
+    again = read_table([tmp_path / "summary.csv"])
+    pd.testing.assert_frame_equal(again, summary, check_dtype=False, check_exact=True)
+    assert [type(value) for value in again["noise_factor"]] == [float, float, str]
+
+
+# --- text ---
+
+
+def test_text_for_one_seed():
+    table = auc_table(
+        row(snr=snr, detector=detector, id=name, auc=auc)
+        for name in ("id_00", "id_02")
+        for snr, detector, auc in (
+            ("snr6", "IF", 0.97444),
+            ("snr6", "OCSVM", 1.0),
+            ("snr_6", "IF", 0.5),
+            ("snr_6", "OCSVM", 0.8716),
+        )
+    )
+    assert format_summary(summarise(table)) == (
+        "fan, noise factor 0.7, paper protocol: mean AUC over 2 IDs\n"
+        "SNR       IF  OCSVM\n"
+        "snr6   0.974  1.000\n"
+        "snr_6  0.500  0.872\n"
+    )
+
+
+def test_text_for_several_seeds_machines_noise_factors_and_protocols(two_seeds):
+    others = auc_table(
+        [
+            row(machine="pump", noise_factor=0.0, detector="LOF", auc=0.61),
+            row(machine="pump", auc=0.25),
+            row(machine="pump", auc=0.75, protocol="strict"),
+            row(machine="pump", noise_factor="all", seed="all", detector="MEAN"),
+        ]
+    )
+    assert format_summary(summarise(pd.concat([two_seeds, others]))) == (
+        "fan, noise factor 0.7, paper protocol: mean AUC over 2 IDs, mean and standard deviation over 2 seeds\n"
+        "SNR            LOF            IF\n"
+        "snr6  0.840 ±0.014  0.820 ±0.028\n"
+        "\n"
+        "pump, noise factor 0, paper protocol: mean AUC over 1 ID\n"
+        "SNR     LOF\n"
+        "snr6  0.610\n"
+        "\n"
+        "pump, noise factor 0.7, paper protocol: mean AUC over 1 ID\n"
+        "SNR      IF\n"
+        "snr6  0.250\n"
+        "\n"
+        "pump, noise factor 0.7, strict protocol: mean AUC over 1 ID\n"
+        "SNR      IF\n"
+        "snr6  0.750\n"
+        "\n"
+        "pump, all noise factors, paper protocol: mean AUC over 1 ID\n"
+        "SNR    MEAN\n"
+        "snr6  0.900\n"
+    )
+
+
+def test_text_marks_what_was_not_computed():
+    table = auc_table([row(snr="snr6", detector="IF"), row(snr="snr0", detector="LOF")])
+    assert format_summary(summarise(table)).splitlines()[1:] == [
+        "SNR      IF    LOF",
+        "snr6  0.900      -",
+        "snr0      -  0.900",
+    ]
+
+
+# --- leaderboard ---
+
+RANKED = (("LOF", "0.7"), ("IF", "0.7"), ("IF", "1.0"), ("MEAN", "all"))
+LEADERBOARD_COLUMNS = [
+    *("rank", "protocol", "machine", "detector", "noise_factor", "representation", "projection"),
+    *("auc", "auc_low", "auc_high", "auc_std", "auc.snr6", "auc.snr0", "pauc", "auc_harmonic_mean"),
+    *("worst", "worst_auc", "precision", "recall", "f1", "false_alarm_rate"),
+    *("behind_first", "p_value", "p_holm", "n_seeds"),
+]
+
+
+def made_results(machines: Sequence[str] = ("fan",), protocols: Sequence[str] = ("paper",), replicates: int = 99):
+    """A table with two SNRs, IDs and seeds, and replicates around its means; MEAN is over all seeds."""
+    random = np.random.default_rng(1)
+    rows, by_machine = [], {}
+    for machine, protocol in itertools.product(machines, protocols):
+        auc = np.zeros((4, 2))
+        for (number, (detector, factor)), (column, snr) in itertools.product(
+            enumerate(RANKED), enumerate(("snr6", "snr0"))
+        ):
+            seeds = ("all",) if factor == "all" else (0, 1)
+            for seed, name in itertools.product(seeds, ("id_00", "id_02")):
+                where = {"machine": machine, "protocol": protocol, "snr": snr, "id": name, "seed": seed}
+                value = random.uniform(0.4, 0.6) + 0.1 * ((number + 2) % 4)
+                auc[number, column] += value / 2 / len(seeds)
+                decisions = dict(zip(("precision", "recall", "f1", "false_alarm_rate"), random.random(4), strict=True))
+                entry = {"detector": detector, "noise_factor": tables._number(factor), "representation": f"r{number}"}
+                rows.append(row(**where, **entry, auc=value, projection=f"p{number}", **decisions))
+        samples = auc[:, :, None] + random.normal(scale=0.05, size=(4, 2, replicates))
+        by_machine.setdefault(machine, {})[protocol] = made_replicates(RANKED, auc, samples)
+    return auc_table(rows), by_machine
+
+
+def entry_rows(table: pd.DataFrame, line) -> pd.DataFrame:
+    return table[(table["detector"] == line["detector"]) & (table["noise_factor"] == line["noise_factor"])]
+
+
+def test_leaderboard_of_one_machine():
+    table, by_machine = made_results()
+    values = by_machine["fan"]["paper"]
+    ranking = leaderboard(table, by_machine, 90.0)
+    assert list(ranking.columns) == LEADERBOARD_COLUMNS
+    assert ranking["rank"].tolist() == [1, 2, 3, 4]
+    assert (ranking["protocol"] == "paper").all()
+    assert (ranking["machine"] == "fan").all()
+    means = values.auc.mean(axis=1)
+    order = np.argsort(-means).tolist()
+    assert order != [0, 1, 2, 3]
+    assert ranking["auc"].is_monotonic_decreasing
+    texts = [(detector, str(factor)) for detector, factor in ranking[["detector", "noise_factor"]].to_numpy()]
+    assert texts == [RANKED[number] for number in order]
+    samples = values.auc_replicates.astype(float).mean(axis=1)
+    p_values = []
+    for line, number in zip(ranking.to_dict("records"), order, strict=True):
+        mine = entry_rows(table, line)
+        assert (line["representation"], line["projection"]) == (f"r{number}", f"p{number}")
+        assert line["auc"] == pytest.approx(means[number])
+        assert line["auc"] == pytest.approx(mine["auc"].mean())
+        assert [line["auc.snr6"], line["auc.snr0"]] == pytest.approx(values.auc[number].tolist())
+        assert line["pauc"] == pytest.approx(means[number] / 2)
+        interval = np.quantile(samples[number], [0.05, 0.95]).tolist()
+        assert [line["auc_low"], line["auc_high"]] == pytest.approx(interval, abs=1e-6)
+        assert line["n_seeds"] == (1 if line["noise_factor"] == "all" else 2)
+        of_seeds = [mine[mine["seed"] == seed]["auc"].mean() for seed in (0, 1)]
+        std = math.nan if line["noise_factor"] == "all" else statistics.stdev(of_seeds)
+        assert line["auc_std"] == pytest.approx(std, nan_ok=True)
+        cells = {
+            (snr, name): mine[(mine["snr"] == snr) & (mine["id"] == name)]["auc"].mean()
+            for snr, name in itertools.product(("snr6", "snr0"), ("id_00", "id_02"))
+        }
+        worst = min(cells, key=lambda cell: cells[cell])
+        assert (line["worst"], line["worst_auc"]) == (" ".join(worst), pytest.approx(cells[worst]))
+        assert line["auc_harmonic_mean"] == pytest.approx(statistics.harmonic_mean(cells.values()))
+        for name in ("precision", "recall", "f1", "false_alarm_rate"):
+            assert line[name] == pytest.approx(mine[name].mean())
+        assert line["behind_first"] == pytest.approx(means[order[0]] - means[number])
+        differences = samples[order[0]] - samples[number]
+        beyond = min((differences <= 0).sum(), (differences >= 0).sum())
+        p_values.append(min(1.0, 2 * (beyond + 1) / 100))
+    assert math.isnan(ranking["p_value"][0])
+    assert math.isnan(ranking["p_holm"][0])
+    assert ranking["p_value"][1:].tolist() == pytest.approx(p_values[1:])
+    assert ranking["p_holm"][1:].tolist() == pytest.approx(holm(p_values[1:]).tolist())
+    assert (ranking["p_holm"][1:] > ranking["p_value"][1:]).any()
+
+
+def test_p_values_are_adjusted_for_the_comparisons_of_the_ranking():
+    """Four detectors, of which the second is as good as the first in 3 of 99 replicates, and so on."""
+    first = np.full(99, 0.9)
+    samples = np.stack([np.where(np.arange(99) < worse, 0.95, 0.5) for worse in (20, 0, 3)])
+    samples = np.concatenate([samples, first[None]])[:, None, :]
+    values = made_replicates(RANKED, [[0.6], [0.7], [0.8], [0.9]], samples, ("snr6",))
+    table = auc_table(row(detector=name, noise_factor=tables._number(factor)) for name, factor in RANKED)
+    ranking = leaderboard(table, {"fan": {"paper": values}}, 95.0)
+    assert ranking["detector"].tolist() == ["MEAN", "IF", "IF", "LOF"]
+    assert ranking["noise_factor"].tolist() == ["all", 1.0, 0.7, 0.7]
+    assert ranking["behind_first"].tolist() == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    assert ranking["p_value"].tolist() == pytest.approx([math.nan, 0.08, 0.02, 0.42], nan_ok=True)
+    assert ranking["p_holm"].tolist() == pytest.approx([math.nan, 0.16, 0.06, 0.42], nan_ok=True)
+
+
+def test_equal_detectors_keep_their_order_and_are_not_told_apart():
+    values = made_replicates(ENTRIES, [[0.8, 0.6], [0.7, 0.7]], np.full((2, 2, 9), 0.7))
+    table = auc_table(row(detector=name, snr=snr) for name in ("LOF", "IF") for snr in ("snr6", "snr0"))
+    ranking = leaderboard(table, {"fan": {"paper": values}}, 95.0)
+    assert ranking["detector"].tolist() == ["LOF", "IF"]
+    assert ranking.loc[1, ["p_value", "p_holm"]].tolist() == [1.0, 1.0]
+    assert ranking["behind_first"].tolist() == pytest.approx([0.0, 0.0])
+
+
+def test_leaderboard_of_a_single_detector():
+    values = made_replicates([("IF", "0.7")], [[0.8, 0.6]], np.random.default_rng(0).random((1, 2, 9)))
+    table = auc_table(row(snr=snr) for snr in ("snr6", "snr0"))
+    ranking = leaderboard(table, {"fan": {"paper": values}}, 95.0)
+    assert ranking["detector"].tolist() == ["IF"]
+    assert ranking.loc[0, ["p_value", "p_holm", "auc_std"]].isna().all()
+    assert ranking.loc[0, "behind_first"] == 0.0
+    assert [len(rows) for rows in markdown_tables(markdown(ranking, 95.0)).values()] == [2]
+
+
+def test_a_ranking_for_each_protocol_and_machine_and_one_over_all_machines_first():
+    table, by_machine = made_results(("pump", "fan"), ("strict", "paper"))
+    ranking = leaderboard(table, by_machine, 95.0)
+    scopes = [(protocol, machine) for protocol in ("strict", "paper") for machine in ("all machines", "pump", "fan")]
+    assert [tuple(line) for line in ranking[["protocol", "machine"]].to_numpy()] == [
+        scope for scope in scopes for _ in RANKED
+    ]
+    assert ranking["rank"].tolist() == [1, 2, 3, 4] * 6
+    for protocol, machine in scopes:
+        part = ranking[(ranking["protocol"] == protocol) & (ranking["machine"] == machine)]
+        assert part["auc"].is_monotonic_decreasing
+        if machine != "all machines":
+            here = table[(table["protocol"] == protocol) & (table["machine"] == machine)]
+            alone = leaderboard(here, {machine: {protocol: by_machine[machine][protocol]}}, 95.0)
+            pd.testing.assert_frame_equal(part.reset_index(drop=True), alone)
+    only_one = table[table["machine"] == "fan"]
+    assert set(leaderboard(only_one, {"fan": by_machine["fan"]}, 95.0)["machine"]) == {"fan"}
+
+
+def test_ranking_over_machines_is_of_their_mean_in_each_replicate():
+    table, by_machine = made_results(("pump", "fan"))
+    ranking = leaderboard(table, by_machine, 80.0)
+    ranking = ranking[ranking["machine"] == "all machines"]
+    values = [by_machine[machine]["paper"] for machine in ("pump", "fan")]
+    auc = (values[0].auc + values[1].auc) / 2
+    samples = sum(value.auc_replicates.astype(float).mean(axis=1) for value in values) / 2
+    order = np.argsort(-auc.mean(axis=1)).tolist()
+    p_values = []
+    for line, number in zip(ranking.to_dict("records"), order, strict=True):
+        mine = entry_rows(table, line)
+        assert (line["detector"], str(line["noise_factor"])) == RANKED[number]
+        assert line["auc"] == pytest.approx(auc[number].mean())
+        assert [line["auc.snr6"], line["auc.snr0"]] == pytest.approx(auc[number].tolist())
+        assert line["pauc"] == pytest.approx(auc[number].mean() / 2)
+        interval = np.quantile(samples[number], [0.1, 0.9]).tolist()
+        assert [line["auc_low"], line["auc_high"]] == pytest.approx(interval, abs=1e-6)
+        each = [np.quantile(value.auc_replicates[number].mean(axis=0), [0.1, 0.9]) for value in values]
+        assert interval[1] - interval[0] < max(high - low for low, high in each)
+        of_cells = mine.groupby(["machine", "snr", "id"])["auc"].mean()
+        assert line["worst"] == " ".join(of_cells.idxmin())
+        assert line["worst"].split()[0] in by_machine
+        assert line["worst_auc"] == pytest.approx(of_cells.min())
+        assert line["auc_harmonic_mean"] == pytest.approx(statistics.harmonic_mean(of_cells))
+        if line["noise_factor"] != "all":
+            of_seeds = [mine[mine["seed"] == seed]["auc"].mean() for seed in (0, 1)]
+            assert line["auc_std"] == pytest.approx(statistics.stdev(of_seeds))
+        differences = samples[order[0]] - samples[number]
+        p_values.append(min(1.0, 2 * (min((differences <= 0).sum(), (differences >= 0).sum()) + 1) / 100))
+    assert ranking["p_value"].tolist()[1:] == pytest.approx(p_values[1:])
+    assert ranking["p_holm"].tolist()[1:] == pytest.approx(holm(p_values[1:]).tolist())
+
+
+# --- Markdown and HTML ---
+
+PIPE = re.compile(r"(?<!\\)\|")
+
+
+def cells_of(line: str) -> list[str]:
+    """Cells of a row of a Markdown table, as GitHub reads it."""
+    assert line.startswith("| ")
+    assert line.endswith(" |")
+    return [cell.strip().replace(r"\|", "|") for cell in PIPE.split(line)[1:-1]]
+
+
+def markdown_tables(text: str) -> dict[str, list[list[str]]]:
+    """Title -> rows of cells, header first; every block is a title, an empty line and a valid table."""
+    assert text.endswith("|\n")
+    assert not text.endswith("\n\n")
+    found = {}
+    for block in re.split(r"\n\n(?=\*\*)", text.rstrip("\n")):
+        title, empty, *lines = block.split("\n")
+        assert re.fullmatch(r"\*\*[^*]+\*\*", title)
+        assert empty == ""
+        header, separator, *rows = map(cells_of, lines)
+        assert all(re.fullmatch(":?-+:?", cell) for cell in separator)
+        assert {len(cells) for cells in (separator, *rows)} == {len(header)}
+        found[title.strip("*")] = [header, *rows]
+    return found
+
+
+class PageReader(HTMLParser):
+    """Caption -> rows of cells, header first; every tag is closed in its turn."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.rows: list[list[str]] = []
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags[tag] += 1
+        self.text = ""
+        if tag == "tr":
+            self.rows.append([])
+        if tag != "meta":  # it has no end
+            self.open.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        if tag == "caption":
+            self.rows = self.tables.setdefault(self.text, [])
+        elif tag in ("th", "td"):
+            assert (tag == "th") == (len(self.rows) == 1)
+            self.rows[-1].append(self.text)
+
+
+def assert_page_shows(page: str, shown: Mapping[str, list[list[str]]]) -> None:
+    """The page has the same tables as the Markdown, and neither scripts nor anything from elsewhere."""
+    assert page.startswith("<!DOCTYPE html>\n")
+    assert page.endswith("</html>\n")
+    assert 'charset="utf-8"' in page
+    reader = PageReader(page)
+    assert reader.tables == dict(shown)
+    tags = {"html", "head", "meta", "title", "style", "body", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert set(reader.tags) == tags
+    assert reader.tags["table"] == len(shown)
+
+
+def test_markdown_of_the_leaderboard():
+    ranking = pd.DataFrame(
+        {
+            "rank": [1, 2, 1],
+            "protocol": ["paper", "paper", "strict"],
+            "machine": ["fan", "fan", "fan"],
+            "detector": ["MEAN", "IF", "IF"],
+            "noise_factor": ["all", 1.0, 0.7],
+            "auc": [0.91249, 0.5, 1.0],
+            "auc_low": [0.9, 0.4, 1.0],
+            "auc_high": [0.92351, 0.6, 1.0],
+            "auc.snr6": [0.95, 0.55, 1.0],
+            "auc.snr_6": [0.8749, 0.45, 1.0],
+            "pauc": [0.7, 0.51, 1.0],
+            "worst": ["snr6 id_00", "snr_6 id|02", "snr6 id_00"],
+            "worst_auc": [0.6, 0.3, 1.0],
+            "false_alarm_rate": [0.05249, 0.1, 0.0],
+            "f1": [0.8, 0.66667, 0.0],
+            "p_value": [math.nan, 0.0009, math.nan],
+            "n_seeds": [1, 3, 1],
+        }
+    )
+    assert markdown(ranking, 95.0) == (
+        "**fan, paper protocol: mean over SNRs, IDs and 3 seeds**\n"
+        "\n"
+        "|  | detector | noise factor | AUC [95 %] | snr6 | snr_6 | pAUC | worst | false alarms | F1 "
+        "| p vs first |\n"
+        "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
+        "| 1 | MEAN | all | 0.912 [0.900, 0.924] | 0.950 | 0.875 | 0.700 | 0.600 (snr6 id_00) | 5.2% | 0.800 |  |\n"
+        "| 2 | IF | 1 | 0.500 [0.400, 0.600] | 0.550 | 0.450 | 0.510 | 0.300 (snr_6 id\\|02) | 10.0% | 0.667 "
+        "| <0.001 |\n"
+        "\n"
+        "**fan, strict protocol: mean over SNRs, IDs and 1 seed**\n"
+        "\n"
+        "|  | detector | noise factor | AUC [95 %] | snr6 | snr_6 | pAUC | worst | false alarms | F1 "
+        "| p vs first |\n"
+        "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
+        "| 1 | IF | 0.7 | 1.000 [1.000, 1.000] | 1.000 | 1.000 | 1.000 | 1.000 (snr6 id_00) | 0.0% | 0.000 |  |\n"
+    )
+
+
+def test_markdown_and_page_have_a_table_for_each_protocol_and_machine():
+    table, by_machine = made_results(("pump", "fan"), ("strict", "paper"))
+    ranking = leaderboard(table, by_machine, 99.5)
+    found = markdown_tables(markdown(ranking, 99.5))
+    assert_page_shows(html_page(ranking, 99.5), found)
+    assert list(found) == [
+        f"{machine}, {protocol} protocol: mean over SNRs, IDs and 2 seeds"
+        for protocol in ("strict", "paper")
+        for machine in ("all machines", "pump", "fan")
+    ]
+    rows = [line for header, *lines in found.values() for line in lines if "AUC [99.5 %]" in header]
+    assert len(rows) == len(ranking) == 24
+    for cells, line in zip(rows, ranking.to_dict("records"), strict=True):
+        assert cells[:2] == [str(line["rank"]), line["detector"]]
+        assert cells[2] == (line["noise_factor"] if line["noise_factor"] == "all" else f"{line['noise_factor']:g}")
+        assert cells[3] == f"{line['auc']:.3f} [{line['auc_low']:.3f}, {line['auc_high']:.3f}]"
+        assert cells[4:7] == [f"{line[name]:.3f}" for name in ("auc.snr6", "auc.snr0", "pauc")]
+        assert cells[7] == f"{line['worst_auc']:.3f} ({line['worst']})"
+        assert cells[10] == ("" if line["rank"] == 1 else f"{line['p_value']:.3f}")
+
+
+# No name has a backslash, and neither spaces at its ends nor a line break (see the schema).
+NAME = st.one_of(
+    st.sampled_from(["a|b", "</td>", "&lt;", "<script>", "팬"]),
+    st.text(st.characters(exclude_characters="\\", exclude_categories=["C", "Z"]), min_size=1, max_size=8),
+)
+
+
+@settings(deadline=None, max_examples=40, database=None)
+@given(st.lists(NAME, min_size=1, max_size=4, unique=True), st.lists(NAME, min_size=1, max_size=3, unique=True), NAME)
+def test_markdown_and_page_are_valid_whatever_the_names(detectors, snrs, machine_id):
+    entries = [(name, "0.7") for name in detectors]
+    random = np.random.default_rng(0)
+    values = made_replicates(
+        entries, random.random((len(entries), len(snrs))), random.random((len(entries), len(snrs), 9)), snrs
+    )
+    table = auc_table(row(detector=name, snr=snr, id=machine_id) for name in detectors for snr in snrs)
+    ranking = leaderboard(table, {"fan": {"paper": values}}, 95.0)
+    found = markdown_tables(markdown(ranking, 95.0))
+    assert_page_shows(html_page(ranking, 95.0), found)
+    ((title, (header, *rows)),) = found.items()
+    assert title == "fan, paper protocol: mean over SNRs, IDs and 1 seed"
+    assert header[4 : 4 + len(snrs)] == list(snrs)
+    assert [cells[1] for cells in rows] == ranking["detector"].tolist()
+    assert all(cells[5 + len(snrs)].endswith(f" {machine_id})") for cells in rows)
+
+
+# --- from scores to tables ---
+
+
+def scored_machine(start: int, ids: Sequence[str], protocol: str = "paper") -> dict[Unit, ScoreFiles]:
+    """Three detectors and an ensemble over noise factors at two SNRs, with two seeds."""
+    random = np.random.default_rng(start)
+    of = ScoredClips(("t",), tuple(f"n{k}" for k in range(12)), tuple(f"a{k}" for k in range(10)))
+    contents = {}
+    for factor, seed, snr, name in itertools.product(("0.7", "1.0", "all"), "01", ("snr6", "snr0"), ids):
+        names = {"MEAN": 1.0} if factor == "all" else {"LOF": 0.9, "IF": 0.4, "팬": 0.0}
+        scores = {
+            detector: Scores(
+                np.zeros(1),
+                random.normal(size=22) + shift * of.labels,
+                0.5,
+                (3, 1) if detector == "LOF" else None,
+            )
+            for detector, shift in names.items()
+        }
+        contents[Unit(protocol, factor, seed, snr, name)] = ScoreFiles(of, scores, "paper")
+    return contents
+
+
+VIEWS = {"LOF": ("residual", "map"), "IF": ("raw", "none"), "팬": ("latent", "none"), "MEAN": ("ensemble", "z")}
+
+
+@pytest.fixture(scope="module")
+def machines() -> dict:
+    contents = {"fan": scored_machine(0, ("id_00", "id_02")), "펌프": scored_machine(1, ("id_00", "id_04"))}
+    return {
+        name: evaluate_machine(units, name, VIEWS, replicates=40, confidence=90.0, seed=0)
+        for name, units in contents.items()
+    }
+
+
+OUTPUTS = {
+    "auc_path": "auc.csv",
+    "summary_path": "summary.csv",
+    "leaderboard_path": "leaderboard.csv",
+    "markdown_path": "leaderboard.md",
+    "html_path": "leaderboard.html",
+    "comparisons_path": "comparisons.csv",
+    "skipped_path": "skipped.csv",
+    "text_path": "auc.txt",
+}
+
+
+def collect_into(folder: Path, inputs: Mapping, skipped: Sequence[Path], confidence: float = 90.0) -> dict[str, str]:
+    paths = {key: folder / "out" / name for key, name in OUTPUTS.items()}
+    collect(inputs["tables"], inputs["replicates"], inputs["comparisons"], skipped, confidence=confidence, **paths)
+    assert sorted(os.listdir(folder / "out")) == sorted(OUTPUTS.values())
+    return {name: (folder / "out" / name).read_text(encoding="utf-8") for name in OUTPUTS.values()}
+
+
+@pytest.fixture
+def inputs(machines, tmp_path) -> dict:
+    """Files as rule evaluate_scores writes them."""
+    paths = {"tables": [], "replicates": {}, "comparisons": []}
+    for number, (name, result) in enumerate(machines.items()):
+        paths["tables"].append(tmp_path / f"{number}.csv")
+        paths["comparisons"].append(tmp_path / f"{number}.comparisons.csv")
+        paths["replicates"][name] = tmp_path / f"{number}.npz"
+        write_table(auc_table(result.rows), paths["tables"][-1])
+        write_table(comparison_table(result.comparisons), paths["comparisons"][-1])
+        write_replicates(result.replicates, paths["replicates"][name])
+    return paths
+
+
+def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
+    written = collect_into(tmp_path, inputs, [])
+    out = tmp_path / "out"
+    table = read_table(inputs["tables"])
+    by_machine = {name: result.replicates for name, result in machines.items()}
+    assert written["auc.csv"].splitlines()[0] == ",".join(AUC_COLUMNS)
+    pd.testing.assert_frame_equal(read_table([out / "auc.csv"]), table)
+    assert len(table) == sum(len(result.rows) for result in machines.values()) == 2 * 2 * 2 * 2 * 7
+    assert written["summary.csv"].splitlines()[0] == ",".join(SUMMARY_COLUMNS)
+    summary = summarise(table, by_machine, 90.0)
+    pd.testing.assert_frame_equal(read_table([out / "summary.csv"]), summary, check_dtype=False)
+    ranking = leaderboard(table, by_machine, 90.0)
+    read = pd.read_csv(out / "leaderboard.csv")
+    assert read.columns.tolist() == LEADERBOARD_COLUMNS
+    assert read["detector"].tolist() == ranking["detector"].tolist()
+    for column in ("auc", "auc_low", "auc_high", "p_value", "p_holm"):
+        assert read[column].tolist() == pytest.approx(ranking[column].tolist(), nan_ok=True)
+    assert written["leaderboard.md"] == markdown(ranking, 90.0)
+    assert len(markdown_tables(written["leaderboard.md"])) == 3
+    assert written["leaderboard.html"] == html_page(ranking, 90.0)
+    assert written["comparisons.csv"].splitlines()[0] == ",".join(COMPARISON_COLUMNS)
+    compared = read_table([out / "comparisons.csv"])
+    assert len(compared) == 2 * 21 * 3
+    assert compared["difference"].tolist() == [
+        line["difference"] for result in machines.values() for line in result.comparisons
+    ]
+    assert compared["p_delong"].isna().tolist() == (compared["snr"] == "all").tolist()
+    assert written["skipped.csv"] == "file,reason\n"
+    assert written["auc.txt"] == format_summary(summary)
+
+
+def test_collect_uses_the_confidence(inputs, tmp_path):
+    wide, narrow = (
+        collect_into(tmp_path / name, inputs, [], confidence) for name, confidence in (("a", 95.0), ("b", 50.0))
+    )
+    for name in ("summary.csv", "leaderboard.csv"):
+        widths = []
+        for folder in ("a", "b"):
+            table = pd.read_csv(tmp_path / folder / "out" / name)
+            widths.append(table["auc_high"] - table["auc_low"])
+        assert (widths[0] > 1.5 * widths[1]).all()
+    assert "AUC [95 %]" in wide["leaderboard.md"]
+    assert "AUC [50 %]" in narrow["leaderboard.md"]
+    assert wide["comparisons.csv"] == narrow["comparisons.csv"]
+
+
+def test_collect_joins_the_lists_of_recordings_left_out_and_says_so(inputs, tmp_path):
+    lists = [tmp_path / f"skipped{number}.csv" for number in range(3)]
+    lists[0].write_text('file,reason\n"팬, 1.wav","silent, every sample is 0"\n', encoding="utf-8")
+    lists[1].write_text("file,reason\n", encoding="utf-8")
+    lists[2].write_text("file,reason\nNA,00\n", encoding="utf-8")
+    written = collect_into(tmp_path, inputs, lists)
+    assert written["skipped.csv"] == 'file,reason\n"팬, 1.wav","silent, every sample is 0"\nNA,00\n'
+    assert written["auc.txt"].endswith(f"\n2 recordings were left out, see {tmp_path / 'out' / 'skipped.csv'}\n")
+
+
+def test_collect_is_silent_about_lists_that_are_empty(inputs, tmp_path):
+    (tmp_path / "skipped.csv").write_text("file,reason\n", encoding="utf-8")
+    written = collect_into(tmp_path, inputs, [tmp_path / "skipped.csv"])
+    assert written["skipped.csv"] == "file,reason\n"
+    assert "left out" not in written["auc.txt"]
+
+
+@pytest.mark.parametrize("name", ["markdown", "html_page", "format_summary"])
+def test_collect_leaves_old_files_whole_when_it_fails(inputs, tmp_path, monkeypatch, name):
+    before = collect_into(tmp_path, inputs, [], 90.0)
+
+    def fails(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tables, name, fails)
+    with pytest.raises(OSError, match="disk full"):
+        collect_into(tmp_path, inputs, [], 50.0)
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(OUTPUTS.values())
+    failed = {"markdown": "leaderboard.md", "html_page": "leaderboard.html", "format_summary": "auc.txt"}[name]
+    assert (tmp_path / "out" / failed).read_text(encoding="utf-8") == before[failed]
+
+
+def test_leaderboard_agrees_with_the_comparisons_and_the_table(machines):
+    """The first of a ranking is compared with the others as `compare` does on the mean over the SNRs."""
+    rows = itertools.chain.from_iterable(result.rows for result in machines.values())
+    table = auc_table(rows)
+    table["noise_factor"] = [tables._number(value) for value in table["noise_factor"]]
+    ranking = leaderboard(table, {name: result.replicates for name, result in machines.items()}, 90.0)
+    for name, result in machines.items():
+        lines = ranking[ranking["machine"] == name].to_dict("records")
+        pairs = {
+            (line["detector"], line["noise_factor"], line["other_detector"], line["other_noise_factor"]): line
+            for line in compare(result.replicates["paper"], 90.0)
+            if line["snr"] == "all"
+        }
+        for line in lines:
+            mine = entry_rows(table[table["machine"] == name], line)
+            assert line["auc"] == pytest.approx(mine["auc"].mean())
+            assert line["pauc"] == pytest.approx(mine["pauc"].mean())
+            assert line["auc_low"] < line["auc"] < line["auc_high"]
+        for line in lines[1:]:
+            pair = pairs[
+                lines[0]["detector"], str(lines[0]["noise_factor"]), line["detector"], str(line["noise_factor"])
+            ]
+            assert line["behind_first"] == pytest.approx(pair["difference"])
+            assert line["p_value"] == pytest.approx(pair["p_value"])
+
+
+def test_collect_with_a_single_detector(tmp_path):
+    """There is nothing to compare then, and the table of comparisons has no rows."""
+    contents = {
+        unit: ScoreFiles(files.clips, {"IF": files.scores["IF"]}, "paper")
+        for unit, files in scored_machine(0, ("id_00",)).items()
+        if unit.noise_factor == "0.7"
+    }
+    result = evaluate_machine(contents, "fan", VIEWS, replicates=10, confidence=90.0, seed=0)
+    paths = tmp_path / "fan.csv", tmp_path / "fan.comparisons.csv", tmp_path / "fan.npz"
+    write_table(auc_table(result.rows), paths[0])
+    write_table(comparison_table(result.comparisons), paths[1])
+    write_replicates(result.replicates, paths[2])
+    inputs = {"tables": paths[:1], "comparisons": paths[1:2], "replicates": {"fan": paths[2]}}
+    written = collect_into(tmp_path, inputs, [])
+    assert written["comparisons.csv"] == ",".join(COMPARISON_COLUMNS) + "\n"
+    assert len(written["leaderboard.csv"].splitlines()) == 2
+
+
+def test_a_machine_with_many_ids_counts_no_more_than_the_others():
+    """Over the seeds, one machine gains what the other loses, so the mean of the machines does not move."""
+    aucs = {("fan", 0): 0.8, ("fan", 1): 0.9, ("pump", 0): 0.7, ("pump", 1): 0.6}
+    ids = {"fan": ("a", "b", "c"), "pump": ("a",)}
+    table = auc_table(
+        row(machine=machine, seed=seed, id=name, auc=auc, false_alarm_rate={"fan": 0.1, "pump": 0.3}[machine])
+        for (machine, seed), auc in aucs.items()
+        for name in ids[machine]
+    )
+    entries, samples = [("IF", "0.7")], np.random.default_rng(0).uniform(0.6, 1.0, size=(1, 1, 50))
+    by_machine = {
+        machine: {"paper": made_replicates(entries, [[auc]], samples, ("snr6",))}
+        for machine, auc in (("fan", 0.85), ("pump", 0.65))
+    }
+    everything = leaderboard(table, by_machine, 95.0).iloc[0]
+    assert everything["machine"] == "all machines"
+    assert everything["auc"] == pytest.approx(0.75)
+    assert everything["auc_std"] == pytest.approx(0.0, abs=1e-12)
+    assert everything["false_alarm_rate"] == pytest.approx(0.2)
+
+
+def test_numbers_of_a_leaderboard_stay_numbers_where_a_cell_is_empty(tmp_path, two_seeds, bootstrapped):
+    write_table(leaderboard(two_seeds, bootstrapped, 95.0), tmp_path / "leaderboard.csv")
+    write_table(summarise(two_seeds), tmp_path / "summary.csv")
+    ranking = read_table([tmp_path / "leaderboard.csv"])
+    assert ranking["p_value"].dtype == ranking["p_holm"].dtype == np.float64
+    assert read_table([tmp_path / "summary.csv"])["auc_low"].dtype == np.float64
+
+
+# ------------------------------------------------------------------------------------------ without abnormal clips
+
+
+def unlabelled_machine() -> dict[Unit, ScoreFiles]:
+    """A machine with normal clips only: one of four is flagged."""
+    of = ScoredClips(("t",), ("n0", "n1", "n2", "n3"), ())
+    scores = {"LOF": Scores(np.zeros(1), np.array([0.0, 1.0, 0.2, 0.3]), 0.5)}
+    return {Unit("strict", "0.7", seed, "snr6", "id_00"): ScoreFiles(of, scores, "strict") for seed in "01"}
+
+
+def test_machines_without_abnormal_clips_have_false_alarms_but_no_auc_and_no_rank(inputs, machines, tmp_path):
+    ranked = collect_into(tmp_path, inputs, [])
+    shutil.rmtree(tmp_path / "out")
+    result = evaluate_machine(unlabelled_machine(), "press", VIEWS, replicates=40, confidence=90.0, seed=0)
+    add_machine(inputs, tmp_path, "press", result)
+    written = collect_into(tmp_path, inputs, [])
+    assert written["leaderboard.csv"] == ranked["leaderboard.csv"]
+    assert written["comparisons.csv"] == ranked["comparisons.csv"]
+    sentence = "No AUC, since there are no abnormal clips: press."
+    assert written["leaderboard.md"] == f"{sentence}\n\n{ranked['leaderboard.md']}"
+    assert sentence in written["leaderboard.html"]
+    assert written["auc.txt"].startswith(ranked["auc.txt"].rstrip())
+    last = written["auc.txt"].rstrip().splitlines()[-3:]
+    assert last == [
+        "press, noise factor 0.7, strict protocol: no abnormal clips, so no AUC; false alarms, mean over 2 seeds",
+        "SNR     LOF",
+        "snr6  25.0%",
+    ]
+    summary = read_table([tmp_path / "out" / "summary.csv"])
+    line = summary[summary["machine"] == "press"].iloc[0]
+    assert (line["n_ids"], line["n_seeds"], line["false_alarm_rate"], line["worst_id"]) == (0, 2, 0.25, "")
+    assert pd.isna(line[["auc_mean", "auc_std", "auc_low", "pauc_mean", "recall", "auc_harmonic_mean"]]).all()
+
+
+def test_an_id_without_abnormal_clips_counts_for_false_alarms_alone(machines):
+    table = auc_table(machines["fan"].rows)
+    group = table[(table["detector"] == "LOF") & (table["noise_factor"] == "0.7") & (table["snr"] == "snr6")].copy()
+    without = group.copy()
+    unknown = ["auc", "pauc", "precision", "recall", "f1"]
+    without.loc[without["id"] == "id_02", unknown] = np.nan
+    alone = summarise(group[group["id"] == "id_00"]).iloc[0]
+    both = summarise(without).iloc[0]
+    same = ["auc_mean", "auc_std", "pauc_mean", "worst_id", "worst_auc", "n_ids", "auc_harmonic_mean", "f1"]
+    assert both[same].to_dict() == pytest.approx(alone[same].to_dict())
+    assert both["false_alarm_rate"] == pytest.approx(group["false_alarm_rate"].mean())
+
+
+def test_without_any_abnormal_clips_the_leaderboard_is_empty_and_says_why(tmp_path):
+    inputs = {"tables": [], "replicates": {}, "comparisons": []}
+    result = evaluate_machine(unlabelled_machine(), "press", VIEWS, replicates=40, confidence=90.0, seed=0)
+    add_machine(inputs, tmp_path, "press", result)
+    written = collect_into(tmp_path, inputs, [])
+    assert written["leaderboard.md"].strip() == "No AUC, since there are no abnormal clips: press."
+    assert len(written["leaderboard.csv"].splitlines()) == 1
+    assert len(written["comparisons.csv"].splitlines()) == 1
+
+
+def add_machine(inputs: dict, folder: Path, name: str, result: MachineResults) -> None:
+    inputs["tables"].append(folder / f"{name}.csv")
+    inputs["comparisons"].append(folder / f"{name}.comparisons.csv")
+    inputs["replicates"][name] = folder / f"{name}.npz"
+    write_table(auc_table(result.rows), inputs["tables"][-1])
+    write_table(comparison_table(result.comparisons), inputs["comparisons"][-1])
+    write_replicates(result.replicates, inputs["replicates"][name])

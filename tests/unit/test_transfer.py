@@ -1,0 +1,299 @@
+"""Transfers from a server that does everything wrong."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import threading
+import time
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from asd.download import transfer as module
+from asd.download.archives import Archive
+from asd.download.transfer import Halt, Progress, Retry, Stopped, Transfer
+from faulty_server import OF_RANGES, Answer, Fault, FaultyServer
+from small_archives import (
+    CONTENT,
+    KINDS,
+    OVERSHOOT,
+    QUICK,
+    SIZE,
+    WHOLE,
+    described,
+    failure,
+    fetch,
+    members,
+    starts,
+    tree,
+    unpacked,
+    wait_until,
+    zipped,
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+# ------------------------------------------------------------------------------------------- servers and the network
+
+
+@pytest.mark.parametrize("fault", sorted(KINDS, key=lambda fault: fault.name))
+@pytest.mark.parametrize("again", [1, 2])
+def test_any_fault_passes_and_costs_little(tmp_path: Path, fault: Fault, again: int) -> None:
+    (tmp_path / "fan.zip.part").write_bytes(WHOLE[:10_000])
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [fault] * again}, seed=again) as server:
+        fetch(described(WHOLE, server), tmp_path)
+        assert server.faults == {fault: again}
+        assert None not in starts(server), "it has never to begin at the beginning"
+        assert server.sent <= 1.5 * SIZE + again * OVERSHOOT * (fault in OF_RANGES)
+    assert tree(tmp_path) == unpacked(CONTENT)
+
+
+def test_a_server_that_ignores_ranges_is_hung_up_at_once(tmp_path: Path) -> None:
+    content = members(size=300_000)
+    whole = zipped(content)
+    (tmp_path / "fan.zip.part").write_bytes(whole[:600_000])
+    with FaultyServer({"fan.zip": whole}, {"fan.zip": [Fault.IGNORE_RANGE] * 2}, pace=0.002) as server:
+        fetch(described(whole, server), tmp_path)
+        assert starts(server) == [600_000] * 3
+        assert server.sent <= len(whole) - 600_000 + 2 * OVERSHOOT
+    assert tree(tmp_path) == unpacked(content)
+
+
+@pytest.mark.parametrize("fault", [Fault.WRONG_START, Fault.WRONG_TOTAL])
+def test_a_server_that_always_sends_other_bytes_is_given_up_and_nothing_is_written(
+    tmp_path: Path, fault: Fault
+) -> None:
+    (tmp_path / "fan.zip.part").write_bytes(WHOLE[:30_000])
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [fault] * 99}) as server:
+        message = failure(described(WHOLE, server), tmp_path)
+        assert len(server.requests) == QUICK.attempts
+    assert f"30000-{SIZE - 1}/{SIZE}" in message
+    assert tree(tmp_path) == {"fan.zip.part": WHOLE[:30_000]}
+
+
+TEXT = {"Content-Type": "text/plain"}
+
+NOT_THE_ARCHIVE = {
+    "page": (
+        Answer(200, b"<html><TITLE>\nSign &amp;\n in </title>", {"Content-Type": "Text/HTML"}),
+        'a page ("Sign & in")',
+    ),
+    "page without a type": (Answer(200, b"\n<!doctype html><body>", {}), "a page instead"),
+    "page of the right length": (Answer(200, b"<title>x</title>".ljust(SIZE), TEXT), 'a page ("x")'),
+    "archive that says it is a page": (Answer(200, WHOLE, {"Content-Type": "text/html"}), "a page instead"),
+    "other bytes of the right length": (Answer(200, b"\0" * SIZE, TEXT), f"something of {SIZE} bytes"),
+    "too short": (Answer(200, WHOLE[:-1], TEXT), f"something of {SIZE - 1} bytes"),
+    "too long": (Answer(200, WHOLE + b"x", TEXT), f"something of {SIZE + 1} bytes"),
+    "empty": (Answer(200, b"", TEXT), "something of 0 bytes"),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_THE_ARCHIVE)
+def test_nothing_else_is_taken_for_the_archive(tmp_path: Path, kind: str) -> None:
+    answer, said = NOT_THE_ARCHIVE[kind]
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [answer] * QUICK.attempts}) as server:
+        archive = described(WHOLE, server)
+        message = failure(archive, tmp_path)
+        assert len(server.requests) == QUICK.attempts
+        for part in (said, archive.url, "browser", str(tmp_path / "fan.zip"), "by hand", "run the same command again"):
+            assert part in message
+        assert "\n" not in message
+        assert tree(tmp_path) == {}
+        fetch(archive, tmp_path)
+    assert tree(tmp_path) == unpacked(CONTENT)
+
+
+def test_a_page_in_answer_to_a_range_leaves_the_part_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "fan.zip.part").write_bytes(WHOLE[:30_000])
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [Fault.PAGE] * 99}) as server:
+        assert 'a page ("Down for repairs & more")' in failure(described(WHOLE, server), tmp_path)
+    assert tree(tmp_path) == {"fan.zip.part": WHOLE[:30_000]}
+
+
+def test_an_encoded_archive_is_not_written(tmp_path: Path) -> None:
+    answer = Answer(200, WHOLE, {"Content-Encoding": "gzip"})
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [answer]}) as server:
+        fetch(described(WHOLE, server), tmp_path)
+        assert starts(server) == [None, None]
+    assert tree(tmp_path) == unpacked(CONTENT)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
+def test_a_refusal_is_final(tmp_path: Path, status: int) -> None:
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [Answer(status)]}) as server:
+        archive = described(WHOLE, server)
+        message = failure(archive, tmp_path)
+        assert len(server.requests) == 1
+    assert archive.url in message
+    assert str(status) in message
+    assert str(tmp_path / "fan.zip") in message
+
+
+@pytest.mark.parametrize("status", [408, 416, 429, 500, 502, 503, 504])
+def test_other_errors_of_the_server_may_pass(tmp_path: Path, status: int) -> None:
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [Answer(status)] * 3}) as server:
+        fetch(described(WHOLE, server), tmp_path)
+        assert len(server.requests) == QUICK.attempts
+    assert tree(tmp_path) == unpacked(CONTENT)
+
+
+def test_an_error_that_does_not_pass_is_named(tmp_path: Path) -> None:
+    (tmp_path / "fan.zip.part").write_bytes(WHOLE[:30_000])
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [Answer(502)] * 4}) as server:
+        message = failure(described(WHOLE, server), tmp_path)
+    assert "502 Bad Gateway" in message
+    assert f"resumes at byte 30000 of {SIZE}" in message
+
+
+@pytest.mark.parametrize(
+    ("header", "asked"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("Fri, 31 Dec 1999 23:59:59 -0000", 0.0),
+        ("9" * 400, float("inf")),
+        ("soon", 0.0),
+        ("-5", 0.0),
+        ("", 0.0),
+        (None, 0.0),
+    ],
+)
+def test_the_pause_a_server_asks_for_is_read(header: str | None, asked: float) -> None:
+    assert module._asked_pause(header) == asked
+
+
+@pytest.mark.parametrize("seconds", [3600.0, -3600.0])
+def test_the_time_a_server_names_is_read(seconds: float) -> None:
+    """Made here rather than among parameters: these are made minutes before the test runs."""
+    asked = module._asked_pause(formatdate(time.time() + seconds, usegmt=True))
+    assert asked == pytest.approx(max(seconds, 0.0), abs=60.0)
+
+
+def test_pauses_double_up_to_the_longest_and_are_no_shorter_than_asked_for() -> None:
+    retry = Retry(first_pause=1.0, longest_pause=10.0, longest_asked_pause=60.0)
+    assert [retry.pause(failures, 0.0) for failures in range(1, 7)] == [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert [retry.pause(1, asked) for asked in (0.5, 30.0, 1e9)] == [1.0, 30.0, 60.0]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_server_is_asked_again_only_when_it_wants_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Halt, "pause", lambda self, seconds: pauses.append(seconds))
+    later = formatdate(time.time() + 3600, usegmt=True)
+    script = [Answer(status, b"", {"Retry-After": wish}) for wish in ("7", "100000", later)]
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": script}) as server:
+        fetch(described(WHOLE, server), tmp_path, retry=Retry(first_pause=0.5, longest_asked_pause=900.0))
+    assert pauses == [7.0, 900.0, 900.0]
+
+
+def test_attempts_are_counted_anew_whenever_bytes_arrive(tmp_path: Path) -> None:
+    script = [Fault.DROP, Fault.BUSY, Fault.PAGE, Fault.BUSY] * 5
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": script}) as server:
+        fetch(described(WHOLE, server), tmp_path)
+        assert server.left() == 0
+    assert tree(tmp_path) == unpacked(CONTENT)
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [*script[:4], Fault.BUSY]}) as server:
+        message = failure(described(WHOLE, server), tmp_path / "other")
+        assert len(server.requests) == 5
+    assert "4 attempts in a row" in message
+
+
+def test_a_silent_server_is_given_up_after_the_timeout(tmp_path: Path) -> None:
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [Fault.SILENT] * 9}) as server:
+        message = failure(described(WHOLE, server), tmp_path, retry=Retry(2, 0.01, read_timeout=0.1))
+        assert len(server.requests) == 2
+    assert "no byte arrived for 0.1 s" in message
+
+
+def test_without_a_network_the_message_says_where_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "fan.zip.part").write_bytes(WHOLE[:12_345])
+    with FaultyServer({"fan.zip": WHOLE}) as server:
+        archive = described(WHOLE, server)
+    message = failure(archive, tmp_path)  # the server is gone now
+    assert archive.url in message
+    assert "Connection refused" in message
+    assert f"Running the same command again resumes at byte 12345 of {SIZE}" in message
+    assert "\n" not in message
+    with FaultyServer({"fan.zip": WHOLE}) as server:
+        fetch(described(WHOLE, server), tmp_path)
+        assert starts(server) == [12_345]
+
+
+def test_a_host_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    message = failure(Archive("fan", "http://nowhere.invalid/fan.zip", SIZE, ""), tmp_path)
+    assert "http://nowhere.invalid/fan.zip" in message
+    assert re.search("(?i)name|resolution", message)
+    assert "HTTPConnection" not in message
+
+
+@pytest.mark.parametrize("url", ["fan.zip", "http://", "gopher://127.0.0.1/fan.zip"])
+def test_an_unusable_address_is_named_at_once(tmp_path: Path, url: str) -> None:
+    assert f"{url}: not a usable address" in failure(Archive("fan", url, SIZE, ""), tmp_path)
+
+
+# ------------------------------------------------------------------------------------------------ stopping, progress
+
+
+@pytest.mark.parametrize("fault", [Fault.STALL, Answer(503, b"", {"Retry-After": "60"})], ids=["body", "pause"])
+def test_a_stop_ends_waiting_at_once(tmp_path: Path, fault: Fault | Answer) -> None:
+    """Also the thread itself, so that nothing works on in the folder when the lock is gone."""
+    halt, part = Halt(), tmp_path / "fan.zip.part"
+    stopped = threading.Event()
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [fault]}) as server:
+        transfer = Transfer(f"{server.url}/fan.zip", SIZE, part, halt, Progress(0, SIZE), Retry(), signature=b"PK")
+
+        def work() -> None:
+            with pytest.raises(Stopped):
+                transfer.fetch(0, SIZE)
+            stopped.set()
+
+        threading.Thread(target=work, daemon=True).start()
+        wait_until(lambda: server.left() == 0 and len(server.requests) == 1)
+        time.sleep(0.1)
+        halt.stop()
+        assert stopped.wait(5.0)
+        assert WHOLE.startswith(part.read_bytes() if part.exists() else b"")
+
+
+def test_progress_in_a_log_is_lines_over_all_archives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "_LINE_INTERVAL", 0.02)
+    (tmp_path / "pump.zip.part").write_bytes(WHOLE[: SIZE // 2])
+    with FaultyServer({"fan.zip": WHOLE, "pump.zip": WHOLE}, pace=0.01) as server:
+        fetch([described(WHOLE, server, name) for name in ("fan", "pump")], tmp_path)
+    shown = capsys.readouterr().err
+    assert "\r" not in shown
+    assert "\n\n" not in shown
+    states = re.findall(r"^(\d+) %, ([\d.]+)kB of ([\d.]+)kB, .*/s, .* left$", shown, re.MULTILINE)
+    assert len(states) > 3
+    assert all(float(total) == pytest.approx(2 * SIZE / 1000, rel=0.01) for _, _, total in states)
+    assert 25 <= int(states[0][0]) < 75, "half of the second one is there from the start"
+    assert states[-1][0] == "100"
+
+
+def test_progress_on_a_terminal_is_one_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(module, "_BAR_INTERVAL", 0.01)
+    with FaultyServer({"fan.zip": WHOLE, "pump.zip": WHOLE}, pace=0.005) as server:
+        fetch([described(WHOLE, server, name) for name in ("fan", "pump")], tmp_path, connections=2)
+    shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert shown.count("\r") > 3
+    assert re.search(r"100%\|.*B/s\]", shown)
+
+
+def test_lines_of_progress_come_every_thirty_seconds() -> None:
+    assert module._LINE_INTERVAL == 30.0

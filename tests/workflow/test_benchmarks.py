@@ -1,0 +1,61 @@
+"""The benchmarks run; what they measure is no matter of a test."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+
+from asd.features.acoustic import clip_features
+from asd.recordings.audio import read_clip
+from benchmarks import jobs, plain
+from places import REPOSITORY
+from small_data import write_clip
+
+WHAT = [
+    "extraction, a clip, one core",
+    "extraction, 20 clips, two cores",
+    "extraction, peak memory, 20 clips",
+    "extraction, one clip added to 20",
+    "DDAE, 2 epochs, 20 clips, one core",
+    "sweep, fan from caches, 1 noise factors, 2 cores, start-up included",
+    "a job that does nothing",
+    "planning, 405 recordings, 1 trainings, nothing to do",
+]
+
+
+def test_every_benchmark_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split(" | ")[0] for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row in WHAT] == WHAT, done.stdout
+
+
+def test_the_plain_extraction_computes_the_same_features(tmp_path) -> None:
+    path = write_clip(tmp_path / "clip.wav", 0)
+    ours = clip_features(read_clip(path).samples)
+    for read in (plain.read, plain.read_in_double_precision):
+        np.testing.assert_allclose(plain.extract(path, read), ours, rtol=1e-3, atol=2e-4)
+
+
+def test_what_the_jobs_of_a_run_took(tmp_path) -> None:
+    head = "s\th:m:s\tmax_rss\tmax_vms\n"
+    for name, seconds, memory in (
+        ("detect_anomalies/fan/a", 2.0, "100.5"),
+        ("detect_anomalies_2/pump/b", 4.0, "250"),
+        ("collect_results", 0.5, "NA"),
+    ):
+        path = tmp_path / f"benchmarks/{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{head}{seconds}\t0:00:02\t{memory}\t900\n", encoding="utf-8")
+    text = jobs.table(jobs.measured(tmp_path))
+    assert "| detect_anomalies | 2 | 6.0 | 3.0 | 4.0 | 250 |" in text
+    assert "| collect_results | 1 | 0.5 | 0.5 | 0.5 | nan |" in text

@@ -1,0 +1,409 @@
+"""What re-runs after an edit: exactly what depends on it.  Snakemake runs for real; its jobs are compared with what
+the documentation promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from places import REPOSITORY
+from small_data import SNRS, make_recordings, small_config, write_clip
+from workflow_runner import Run, job, snakemake, write_config
+
+MACHINES = {"fan": ["id_00", "id_02"], "pump": ["id_02"]}
+
+
+Unit = dict[str, Any]
+PAPER, STRICT = "", "_strict"  # the wildcard protocol
+
+
+def numbered(rule: str, machine: str) -> str:
+    """Rules that know the IDs exist twice, since pump has other IDs than fan."""
+    return rule if machine == "fan" else f"{rule}_2"
+
+
+def from_training(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    """The jobs of one machine, noise factor, seed and protocol from training to its figures."""
+    unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
+    jobs = {job("train_ddae", **unit), job("plot_loss", machine=machine, protocol=protocol)}
+    if seed == 0:  # figures of features are of the first seed
+        jobs |= of_features(machine, nf, protocol)
+    return jobs | from_detection(machine, nf, seed, protocol)
+
+
+def combining(machine: str, nf: float | str = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    return {job(numbered("combine_scores", machine), machine=machine, nf=nf, seed=seed, protocol=protocol)}
+
+
+def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER) -> set[str]:
+    return {job(numbered("plot_features", machine), machine=machine, nf=nf, protocol=protocol)}
+
+
+def from_detection(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    """Detection, which all IDs of the machine share, and what follows."""
+    unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
+    return {job(numbered("detect_anomalies", machine), **unit)} | from_evaluation(machine, nf, seed, protocol)
+
+
+def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    return evaluation(machine) | of_scores(machine, nf, seed, protocol)
+
+
+def evaluation(machine: str) -> set[str]:
+    return {job("evaluate_scores", machine=machine)} | the_end()
+
+
+def of_scores(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    """Figures of scores."""
+    unit: Unit = {"machine": machine, "nf": nf, "protocol": protocol}
+    return {job("plot_confusion", **unit, seed=seed), job("plot_scores", **unit)}
+
+
+def from_caches(machine: str) -> set[str]:
+    """What follows from caches that do not train the DDAE."""
+    return of_features(machine) | from_detection(machine)
+
+
+def the_end() -> set[str]:
+    return {job("collect_results"), job("plot_results")}
+
+
+def extraction(machine: str, snr: str, name: str, kind: str) -> set[str]:
+    return {job("extract_features", machine=machine, snr=snr, id=name, kind=kind)}
+
+
+ALL_EXTRACTIONS = {
+    one
+    for machine, names in MACHINES.items()
+    for snr, name, kind in product(SNRS, names, ("normal", "abnormal"))
+    for one in extraction(machine, snr, name, kind)
+}
+FROM_TRAINING = from_training("fan") | from_training("pump")
+FROM_DETECTION = from_detection("fan") | from_detection("pump")
+FROM_EVALUATION = FROM_DETECTION - {name for name in FROM_DETECTION if name.startswith("detect_")}
+STATISTICS = evaluation("fan") | evaluation("pump")
+FIGURES = {name for name in FROM_TRAINING if name.startswith("plot_")}
+TABLES = "results/auc.csv"  # a target without figures, which take most of the time
+
+
+def to_tables(jobs: set[str]) -> set[str]:
+    return {name for name in jobs if not name.startswith("plot_")}
+
+
+class Finished:
+    """A finished run: a working directory with recordings, results and a configuration that can be edited."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.config: dict[str, Any] = small_config()
+        self.config["machines"]["pump"]["ids"] = MACHINES["pump"]
+        self.repository = REPOSITORY
+
+    def recording(self, machine: str, snr: str, name: str, kind: str, number: int) -> Path:
+        return self.directory / f"recordings/{SNRS[snr]}_{machine}/{machine}/{name}/{kind}/{number:08d}.wav"
+
+    def run(self, *arguments: str, cores: int = 1) -> Run:
+        configfile = write_config(self.directory, self.config)
+        arguments = (*arguments, "--configfile", str(configfile))
+        run = snakemake(self.directory, *arguments, repository=self.repository, cores=cores)
+        assert len(run.jobs) == len(set(run.jobs)), "a job ran twice"
+        return run.ok()
+
+    def plan(self, *targets: str) -> set[str]:
+        """The jobs that would run."""
+        return set(self.run(*targets, "--dry-run").jobs)
+
+    def runs(self, *targets: str) -> set[str]:
+        """The jobs that run."""
+        return set(self.run(*targets).jobs)
+
+    def edit_code(self, module: str, old: str, new: str) -> None:
+        path = self.repository / "workflow" / "scripts" / module
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {module}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Run]:
+    directory = tmp_path_factory.mktemp("first")
+    make_recordings(directory / "recordings", MACHINES)
+    finished = Finished(directory)
+    return finished, finished.run(cores=2)
+
+
+@pytest.fixture
+def finished(first_run: tuple[Finished, Run], tmp_path: Path) -> Finished:
+    """A copy of the finished run, time stamps included."""
+    directory = tmp_path / "work"
+    shutil.copytree(first_run[0].directory, directory, symlinks=True)
+    return Finished(directory)
+
+
+@pytest.fixture
+def clone(finished: Finished, tmp_path: Path) -> Finished:
+    """The finished run, continued from a copy of the repository whose files are all new."""
+    copy = tmp_path / "clone"
+    for name in ("workflow", "config", "envs", "profiles"):
+        shutil.copytree(REPOSITORY / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "Snakefile", copy / "Snakefile")
+    for path in copy.rglob("*"):
+        os.utime(path)
+    finished.repository = copy
+    return finished
+
+
+def test_first_run_makes_each_target_once(first_run: tuple[Finished, Run]) -> None:
+    assert set(first_run[1].jobs) == ALL_EXTRACTIONS | FROM_TRAINING
+
+
+def test_nothing_changed_runs_nothing(finished: Finished) -> None:
+    assert finished.plan() == set()
+
+
+def test_other_number_of_cores_runs_nothing(finished: Finished) -> None:
+    assert finished.run("--dry-run", cores=7).jobs == []
+
+
+def test_comment_in_config_runs_nothing(finished: Finished) -> None:
+    path = write_config(finished.directory, finished.config)
+    path.write_text("# a comment\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    run = snakemake(finished.directory, "--configfile", path, "--dry-run").ok()
+    assert run.jobs == []
+
+
+def test_same_config_in_another_order_runs_nothing(finished: Finished) -> None:
+    finished.config = dict(reversed(finished.config.items()))
+    finished.config["ddae"] = dict(reversed(finished.config["ddae"].items()))
+    assert finished.plan() == set()
+
+
+def test_fresh_clone_runs_nothing(clone: Finished) -> None:
+    assert clone.plan() == set()
+
+
+def test_comments_and_docstrings_of_code_run_nothing(clone: Finished) -> None:
+    for module in (clone.repository / "workflow" / "scripts").rglob("*.py"):
+        text = module.read_text(encoding="utf-8")
+        module.write_text(text.replace('"""', '"""Reworded. ', 1) + "\n# a comment\n", encoding="utf-8")
+    assert clone.plan() == set()
+
+
+def test_machines_in_another_order_only_touch_the_ends(finished: Finished) -> None:
+    """Also where their rules of detection change names."""
+    finished.config["machines"] = dict(reversed(finished.config["machines"].items()))
+    assert finished.plan() <= the_end()
+
+
+def test_other_entry_point_runs_nothing(finished: Finished) -> None:
+    arguments = ["--configfile", write_config(finished.directory, finished.config), "--dry-run"]
+    run = snakemake(finished.directory, "--snakefile", REPOSITORY / "workflow" / "Snakefile", *arguments).ok()
+    assert run.jobs == []
+
+
+def test_seed_added(finished: Finished) -> None:
+    finished.config["seeds"] = [0, 1]
+    assert finished.plan() == from_training("fan", seed=1) | from_training("pump", seed=1)
+
+
+def test_noise_factor_added_and_another_removed(finished: Finished) -> None:
+    finished.config["noise_factors"] = [0.2, 0.5]
+    added = from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
+    assert finished.plan() == added
+    assert finished.runs(TABLES) == to_tables(added)
+    finished.config["noise_factors"] = [0.2]
+    assert finished.plan(TABLES) == to_tables(STATISTICS)
+
+
+def test_epochs_of_one_machine(finished: Finished) -> None:
+    finished.config["machines"]["fan"]["ddae"] = {"epochs": 3}
+    assert finished.plan() == from_training("fan")
+
+
+def test_detector_added_trains_and_extracts_nothing(finished: Finished) -> None:
+    finished.config["detectors"] = ["IF", "OCSVM", "LOF"]
+    assert finished.plan() == FROM_DETECTION
+
+
+def test_parameter_of_a_detector(finished: Finished) -> None:
+    finished.config["detectors"] = ["OCSVM", {"method": "LOF", "parameters": {"n_neighbors": 5}}]
+    assert finished.plan() == FROM_DETECTION
+
+
+def test_default_of_a_detector_written_out_runs_nothing(finished: Finished) -> None:
+    lof = {"method": "LOF", "name": "LOF", "representation": "denoised", "projection": "map-pca"}
+    finished.config["detectors"] = [{"method": "OCSVM", "parameters": {"nu": 0.1}}, lof]
+    assert finished.plan() == set()
+
+
+def test_protocol_added_leaves_the_other_one_s_trainings_and_scores(finished: Finished) -> None:
+    """It has trainings of its own, since other clips train the DDAE; nothing is extracted."""
+    finished.config["protocols"] = ["paper", "strict"]
+    strict = from_training("fan", protocol=STRICT) | from_training("pump", protocol=STRICT)
+    assert finished.plan() == strict
+    assert finished.runs(TABLES) == to_tables(strict)
+    finished.config["protocols"] = ["strict", "paper"]
+    assert finished.plan(TABLES) <= STATISTICS
+    finished.config["strict"] = {"folds": 3}
+    detection = from_detection("fan", protocol=STRICT) | from_detection("pump", protocol=STRICT)
+    assert finished.plan(TABLES) == to_tables(detection)
+    counts = {"ddae": 5, "ad_train": 8, "ad_test": 8}
+    finished.config["machines"]["pump"]["split"] = {"id_00": counts, "id_02": counts}
+    # only the paper's protocol goes by counts
+    assert finished.plan(TABLES) == to_tables(detection | from_training("pump"))
+
+
+def test_ensemble_added_scores_no_clip(finished: Finished) -> None:
+    finished.config["ensembles"] = [{"name": "BOTH", "detectors": ["OCSVM", "LOF"]}]
+    combined = combining("fan") | combining("pump")
+    assert finished.plan() == combined | FROM_EVALUATION
+    assert finished.runs(TABLES) == to_tables(combined | FROM_EVALUATION)
+    finished.config["noise_factors"] = [0.2, 0.5]
+    added = from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
+    assert finished.plan(TABLES) == to_tables(added | combining("fan", 0.2) | combining("pump", 0.2))
+    finished.config["noise_factors"] = [0.5]
+    finished.config["ensembles"][0]["average"] = "rank"
+    assert finished.plan(TABLES) == to_tables(combined | FROM_EVALUATION)
+
+
+def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished) -> None:
+    finished.config["ensembles"] = [{"name": "ALL", "detectors": ["LOF"], "over": ["noise_factors"]}]
+    over_all = combining("fan", "all") | combining("pump", "all")
+    of_ensemble = {job("plot_confusion_2", machine=machine, nf="all", seed=0, protocol=PAPER) for machine in MACHINES}
+    assert finished.plan() == over_all | STATISTICS | of_ensemble
+
+
+def test_replicates_of_the_bootstrap(finished: Finished) -> None:
+    finished.config["statistics"]["replicates"] = 150
+    of_curves = {job("plot_scores", machine=machine, nf=0.5, protocol=PAPER) for machine in MACHINES}
+    assert finished.plan() == STATISTICS | of_curves
+
+
+def test_threshold(finished: Finished) -> None:
+    finished.config["threshold_percentile"] = 90
+    assert finished.plan() == FROM_DETECTION
+
+
+def test_values_of_two_settings_swapped(finished: Finished) -> None:
+    """Snakemake compares parameters without their names; the settings of a rule must not fall into that trap."""
+    finished.config["ddae"].update(epochs=4, batch_size=2)
+    assert finished.plan() == from_training("fan") | from_training("pump")
+
+
+def test_split_of_one_id_for_detection_only(finished: Finished) -> None:
+    counts = {"ddae": 6, "ad_train": 8, "ad_test": 8}
+    finished.config["machines"]["fan"]["split"] = {"id_00": counts, "id_02": {**counts, "ad_train": 7}}
+    assert finished.plan() == from_caches("fan")
+
+
+def test_channel_extracts_everything_again(finished: Finished) -> None:
+    finished.config["dataset"]["channel"] = 1
+    assert finished.plan() == ALL_EXTRACTIONS | FROM_TRAINING
+
+
+def log_of_extraction(finished: Finished, machine: str, snr: str, name: str, kind: str) -> str:
+    path = finished.directory / f"results/logs/extract_features/{machine}/{snr}_{name}_{kind}.log"
+    return path.read_text(encoding="utf-8")
+
+
+def test_recording_added_reads_only_that_one(finished: Finished) -> None:
+    folder = ("pump", "snr_6", "id_02", "abnormal")
+    write_clip(finished.recording(*folder, 5), seed=99, abnormal=True)
+    assert finished.runs() == extraction(*folder) | from_caches("pump")
+    assert "6 clips: 1 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)
+    again = finished.run()
+    assert again.jobs == []
+    assert "Nothing to be done" in again.output
+
+
+def threads_of(run: Run, snr: str, kind: str) -> int:
+    """Threads that the cache of pump's only ID gets."""
+    jobs = re.findall(r"^rule extract_features:\n((?:    .*\n)*)", run.output, re.MULTILINE)
+    (job_of_cache,) = (text for text in jobs if f"{snr}_id_02_{kind}.skipped.csv" in text)
+    return int((re.search(r"^    threads: (\d+)$", job_of_cache, re.MULTILINE) or ["", "1"])[1])
+
+
+def test_cores_are_shared_by_the_recordings_yet_to_be_read(finished: Finished) -> None:
+    caches = [f"results/features/pump/{snr}_id_02_{kind}.npy" for snr in SNRS for kind in ("normal", "abnormal")]
+    first, second = (path for path in caches if "_normal" in path)
+
+    def forget(cache: str) -> None:
+        (finished.directory / cache).unlink()
+        (finished.directory / cache).with_suffix(".csv").unlink()
+
+    forget(first)
+    assert threads_of(finished.run(*caches, "--dry-run", cores=6), "snr6", "normal") == 6
+    forget(second)
+    write_clip(finished.recording("pump", "snr_6", "id_02", "abnormal", 9), seed=5, abnormal=True)
+    together = finished.run(*caches, "--dry-run", cores=6)
+    assert [threads_of(together, snr, "normal") for snr in ("snr6", "snr_6")] == [3, 3]
+    assert threads_of(together, "snr_6", "abnormal") == 1
+
+
+def test_recording_removed(finished: Finished) -> None:
+    folder = ("fan", "snr_6", "id_00", "normal")
+    finished.recording(*folder, 3).unlink()
+    assert finished.plan() == extraction(*folder) | from_caches("fan")
+    finished.run("results/features/fan/snr_6_id_00_normal.npy")
+    assert "13 clips: 0 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
+    assert len(np.load(finished.directory / "results/features/fan/snr_6_id_00_normal.npy")) == 13
+
+
+@pytest.mark.parametrize("age", [0, 10 * 365 * 24 * 3600], ids=["newer", "older than the cache"])
+def test_recording_replaced(finished: Finished, age: int) -> None:
+    folder = ("fan", "snr_6", "id_02", "normal")
+    path = write_clip(finished.recording(*folder, 7), seed=1234)
+    os.utime(path, times=(time.time() - age,) * 2)
+    assert finished.plan() == extraction(*folder) | from_caches("fan")
+    finished.run("results/features/fan/snr_6_id_02_normal.npy")
+    assert "14 clips: 1 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
+
+
+def test_normal_recording_at_the_reference_snr_trains_its_machine_again(finished: Finished) -> None:
+    folder = ("pump", "snr6", "id_02", "normal")
+    write_clip(finished.recording(*folder, 20), seed=77)
+    assert finished.plan() == extraction(*folder) | from_training("pump")
+
+
+CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
+    "features": ("asd/features.py", "LOG_FLOOR = 1e-8", "LOG_FLOOR = 2e-8", ALL_EXTRACTIONS | FROM_TRAINING),
+    "training": ("asd/ddae.py", '"basic": (8, 16, 32, 64, 128)', '"basic": (8, 16, 32, 64)', FROM_TRAINING),
+    "components": ("asd/components.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
+    "detectors": ("asd/detectors.py", 'OneClassSVM(gamma="scale"', 'OneClassSVM(gamma="auto"', FROM_DETECTION),
+    "script": ("detect_anomalies.py", "enumerate(units", "enumerate(1 and units", FROM_DETECTION),
+    "statistics": ("asd/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
+    "tables": ("asd/tables.py", '"all machines"', '"every machine"', STATISTICS),
+    "figures": ("asd/figures.py", "DPI = 200", "DPI = 90", FIGURES),
+}
+
+
+@pytest.mark.parametrize("stage", CODE_EDITS)
+def test_code_of_one_stage_runs_that_stage_and_after(clone: Finished, stage: str) -> None:
+    module, old, new, expected = CODE_EDITS[stage]
+    clone.edit_code(module, old, new)
+    assert clone.plan() == expected
+
+
+def test_code_of_a_figure_draws_it_again(clone: Finished) -> None:
+    figure = clone.directory / "results/figures/loss/fan.png"
+    before = figure.read_bytes()
+    clone.edit_code(*CODE_EDITS["figures"][:3])
+    assert clone.runs("results/figures/loss/fan.png") == {job("plot_loss", machine="fan", protocol=PAPER)}
+    assert figure.read_bytes() != before
+
+
+def test_deleted_feature_cache_is_made_again(finished: Finished) -> None:
+    path = finished.directory / "results/features/fan/snr_6_id_00_normal.npy"
+    before = np.load(path)
+    path.unlink()
+    run = finished.run("results/features/fan/snr_6_id_00_normal.npy")
+    assert set(run.jobs) == extraction("fan", "snr_6", "id_00", "normal")
+    assert np.array_equal(np.load(path), before)

@@ -1,0 +1,1 @@
+"""The deep denoising autoencoder (DDAE): training, checkpoints, and denoising without torch."""

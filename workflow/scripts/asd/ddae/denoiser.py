@@ -1,0 +1,193 @@
+"""A trained DDAE without torch: its weights as a plain NumPy archive, and the forward pass.
+
+Detection runs in hundreds of short jobs.  Importing torch would cost each of them more than its own work.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.special
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
+from ..files.atomic import whole_file
+from ..files.integrity import crc32, read_archive
+from .scaling import MinMaxScaling
+
+Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
+"""Weight float32 [out, in] and bias float32 [out] of each fully connected layer, from input to output."""
+
+NETWORKS = {"mfcc": MFCC_COLUMNS, "basic": BASIC_COLUMNS}
+"""The columns that each of the two networks sees."""
+
+
+def forward(layers: Layers, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Output of one network.
+
+    ReLU follows every layer but two: the code layer (the middle one) is linear, the last one ends in a sigmoid.
+
+    Parameters
+    ----------
+    layers
+        An even number of layers, mirrored around the code layer.
+    x
+        float32 [clips, columns].
+
+    Returns
+    -------
+    float32 [clips, columns]
+        In (0, 1).
+    """
+    code = len(layers) // 2 - 1
+    for number, (weight, bias) in enumerate(layers):
+        x = x @ weight.T + bias
+        if number not in (code, len(layers) - 1):
+            x = np.maximum(x, 0.0)
+    return np.asarray(scipy.special.expit(x), np.float32)
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """Scaling and both trained networks of one machine, noise factor and seed."""
+
+    scaling: MinMaxScaling
+    networks: dict[str, Layers]
+
+    def scale(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled features, the networks' input: float32 [clips, 136] to float32 [clips, 136]."""
+        return self.scaling.apply(features)
+
+    def denoise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Denoised features of clips: unscaled float32 [clips, 136] to float32 [clips, 136] in (0, 1)."""
+        scaled = self.scale(features)
+        blocks = [forward(self.networks[name], scaled[:, columns]) for name, columns in NETWORKS.items()]
+        return np.concatenate(blocks, axis=1)
+
+    def denoise_unscaled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Denoised features of clips in the features' own units; unscaled float32 [clips, 136] to the same shape."""
+        return self.scaling.invert(self.denoise(features))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a NumPy archive (``.npz``), whole or not at all."""
+        arrays = {"minimum": self.scaling.minimum, "maximum": self.scaling.maximum}
+        for name, layers in self.networks.items():
+            for number, (weight, bias) in enumerate(layers):
+                arrays |= {f"{name}.{number}.weight": weight, f"{name}.{number}.bias": bias}
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Denoiser:
+        """Read what `save` wrote.  No code of the file is executed.
+
+        Raises
+        ------
+        UserError
+            If the file is missing, damaged, or does not hold the finite float32 numbers of two whole networks.
+        OSError
+            If the disk or its permissions do not let it be read.
+        """
+        path = Path(path)
+        try:
+            arrays = read_archive(path)
+            networks = {name: _layers_of(arrays, name, columns) for name, columns in NETWORKS.items()}
+            scaling = checked_scaling(arrays.pop("minimum"), arrays.pop("maximum"))
+            if len(arrays) != 2 * sum(map(len, networks.values())):
+                raise ValueError("there are other arrays in it")
+        except Exception as error:  # many types, depending on where the file is damaged
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                raise  # the disk's fault, not the file's
+            raise UserError(
+                f"{path}: the trained weights can't be read ({type(error).__name__}: {error}). Delete the file and run "
+                "again; only this training is repeated."
+            ) from error
+        return cls(scaling, networks)
+
+
+def checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """`values`, if they are finite float32 numbers of that shape: NumPy would stretch some others until they fit.
+
+    Raises
+    ------
+    ValueError
+        If they are not; the message calls them `name`.
+    """
+    if values.dtype != np.float32 or values.shape != shape:
+        found = f"{values.dtype} {list(values.shape)}"
+        raise ValueError(f"{name} is {found} instead of float32 {list(shape)}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds NaN or infinite values")
+    return np.ascontiguousarray(values, np.float32)
+
+
+def checked_scaling(minimum: NDArray[Any], maximum: NDArray[Any]) -> MinMaxScaling:
+    """The scaling of these limits, each float32 [136].
+
+    Raises
+    ------
+    ValueError
+        If they are no limits of so many columns.
+    """
+    scaling = MinMaxScaling(checked("minimum", minimum, (N_FEATURES,)), checked("maximum", maximum, (N_FEATURES,)))
+    if (scaling.minimum > scaling.maximum).any():
+        raise ValueError("a minimum is above its maximum")
+    return scaling
+
+
+def _layers_of(arrays: Mapping[str, NDArray[Any]], network: str, columns: slice) -> Layers:
+    """The layers of a network.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit together, or are not as `forward` wants them.
+    KeyError
+        If one is missing.
+    """
+    count = sum(key.startswith(f"{network}.") for key in arrays) // 2
+    if count < 2 or count % 2:
+        raise ValueError(f"the network {network} has {count} layers")
+    names = [(f"{network}.{number}.weight", f"{network}.{number}.bias") for number in range(count)]
+    width = columns.stop - columns.start
+    sizes = [width, *(arrays[bias].size for _, bias in names)]
+    if sizes[-1] != width:
+        raise ValueError(f"the network {network} puts out {sizes[-1]} columns instead of {width}")
+    return [
+        (checked(weight, arrays[weight], (outputs, inputs)), checked(bias, arrays[bias], (outputs,)))
+        for (weight, bias), (inputs, outputs) in zip(names, itertools.pairwise(sizes), strict=True)
+    ]
+
+
+def sealed(lines: str) -> str:
+    """CSV text whose last column, empty so far, gets a CRC-32 of all that stands before it in the last line."""
+    text = lines.removesuffix("\n")
+    return f"{text}{crc32(text.encode())}\n"
+
+
+def read_loss(path: str | os.PathLike[str]) -> dict[str, list[float]]:
+    """Loss curves that the training wrote: network -> mean squared error of each epoch.
+
+    Raises
+    ------
+    UserError
+        If the file is damaged.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        lines = text[: -len("00000000\n")]
+        if text != sealed(lines):
+            raise ValueError("its checksum does not match")
+        rows = list(csv.DictReader(io.StringIO(lines)))
+        return {name: [float(row[name]) for row in rows] for name in NETWORKS}
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: no loss curves ({error}). Delete the file and run again.") from error

@@ -1,0 +1,1 @@
+"""The recordings that the workflow simulates itself."""

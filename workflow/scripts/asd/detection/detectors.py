@@ -1,0 +1,388 @@
+"""Anomaly detectors fitted on normal clips only.
+
+To add one, write a function here and decorate it with `detector`: its name, what it sees, and its parameters (a JSON
+schema each) are all the workflow needs; the configuration then takes the name.  The function is given training rows,
+float [clips, dimensions], the seed and the parameters, and returns a `Fitted`.
+
+scikit-learn and PyOD are imported when a detector is fitted, not before: the configuration is checked against this
+module each time Snakemake starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from .projections import ProjectionName
+from .representations import Representation
+
+Rows = NDArray[np.floating]
+Score = Callable[[Rows], NDArray[np.float64]]
+"""Maps rows, float [clips, dimensions], to scores, float64 [clips]; higher is more anomalous."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A detector fitted on training rows.
+
+    Attributes
+    ----------
+    score
+        Scores rows that the detector has not seen.
+    training_scores
+        Scores of the training rows themselves, float64 [clips], for thresholds of the *paper* protocol.
+    """
+
+    score: Score
+    training_scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Method:
+    """An entry of the registry.
+
+    Attributes
+    ----------
+    name
+        As the configuration calls it.
+    representation, projection
+        What it sees unless the configuration says otherwise.
+    parameters
+        Parameter -> JSON schema with a description and a default.
+    fit
+        Called with training rows, seed and the parameters by name.
+    """
+
+    name: str
+    representation: Representation
+    projection: ProjectionName
+    parameters: Mapping[str, Mapping[str, Any]]
+    fit: Callable[..., Fitted]
+
+    def defaults(self) -> dict[str, Any]:
+        """Parameter -> default."""
+        return {name: about["default"] for name, about in self.parameters.items()}
+
+
+METHODS: dict[str, Method] = {}
+"""Name in the configuration -> detector, in the order in which they are defined here."""
+
+PYOD_PREFIX = "PYOD:"
+PYOD_REQUIREMENTS = "requirements-pyod.txt"
+
+
+def detector(
+    name: str,
+    *,
+    representation: Representation,
+    projection: ProjectionName,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Callable[[Callable[..., Fitted]], Callable[..., Fitted]]:
+    """Put a function into the registry (see the top of this module)."""
+
+    def register(fit: Callable[..., Fitted]) -> Callable[..., Fitted]:
+        METHODS[name] = Method(name, representation, projection, parameters or {}, fit)
+        return fit
+
+    return register
+
+
+def find_method(name: str) -> Method:
+    """The detector of that name; ``PYOD:ECOD`` is the class ``ECOD`` of PyOD, whichever it is.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+    if name.startswith(PYOD_PREFIX) and len(name) > len(PYOD_PREFIX):
+        return Method(name, "denoised", "map-pca", {}, _pyod(name.removeprefix(PYOD_PREFIX)))
+    return METHODS[name]
+
+
+def _on_training_rows(score: Score, train: Rows) -> Fitted:
+    return Fitted(score, score(train))
+
+
+# ------------------------------------------------------------------------------------ the paper's three detectors
+
+
+@detector("IF", representation="denoised", projection="map-pca")
+def isolation_forest(train: Rows, seed: int) -> Fitted:
+    """Isolation forest (Liu, Ting & Zhou, 2008) as in the paper: scikit-learn's defaults, 100 trees."""
+    from sklearn.ensemble import IsolationForest
+
+    model = IsolationForest(random_state=seed).fit(train)
+    return _on_training_rows(lambda rows: -model.decision_function(rows), train)
+
+
+@detector(
+    "OCSVM",
+    representation="denoised",
+    projection="map-pca",
+    parameters={
+        "nu": {
+            "description": "share of the training clips that may lie outside",
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "maximum": 1,
+            "default": 0.1,
+        }
+    },
+)
+def one_class_svm(train: Rows, seed: int, nu: float) -> Fitted:
+    """One-class SVM (Schölkopf et al., 2001) as in the paper: Gaussian kernel, ``gamma="scale"``."""
+    from sklearn.svm import OneClassSVM
+
+    model = OneClassSVM(gamma="scale", nu=nu).fit(train)
+    return _on_training_rows(lambda rows: -model.decision_function(rows), train)
+
+
+@detector(
+    "LOF",
+    representation="denoised",
+    projection="map-pca",
+    parameters={
+        "n_neighbors": {
+            "description": "training clips that make up the neighbourhood (all of them, where there are fewer)",
+            "type": "integer",
+            "minimum": 1,
+            "default": 20,
+        }
+    },
+)
+def local_outlier_factor(train: Rows, seed: int, n_neighbors: int) -> Fitted:
+    """Local outlier factor (Breunig et al., 2000) as in the paper, with scikit-learn's 20 neighbours."""
+    from sklearn.neighbors import LocalOutlierFactor
+
+    model: Any = LocalOutlierFactor(n_neighbors=min(n_neighbors, len(train) - 1), novelty=True).fit(train)
+    return _on_training_rows(lambda rows: -model.score_samples(rows), train)
+
+
+# ---------------------------------------------------------------------------------------- on whitened features
+
+
+@detector("MAHALANOBIS", representation="raw+denoised", projection="whitening")
+def mahalanobis(train: Rows, seed: int) -> Fitted:
+    """Mahalanobis distance to the mean of the training clips, once the rows are whitened (see `.projections`)."""
+    mean = train.mean(axis=0)
+    return _on_training_rows(lambda rows: np.linalg.norm(rows - mean, axis=1), train)
+
+
+@detector(
+    "KNN",
+    representation="raw+denoised",
+    projection="whitening",
+    parameters={
+        "n_neighbors": {
+            "description": "nearest training clips whose distances are averaged (all of them, where there are fewer)",
+            "type": "integer",
+            "minimum": 1,
+            "default": 1,
+        }
+    },
+)
+def nearest_neighbours(train: Rows, seed: int, n_neighbors: int) -> Fitted:
+    """Distance to the nearest training clips (Ramaswamy, Rastogi & Shim, 2000), their mean where several are asked for.
+
+    A training clip is not its own neighbour, so its score is that of a clip left out.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    neighbours = min(n_neighbors, len(train) - 1)
+    # brute force: in hundreds of dimensions, trees visit every leaf
+    model = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(train)
+
+    def score(rows: Rows) -> NDArray[np.float64]:
+        return np.asarray(model.kneighbors(rows)[0].mean(axis=1), np.float64)
+
+    left_out = np.asarray(model.kneighbors()[0].mean(axis=1), np.float64)
+    return Fitted(score, left_out)
+
+
+@detector(
+    "LDN",
+    representation="log-mel+denoised",
+    projection="standard",
+    parameters={
+        "n_neighbors": {
+            "description": "training clips that a density or a score is averaged over (all, where there are fewer)",
+            "type": "integer",
+            "minimum": 1,
+            "default": 5,
+        }
+    },
+)
+def locally_normalised_neighbours(train: Rows, seed: int, n_neighbors: int) -> Fitted:
+    """Nearest training clips by distances in units of how far these clips are from their own neighbours.
+
+    The distance to each training clip is divided by that clip's radius, its mean distance to its own nearest
+    neighbours; the score is the logarithm of the mean of the smallest of these ratios.  So a clip near a dense group is
+    judged by the group's small distances, one among scattered clips by their large ones, after the idea of local
+    density-based score normalisation (Wilkinghoff, Yang, Ebbers, Germain, Wichern & Le Roux, 2025, arXiv 2509.10951).
+    No radius is larger than 95 % of them, and several ratios are averaged: a single fault among the training clips, far
+    from all others, would else have a radius that takes in every fault like it.
+
+    A training clip is not its own neighbour, so its score is that of a clip left out.
+    """
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    rows = np.asarray(train, np.float64)
+    between = euclidean_distances(rows)
+    np.fill_diagonal(between, np.inf)
+    radius = np.maximum(_mean_of_smallest(between, min(n_neighbors, len(rows) - 1)), 1e-12)
+    radius = np.minimum(radius, np.quantile(radius, 0.95))
+
+    def log_of_ratios(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        return np.log(np.maximum(_mean_of_smallest(distances / radius, count), 1e-12))
+
+    def score(others: Rows) -> NDArray[np.float64]:
+        return log_of_ratios(euclidean_distances(np.asarray(others, np.float64), rows), min(n_neighbors, len(rows)))
+
+    return Fitted(score, log_of_ratios(between, min(n_neighbors, len(rows) - 1)))
+
+
+def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Mean of the `count` smallest of each row of [rows, columns]."""
+    return np.asarray(np.partition(distances, count - 1, axis=1)[:, :count].mean(axis=1), np.float64)
+
+
+@detector(
+    "GMM",
+    representation="raw+denoised",
+    projection="map-pca",
+    parameters={
+        "n_components": {
+            "description": "Gaussians of the mixture (no more than one for every 20 training clips)",
+            "type": "integer",
+            "minimum": 1,
+            "default": 2,
+        }
+    },
+)
+def gaussian_mixture(train: Rows, seed: int, n_components: int) -> Fitted:
+    """Negative log-likelihood under a mixture of Gaussians with full covariances, fitted by EM."""
+    from sklearn.mixture import GaussianMixture
+
+    rows = np.asarray(train, np.float64)
+    # in units of the widest direction, so that the regularisation of the covariances means the same everywhere
+    scale = float(rows.std(axis=0).max()) or 1.0
+    components = max(1, min(n_components, len(rows) // 20))
+    model = GaussianMixture(components, reg_covar=1e-4, random_state=seed, n_init=3).fit(rows / scale)
+    return _on_training_rows(lambda rows: -model.score_samples(np.asarray(rows, np.float64) / scale), train)
+
+
+# ---------------------------------------------------------------------------------------------------------- PyOD
+
+
+def _pyod_class(name: str) -> type[Any]:
+    """The detector class `name` of PyOD.
+
+    Raises
+    ------
+    UserError
+        If PyOD is not installed, or has no such class.
+    """
+    import importlib
+    import pkgutil
+
+    try:
+        models = importlib.import_module("pyod.models")
+    except ImportError as error:
+        raise UserError(
+            f"detectors: {PYOD_PREFIX}{name} needs PyOD, which can't be imported ({error}). Install it with "
+            f"`pip install -r {PYOD_REQUIREMENTS}`, or take the detector out of the configuration."
+        ) from error
+    modules = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
+    plain = name.lower()
+    candidates = [module for module in modules if module.replace("_", "") == plain.replace("_", "")]
+    for module in candidates:
+        found = getattr(importlib.import_module(f"pyod.models.{module}"), name, None)
+        if isinstance(found, type):
+            return found
+    raise UserError(
+        f"detectors: PyOD has no detector {name!r}. It is the name of a class in pyod.models, such as ECOD, COPOD or "
+        "HBOS, with capital letters as there."
+    )
+
+
+def _pyod(name: str) -> Callable[..., Fitted]:
+    def fit(train: Rows, seed: int, **parameters: Any) -> Fitted:
+        """Any detector of PyOD (Zhao, Nasrullah & Li, 2019), with its own defaults."""
+        import inspect
+
+        model_class = _pyod_class(name)
+        if "random_state" in inspect.signature(model_class.__init__).parameters:
+            parameters = {"random_state": seed, **parameters}
+        rows = np.asarray(train, np.float64)
+        try:
+            model = model_class(**parameters)
+        except TypeError as error:
+            raise UserError(f"detectors: {PYOD_PREFIX}{name} does not take these parameters: {error}") from error
+        model.fit(rows)
+
+        def score(rows: Rows) -> NDArray[np.float64]:
+            return np.asarray(model.decision_function(np.asarray(rows, np.float64)), np.float64)
+
+        return Fitted(score, np.asarray(model.decision_scores_, np.float64))
+
+    return fit
+
+
+# ------------------------------------------------------------------------------------- as the configuration has it
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A detector of a run: a method of the registry, and what it is given.
+
+    Attributes
+    ----------
+    name
+        In tables, figures and files.
+    """
+
+    name: str
+    method: str
+    representation: Representation
+    projection: ProjectionName
+    parameters: Mapping[str, Any]
+
+    def fit(self, train: Rows, seed: int) -> Fitted:
+        """Fit on projected training rows, float [clips, dimensions]."""
+        fitted = find_method(self.method).fit(train, seed, **self.parameters)
+        # some scikit-learn detectors answer float32 rows in float32
+        return Fitted(
+            lambda rows: np.asarray(fitted.score(rows), np.float64), np.asarray(fitted.training_scores, np.float64)
+        )
+
+
+def complete(entry: str | Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of ``detectors`` in the configuration with everything it leaves out, always in the same order.
+
+    Parameters
+    ----------
+    entry
+        The name of a method, or a mapping with ``method`` and, if wanted, ``name``, ``representation``, ``projection``
+        and ``parameters``.
+
+    Raises
+    ------
+    KeyError
+        If there is no such method.
+    """
+    given: Mapping[str, Any] = {"method": entry} if isinstance(entry, str) else entry
+    method = find_method(given["method"])
+    parameters = {**method.defaults(), **given.get("parameters", {})}
+    return {
+        "name": given.get("name", method.name),
+        "method": method.name,
+        "representation": given.get("representation", method.representation),
+        "projection": given.get("projection", method.projection),
+        "parameters": dict(sorted(parameters.items())),
+    }

@@ -1,0 +1,202 @@
+"""Scores of clips and the decisions that follow, and the two files that hold those of one ID at one SNR."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ddae.run import ProtocolName
+from ..errors import UserError
+from ..files.atomic import whole_file
+from ..files.integrity import crc32
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one detector says of the clips of one ID at one SNR.
+
+    Attributes
+    ----------
+    train
+        Scores of the training clips, float64 [n_train]; higher is more anomalous.
+    test
+        Scores of the normal, then the abnormal test clips, float64 [n_normal + n_abnormal].
+    threshold
+        Score above which a clip is taken for abnormal.
+    components
+        Components by the MAP test of the MFCC and of the basic columns; None where there was no such test.
+    """
+
+    train: NDArray[np.float64]
+    test: NDArray[np.float64]
+    threshold: float
+    components: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class ScoredClips:
+    """Names of the clips that the scores belong to, in their order."""
+
+    train: tuple[str, ...]
+    normal: tuple[str, ...]
+    abnormal: tuple[str, ...]
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """True for the abnormal ones among the test clips, bool [n_normal + n_abnormal]."""
+        return np.repeat([False, True], [len(self.normal), len(self.abnormal)])
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """The test clips, normal ones first."""
+        return self.normal + self.abnormal
+
+
+@dataclass(frozen=True)
+class ScoreFiles:
+    """What `write_scores` wrote."""
+
+    clips: ScoredClips
+    scores: dict[str, Scores]
+    protocol: ProtocolName
+
+
+def threshold_of(training_scores: NDArray[np.float64], percentile: float, protocol: ProtocolName) -> float:
+    """Score above which a clip is taken for abnormal: a percentile of the training scores, float64 [clips].
+
+    Under the *paper* protocol NumPy's default, under *strict* the quantile that Hyndman & Fan (1996) number 6: as the
+    k-th smallest of n exchangeable scores lies above a new normal one with probability k / (n + 1), a new normal clip
+    is then flagged with exactly the probability asked for, however few training clips there are (as long as the
+    percentile is no finer than they can tell).
+    """
+    method = "linear" if protocol == "paper" else "weibull"
+    return float(np.percentile(training_scores, percentile, method=method))  # type: ignore[call-overload]
+
+
+def write_scores(
+    scores: Mapping[str, Scores],
+    clips: ScoredClips,
+    protocol: ProtocolName,
+    scores_path: str | os.PathLike[str],
+    summary_path: str | os.PathLike[str],
+) -> None:
+    """Write one line for each clip, and what all of them share.
+
+    Parameters
+    ----------
+    scores
+        Detector -> its scores.
+    scores_path
+        CSV: file, part (train or test), label (normal or abnormal), protocol, and for each detector its score, written
+        so that it is read back exactly, and its decision (normal or abnormal).
+    summary_path
+        JSON: protocol, thresholds, numbers of components (``map_mfcc``, ``map_basic``) and of clips; CRC-32 of the file
+        of scores (``scores_crc32``) and of all these values (``crc32``).
+
+    Raises
+    ------
+    UserError
+        If a score is not finite.
+    """
+    _check_finite(scores)
+    lines = [(file, "train", "normal") for file in clips.train]
+    lines += [(file, "test", "normal") for file in clips.normal]
+    lines += [(file, "test", "abnormal") for file in clips.abnormal]
+    header = ["file", "part", "label", "protocol"]
+    for name in scores:
+        header += [f"{name}_score", f"{name}_decision"]
+    columns = {name: np.concatenate([result.train, result.test]).tolist() for name, result in scores.items()}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for number, clip in enumerate(lines):
+        line: list[str] = [*clip, protocol]
+        for name, result in scores.items():
+            score = columns[name][number]
+            line += [repr(score), "abnormal" if score > result.threshold else "normal"]
+        writer.writerow(line)
+    content = text.getvalue().encode("utf-8")
+    with whole_file(scores_path) as temporary:
+        temporary.write_bytes(content)
+    tested = {name: result.components for name, result in scores.items() if result.components is not None}
+    summary: dict[str, Any] = {
+        "protocol": protocol,
+        "thresholds": {name: result.threshold for name, result in scores.items()},
+        "map_mfcc": {name: mfcc for name, (mfcc, _) in tested.items()},
+        "map_basic": {name: basic for name, (_, basic) in tested.items()},
+        "n_train": len(clips.train),
+        "n_normal": len(clips.normal),
+        "n_abnormal": len(clips.abnormal),
+        "scores_crc32": crc32(content),
+    }
+    summary["crc32"] = _checksum(summary)
+    with whole_file(summary_path) as temporary:
+        temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_finite(scores: Mapping[str, Scores]) -> None:
+    """Refuse scores that neither rank nor threshold is defined for.
+
+    Raises
+    ------
+    UserError
+        If there are any.
+    """
+    for name, result in scores.items():
+        if not (np.isfinite(result.train).all() and np.isfinite(result.test).all() and np.isfinite(result.threshold)):
+            raise UserError(
+                f"{name} gave scores that are not finite numbers. Change its parameters, or leave it out of detectors."
+            )
+
+
+def _checksum(summary: Mapping[str, Any]) -> str:
+    """CRC-32 of all values of a summary but ``crc32``."""
+    return crc32(json.dumps({key: value for key, value in summary.items() if key != "crc32"}).encode())
+
+
+def read_scores(scores_path: str | os.PathLike[str], summary_path: str | os.PathLike[str]) -> ScoreFiles:
+    """Read both files back.
+
+    Raises
+    ------
+    UserError
+        If one of them is missing or damaged, or the two do not belong together.
+    """
+    try:
+        summary = json.loads(Path(summary_path).read_text(encoding="utf-8"))
+        if summary["crc32"] != _checksum(summary):
+            raise ValueError("the summary does not match its checksum")
+        content = Path(scores_path).read_bytes()
+        if summary["scores_crc32"] != crc32(content):
+            raise ValueError("the scores do not match their checksum in the summary")
+        header, *lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+        n_train, n_normal, n_abnormal = (int(summary[key]) for key in ("n_train", "n_normal", "n_abnormal"))
+        if len(lines) != n_train + n_normal + n_abnormal:
+            raise ValueError(f"{len(lines)} clips, {n_train + n_normal + n_abnormal} expected")
+        files = [line[0] for line in lines]
+        middle = n_train + n_normal
+        clips = ScoredClips(tuple(files[:n_train]), tuple(files[n_train:middle]), tuple(files[middle:]))
+        scores = {}
+        for name, threshold in summary["thresholds"].items():
+            column = header.index(f"{name}_score")
+            values = np.array([float(line[column]) for line in lines])
+            counts = (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
+            scores[name] = Scores(values[:n_train], values[n_train:], float(threshold), counts)
+        return ScoreFiles(clips, scores, summary["protocol"])
+    except (
+        *(ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error),
+        *(FileNotFoundError, IsADirectoryError),
+    ) as error:
+        raise UserError(
+            f"{scores_path}, {summary_path}: these scores can't be read ({type(error).__name__}: {error}). Delete both "
+            "files and run again."
+        ) from error

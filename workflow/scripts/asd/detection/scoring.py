@@ -1,0 +1,151 @@
+"""From the features of one ID at one SNR to a score and a decision for every clip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..ddae.denoiser import Denoiser
+from ..ddae.run import ProtocolName
+from ..splits import Indices, Rows
+from .detectors import Detector
+from .projections import fit_projection
+from .representations import Represented, blocks_of
+from .scores import ScoredClips, Scores, threshold_of, write_scores
+from .units import UnitClips
+
+Path = str | os.PathLike[str]
+
+
+def _fit_and_score(
+    train: Represented, others: Represented, detectors: Sequence[Detector], seed: int
+) -> Iterator[tuple[Detector, NDArray[np.float64], NDArray[np.float64], tuple[int, int] | None]]:
+    """Each detector with its scores of the training clips and of the other clips, and its MAP counts.
+
+    Nothing about `others` reaches a fit.  Detectors that see the same share the projection.
+    """
+    views: dict[tuple[str, str], tuple[NDArray[np.floating], NDArray[np.floating], tuple[int, int] | None]] = {}
+    for detector in detectors:
+        view = (detector.representation, detector.projection)
+        if view not in views:
+            rows = train.get(detector.representation)
+            projection = fit_projection(detector.projection, rows, blocks_of(detector.representation))
+            projected = projection.apply(others.get(detector.representation))
+            views[view] = projection.apply(rows), projected, projection.counts
+        training_rows, other_rows, counts = views[view]
+        fitted = detector.fit(training_rows, seed)
+        yield detector, fitted.training_scores, fitted.score(other_rows), counts
+
+
+def cross_fitted_scores(
+    train: Represented, detectors: Sequence[Detector], folds: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Scores of the training clips by models that were fitted on other training clips.
+
+    Parameters
+    ----------
+    folds
+        Into which the clips are divided at random; the clips of each are scored by what is fitted on the rest,
+        projection included.  No more than there are clips.
+
+    Returns
+    -------
+    dict
+        Name of the detector -> float64 [clips].
+    """
+    fold_of = np.random.default_rng([seed, len(train)]).permutation(len(train)) % min(folds, len(train))
+    scores = {detector.name: np.empty(len(train)) for detector in detectors}
+    for fold in np.unique(fold_of):
+        held_out = np.flatnonzero(fold_of == fold)
+        rest = np.flatnonzero(fold_of != fold)
+        for detector, _, held_out_scores, _ in _fit_and_score(train[rest], train[held_out], detectors, seed):
+            scores[detector.name][held_out] = held_out_scores
+    return scores
+
+
+def detect(
+    normal: NDArray[np.float32],
+    abnormal: NDArray[np.float32],
+    rows: Rows,
+    denoiser: Denoiser,
+    detectors: Sequence[Detector],
+    *,
+    protocol: ProtocolName,
+    threshold_percentile: float,
+    folds: int | None = None,
+    seed: int,
+) -> dict[str, Scores]:
+    """Denoise, project, fit the detectors on the training rows, and score training and test rows.
+
+    Parameters
+    ----------
+    normal, abnormal
+        Unscaled features in file order, float32 [clips, 136].
+    rows
+        Which of them train and which test.
+    protocol
+        Whose training scores count: under *paper* those of the models themselves, under *strict* cross-fitted ones.
+    threshold_percentile
+        Percentile of the training scores that is the threshold of a decision.
+    folds
+        Of the cross-fitting, which only *strict* needs.
+    seed
+        Of detectors that draw random numbers, and of the folds.
+
+    Returns
+    -------
+    dict
+        Name of the detector -> scores of the clips: training, then normal, then abnormal test clips.
+    """
+    train = Represented.of(normal[rows.train], denoiser)
+    test = Represented.of(np.concatenate([normal[rows.normal], abnormal[rows.abnormal]]), denoiser)
+    cross_fitted = {} if protocol == "paper" else cross_fitted_scores(train, detectors, folds or 2, seed)
+    results = {}
+    for detector, training_scores, test_scores, counts in _fit_and_score(train, test, detectors, seed):
+        training_scores = cross_fitted.get(detector.name, training_scores)
+        threshold = threshold_of(training_scores, threshold_percentile, protocol)
+        results[detector.name] = Scores(training_scores, test_scores, threshold, counts)
+    return results
+
+
+def detect_files(
+    denoiser: Denoiser,
+    unit: UnitClips,
+    files: Mapping[str, Sequence[str]],
+    detectors: Sequence[Detector],
+    *,
+    scores_path: Path,
+    summary_path: Path,
+    protocol: ProtocolName,
+    threshold_percentile: float,
+    folds: int | None,
+    seed: int,
+) -> None:
+    """`detect` on one ID at one SNR, and the two files that `asd.detection.scores.write_scores` writes.
+
+    Parameters
+    ----------
+    files
+        ``normal`` and ``abnormal`` -> names of all clips, in the order of their features.
+    """
+    rows = unit.rows
+    scores = detect(
+        unit.normal,
+        unit.abnormal,
+        rows,
+        denoiser,
+        detectors,
+        protocol=protocol,
+        threshold_percentile=threshold_percentile,
+        folds=folds,
+        seed=seed,
+    )
+
+    def names(kind: str, indices: Indices) -> tuple[str, ...]:
+        return tuple(files[kind][row] for row in indices)
+
+    clips = ScoredClips(names("normal", rows.train), names("normal", rows.normal), names("abnormal", rows.abnormal))
+    write_scores(scores, clips, protocol, scores_path, summary_path)

@@ -1,0 +1,1 @@
+"""Archives of recordings: fetched, verified and unpacked."""

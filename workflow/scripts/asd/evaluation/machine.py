@@ -1,0 +1,545 @@
+"""How well detectors tell abnormal from normal clips: statistics of a machine, and how certain they are.
+
+The uncertainty is that of a bootstrap over seeds and clips.  In each replicate the seeds are drawn anew with
+replacement, and so are the test clips of each ID, normal and abnormal ones apart (stratified).  A clip keeps its weight
+under every detector, noise factor and seed, so that detectors are compared on the same clips; it does at every SNR too,
+where the same number of clips is tested, since in MIMII these are the same recordings in more or less noise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..detection.scores import ScoreFiles, read_scores
+from ..errors import UserError
+from ..files.atomic import whole_file
+from ..files.integrity import crc32, read_archive
+from .statistics import (
+    bootstrap_p_value,
+    bootstrap_weights,
+    covariance_of_means,
+    decision_statistics,
+    mean_placements,
+    normal_p_value,
+    percentile_interval,
+    resampled_seeds,
+    roc_on_grid,
+    weighted_aucs,
+    weighted_partial_aucs,
+)
+
+PARTIAL_AUC_MAX_FPR = 0.1
+FALSE_POSITIVE_RATES = np.concatenate([np.linspace(0.0, 0.1, 51), np.linspace(0.1, 1.0, 91)[1:]])
+"""Where ROC curves are averaged: finer where few false alarms are."""
+
+MAX_CURVE_REPLICATES = 500  # partial AUCs and bands of curves take longer, and no p value comes from them
+
+_CHECKSUMS = "checksums"  # member of an archive of replicates: CRC-32 of the tables that go with them
+_MAX_REPLICATES_BYTES = 2**32  # 1000 entries at 10 SNRs in 100,000 replicates
+
+ALL_SNRS = "all"
+"""What tables call the mean over the SNRs."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a pair of score files is about.  Noise factor and seed are text: ``all`` for an ensemble over them."""
+
+    protocol: str
+    noise_factor: str
+    seed: str
+    snr: str
+    machine_id: str
+
+
+Entry = tuple[str, str]
+"""Detector and noise factor: what is ranked and compared."""
+
+
+def read_units(
+    units: Sequence[Unit], scores: Sequence[str | os.PathLike[str]], summaries: Sequence[str | os.PathLike[str]]
+) -> dict[Unit, ScoreFiles]:
+    """Scores of all detectors of each unit; a unit may stand there twice, with detectors and with ensembles.
+
+    Raises
+    ------
+    UserError
+        If a file is damaged, or files of one unit are about different clips.
+    """
+    contents: dict[Unit, ScoreFiles] = {}
+    for unit, *paths in zip(units, scores, summaries, strict=True):
+        files = read_scores(*paths)
+        if unit in contents:
+            before = contents[unit]
+            if before.clips != files.clips:
+                raise UserError(f"{paths[0]}: not the clips that the detectors scored. Delete the file and run again.")
+            files = ScoreFiles(files.clips, {**before.scores, **files.scores}, files.protocol)
+        contents[unit] = files
+    return contents
+
+
+def with_abnormal_clips(contents: Mapping[Unit, ScoreFiles]) -> dict[Unit, ScoreFiles]:
+    """The units of `contents` that there is an AUC of."""
+    return {unit: files for unit, files in contents.items() if files.clips.abnormal}
+
+
+def confusion_counts(labels: NDArray[np.bool_], decisions: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Confusion matrix, int64 [2, 2]: rows are the true, columns the predicted class; normal first."""
+    return np.bincount(2 * labels + decisions, minlength=4).reshape(2, 2)
+
+
+def summed_confusion(contents: Iterable[ScoreFiles], detector: str) -> NDArray[np.int64]:
+    """Confusion matrix of a detector's decisions, summed over some files; int64 [2, 2] as `confusion_counts`."""
+    total = np.zeros((2, 2), np.int64)
+    for content in contents:
+        scores = content.scores[detector]
+        total += confusion_counts(content.clips.labels, scores.test > scores.threshold)
+    return total
+
+
+def score_statistics(
+    labels: NDArray[np.bool_], scores: NDArray[np.float64], decisions: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Statistics of one detector's scores of test clips.
+
+    Parameters
+    ----------
+    labels
+        bool [clips], True for abnormal; normal clips must be there.
+    scores
+        float64 [clips], higher is more anomalous.
+    decisions
+        bool [clips], True where the score is above the threshold.
+
+    Returns
+    -------
+    dict
+        ``auc``; ``pauc`` (false positive rate up to 0.1, standardised after McClish (1989) so that chance is 0.5);
+        ``tn``, ``fp``, ``fn``, ``tp`` with abnormal as positive; ``precision``, ``recall``, ``f1`` and
+        ``false_alarm_rate`` of the decisions.  Without abnormal clips, all that needs them is NaN.
+    """
+    tn, fp, fn, tp = (int(count) for count in confusion_counts(labels, decisions).ravel())
+    if not labels.any():
+        unknown = dict.fromkeys(("auc", "pauc", "precision", "recall", "f1"), math.nan)
+        return {"tn": tn, "fp": fp, "fn": fn, "tp": tp, **decision_statistics(tn, fp, fn, tp), **unknown}
+    from sklearn.metrics import roc_auc_score  # takes a second to import, which counting does without
+
+    auc = float(roc_auc_score(labels, scores))
+    pauc = float(roc_auc_score(labels, scores, max_fpr=PARTIAL_AUC_MAX_FPR))
+    counts = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
+    return {"auc": auc, "pauc": pauc, **counts, **decision_statistics(tn, fp, fn, tp)}
+
+
+def statistics_of_files(files: ScoreFiles) -> list[dict[str, Any]]:
+    """Statistics of each detector on one ID at one SNR."""
+    clips = files.clips
+    counts = {"n_train": len(clips.train), "n_normal": len(clips.normal), "n_abnormal": len(clips.abnormal)}
+    rows = []
+    for name, scores in files.scores.items():
+        map_mfcc, map_basic = scores.components or ("", "")
+        rows.append(
+            {
+                "detector": name,
+                "threshold": scores.threshold,
+                **score_statistics(clips.labels, scores.test, scores.test > scores.threshold),
+                **counts,
+                "map_mfcc": map_mfcc,
+                "map_basic": map_basic,
+            }
+        )
+    return rows
+
+
+# ------------------------------------------------------------------------------------------------ uncertainty
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """AUCs of one machine under one protocol, as they are and in each replicate of the bootstrap.
+
+    Attributes
+    ----------
+    entries
+        Detectors and noise factors.
+    snrs
+        In the order of the axis.
+    auc, pauc
+        Mean over IDs and seeds, float64 [entries, snrs].
+    auc_replicates, pauc_replicates
+        The same in each replicate, float32 [entries, snrs, replicates]; of the partial AUC no more than the first
+        `MAX_CURVE_REPLICATES`.
+    covariance
+        DeLong's covariance of the mean AUCs of all entries, float64 [snrs, entries, entries]: the uncertainty from the
+        choice of test clips alone.  NaN where the seeds test different clips.
+    """
+
+    entries: tuple[Entry, ...]
+    snrs: tuple[str, ...]
+    auc: NDArray[np.float64]
+    pauc: NDArray[np.float64]
+    auc_replicates: NDArray[np.float32]
+    pauc_replicates: NDArray[np.float32]
+    covariance: NDArray[np.float64]
+
+
+def _random(*names: Any) -> np.random.Generator:
+    return np.random.default_rng([zlib.crc32(str(name).encode()) for name in names])
+
+
+def _seeds_of(units: Iterable[Unit]) -> list[str]:
+    return list(dict.fromkeys(unit.seed for unit in units))
+
+
+def bootstrap(
+    files: Mapping[Unit, ScoreFiles], entries: Sequence[Entry], machine: str, replicates: int, seed: int
+) -> Replicates:
+    """AUCs of a machine's `entries` under one protocol, and their bootstrap over seeds and clips.
+
+    Parameters
+    ----------
+    files
+        Scores of every entry at every SNR and ID under every one of its seeds.
+    entries
+        What to look at; all of them must be in `files`.
+    machine
+        With `seed`, starts the random numbers.
+    replicates
+        Of the bootstrap.
+    """
+    snrs = tuple(dict.fromkeys(unit.snr for unit in files))
+    ids = tuple(dict.fromkeys(unit.machine_id for unit in files))
+    shape = (len(entries), len(snrs))
+    auc, pauc = np.zeros(shape), np.zeros(shape)
+    auc_replicates = np.zeros((*shape, replicates))
+    pauc_replicates = np.zeros((*shape, min(replicates, MAX_CURVE_REPLICATES)))
+    covariance = np.zeros((len(snrs), len(entries), len(entries)))
+    every_seed = _seeds_of(files)
+    seed_weights = {
+        count: resampled_seeds(count, replicates, _random(seed, machine, "seeds", count))
+        for count in range(1, len(every_seed) + 1)
+    }
+    for (snr_number, snr), machine_id in itertools.product(enumerate(snrs), ids):
+        here = {unit: content for unit, content in files.items() if (unit.snr, unit.machine_id) == (snr, machine_id)}
+        weights = _clip_weights(list(here.values()), replicates, _random(seed, machine, machine_id))
+        components: list[tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]] = []
+        for number, (detector, noise_factor) in enumerate(entries):
+            scored = [
+                content
+                for unit, content in here.items()
+                if unit.noise_factor == noise_factor and detector in content.scores
+            ]
+            by_seed = [_unit_aucs(content, detector, _columns(weights, content)) for content in scored]
+            drawn = seed_weights[len(scored)]
+            for values, means, samples in ((0, auc, auc_replicates), (1, pauc, pauc_replicates)):
+                means[number, snr_number] += np.mean([unit[values][0] for unit in by_seed]) / len(ids)
+                every = np.stack([unit[values][1] for unit in by_seed], axis=1)  # [replicates, seeds]
+                samples[number, snr_number] += _mean_of_those_there(every, drawn[: len(every)]) / len(ids)
+            components.append(_shared_placements(scored, detector))
+        covariance[snr_number] += _delong_covariance(components) / len(ids) ** 2
+    return Replicates(
+        tuple(entries),
+        snrs,
+        auc,
+        pauc,
+        auc_replicates.astype(np.float32),
+        pauc_replicates.astype(np.float32),
+        covariance,
+    )
+
+
+def _mean_of_those_there(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted mean over the columns of [replicates, seeds]; a replicate may have left a seed without a class."""
+    there = np.isfinite(values)
+    weights = np.where(there, weights, 0.0)
+    total = weights.sum(axis=1)
+    mean = np.where(there, values, 0.0)
+    sums = (mean * weights).sum(axis=1)
+    plain = np.where(there.any(axis=1), mean.sum(axis=1) / np.maximum(there.sum(axis=1), 1), np.nan)
+    return np.asarray(np.where(total > 0, sums / np.where(total > 0, total, 1.0), plain), np.float64)
+
+
+def _clip_weights(
+    contents: Sequence[ScoreFiles], replicates: int, random: np.random.Generator
+) -> dict[tuple[bool, str], NDArray[np.int32]]:
+    """Weight of each test clip (label and name) of an ID at an SNR in each replicate, int [replicates]."""
+    clips = sorted(
+        {clip for content in contents for clip in zip(content.clips.labels.tolist(), content.clips.tested, strict=True)}
+    )
+    strata = np.array([label for label, _ in clips])
+    return dict(zip(clips, bootstrap_weights(strata, replicates, random).T, strict=True))
+
+
+def _columns(weights: Mapping[tuple[bool, str], NDArray[np.int32]], content: ScoreFiles) -> NDArray[np.int32]:
+    """Weights of the clips of these files, int [replicates, clips]."""
+    clips = zip(content.clips.labels.tolist(), content.clips.tested, strict=True)
+    return np.stack([weights[clip] for clip in clips], axis=1)
+
+
+def _unit_aucs(
+    content: ScoreFiles, detector: str, weights: NDArray[np.int32]
+) -> tuple[tuple[float, NDArray[np.float64]], tuple[float, NDArray[np.float64]]]:
+    """AUC and partial AUC, each as it is and in each replicate."""
+    labels, scores = content.clips.labels, content.scores[detector].test
+    with_plain = np.concatenate([np.ones((1, len(labels)), weights.dtype), weights])
+    aucs = weighted_aucs(labels, scores, with_plain)
+    paucs = weighted_partial_aucs(labels, scores, with_plain[: 1 + MAX_CURVE_REPLICATES], PARTIAL_AUC_MAX_FPR)
+    return (float(aucs[0]), aucs[1:]), (float(paucs[0]), paucs[1:])
+
+
+def _shared_placements(
+    scored: Sequence[ScoreFiles], detector: str
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+    """Names of the test clips and DeLong's structural components, averaged over the seeds.
+
+    The names are empty where the seeds tested different clips, so that the average makes no sense.
+    """
+    tested = {content.clips.tested for content in scored}
+    if len(tested) != 1:
+        return (), np.empty(0), np.empty(0)
+    scores = np.stack([content.scores[detector].test for content in scored])
+    return tested.pop(), *mean_placements(scored[0].clips.labels, scores)
+
+
+def _delong_covariance(
+    components: Sequence[tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]],
+) -> NDArray[np.float64]:
+    """Covariance of the AUCs of all entries on one ID, float64 [entries, entries] (DeLong et al., 1988)."""
+    if len({names for names, _, _ in components}) != 1 or not components[0][0]:
+        return np.full((len(components), len(components)), np.nan)
+    v10, v01 = (np.stack([component[side] for component in components]) for side in (1, 2))
+    return covariance_of_means(v10) + covariance_of_means(v01)
+
+
+def write_replicates(
+    by_protocol: Mapping[str, Replicates],
+    path: str | os.PathLike[str],
+    tables: Sequence[str | os.PathLike[str]] = (),
+) -> None:
+    """Write the replicates of every protocol as a NumPy archive, with checksums of the `tables` that go with them."""
+    arrays: dict[str, NDArray[Any]] = {
+        _CHECKSUMS: np.array([crc32(Path(table).read_bytes()) for table in tables], "U8")
+    }
+    for protocol, values in by_protocol.items():
+        arrays |= {
+            f"{protocol}.entries": np.array(values.entries),
+            f"{protocol}.snrs": np.array(values.snrs),
+            f"{protocol}.auc": values.auc,
+            f"{protocol}.pauc": values.pauc,
+            f"{protocol}.auc_replicates": values.auc_replicates,
+            f"{protocol}.pauc_replicates": values.pauc_replicates,
+            f"{protocol}.covariance": values.covariance,
+        }
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_replicates(
+    path: str | os.PathLike[str], tables: Sequence[str | os.PathLike[str]] = ()
+) -> dict[str, Replicates]:
+    """Read what `write_replicates` wrote, and compare the `tables` with their checksums.
+
+    Raises
+    ------
+    UserError
+        If the archive or one of the tables is missing or damaged.
+    """
+    try:
+        arrays = read_archive(path, _MAX_REPLICATES_BYTES)
+        checksums = arrays.pop(_CHECKSUMS).tolist()
+        protocols = dict.fromkeys(key.split(".")[0] for key in arrays)
+        by_protocol = {
+            protocol: Replicates(
+                tuple((str(detector), str(factor)) for detector, factor in arrays[f"{protocol}.entries"]),
+                tuple(map(str, arrays[f"{protocol}.snrs"])),
+                *(
+                    arrays[f"{protocol}.{name}"]
+                    for name in ("auc", "pauc", "auc_replicates", "pauc_replicates", "covariance")
+                ),
+            )
+            for protocol in protocols
+        }
+    except Exception as error:  # of many types, depending on where the file is damaged
+        raise UserError(f"{path}: no readable replicates ({error}). Delete the file and run again.") from error
+    for table, checksum in zip(tables, checksums, strict=False):  # none where no tables went with them
+        if not Path(table).exists() or crc32(Path(table).read_bytes()) != checksum:
+            raise UserError(
+                f"{table}: it is damaged, its checksum in {path} is another one. Delete both and run again."
+            )
+    return by_protocol
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """True positive rates at `FALSE_POSITIVE_RATES`, float64 [rates]: mean over IDs and seeds, and its interval.
+
+    `auc` is the mean of the AUCs.
+    """
+
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    auc: float
+
+
+def roc_bands(
+    contents: Mapping[Unit, ScoreFiles], machine: str, *, replicates: int, confidence: float, seed: int
+) -> dict[str, RocCurve]:
+    """ROC curve of each detector at one noise factor and SNR, averaged vertically over IDs and seeds.
+
+    Parameters
+    ----------
+    contents
+        Scores of IDs with abnormal clips.
+    replicates, seed
+        Of the bootstrap over seeds and clips, as for `bootstrap`.
+    confidence
+        Of the interval at each false positive rate, in per cent.
+
+    References
+    ----------
+    Fawcett, T. (2006). An introduction to ROC analysis. *Pattern Recognition Letters* 27, 861-874 (vertical averaging).
+    """
+    count = min(replicates, MAX_CURVE_REPLICATES)
+    ids = tuple(dict.fromkeys(unit.machine_id for unit in contents))
+    sums: dict[str, NDArray[np.float64]] = {}
+    aucs: dict[str, list[float]] = {}
+    for machine_id in ids:
+        here = [content for unit, content in contents.items() if unit.machine_id == machine_id]
+        weights = _clip_weights(here, count, _random(seed, machine, machine_id))
+        for name in dict.fromkeys(name for content in here for name in content.scores):
+            curves = []
+            for content in (content for content in here if name in content.scores):
+                columns = _columns(weights, content)
+                columns = np.concatenate([np.ones((1, columns.shape[1]), columns.dtype), columns])
+                labels, scores = content.clips.labels, content.scores[name].test
+                curves.append(roc_on_grid(labels, scores, FALSE_POSITIVE_RATES, columns))
+                aucs.setdefault(name, []).append(float(weighted_aucs(labels, scores, columns[:1])[0]))
+            every = np.stack(curves)  # [seeds, 1 + replicates, rates]; the first row is the data as they are
+            drawn = resampled_seeds(len(curves), count, _random(seed, machine, "seeds", len(curves)))
+            drawn = np.concatenate([np.full((1, len(curves)), 1.0 / len(curves)), drawn])
+            there = np.isfinite(every)
+            seed_weights = np.where(there, drawn.T[:, :, None], 0.0)
+            total = seed_weights.sum(axis=0)
+            mean = np.where(there, every * seed_weights, 0.0).sum(axis=0) / np.where(total > 0, total, np.nan)
+            sums[name] = sums.get(name, 0.0) + mean / len(ids)
+    bands = {}
+    for name, curves_of in sums.items():
+        low, high = percentile_interval(curves_of[1:], confidence)
+        bands[name] = RocCurve(curves_of[0], low, high, float(np.mean(aucs[name])))
+    return bands
+
+
+# ------------------------------------------------------------------------------------------------ comparisons
+
+
+def compare(values: Replicates, confidence: float) -> list[dict[str, Any]]:
+    """Every pair of entries at each SNR, and on the mean over the SNRs (``all``).
+
+    Returns
+    -------
+    list of dict
+        ``snr``, ``detector`` and ``noise_factor`` of the entry with the higher AUC, ``other_detector`` and
+        ``other_noise_factor``, ``difference`` of their AUCs with its bootstrap interval ``low`` .. ``high``,
+        ``p_value`` of the bootstrap over seeds and clips (two-sided), and ``p_delong`` over clips alone, empty where
+        the seeds test different clips and for the mean over SNRs.
+    """
+    rows = []
+    for number, snr in enumerate((*values.snrs, ALL_SNRS)):
+        if snr == ALL_SNRS:
+            auc, samples = values.auc.mean(axis=1), values.auc_replicates.mean(axis=1)
+        else:
+            auc, samples = values.auc[:, number], values.auc_replicates[:, number]
+        order = np.argsort(-auc, kind="stable")
+        for first, second in itertools.combinations(order, 2):
+            differences = samples[first].astype(np.float64) - samples[second]
+            difference = float(auc[first] - auc[second])
+            low, high = percentile_interval(differences, confidence)
+            p_delong = None if snr == ALL_SNRS else _delong_p(values.covariance[number], first, second, difference)
+            rows.append(
+                {
+                    "snr": snr,
+                    "detector": values.entries[first][0],
+                    "noise_factor": values.entries[first][1],
+                    "other_detector": values.entries[second][0],
+                    "other_noise_factor": values.entries[second][1],
+                    "difference": difference,
+                    "low": float(low),
+                    "high": float(high),
+                    "p_value": bootstrap_p_value(differences),
+                    "p_delong": p_delong,
+                }
+            )
+    return rows
+
+
+def _delong_p(covariance: NDArray[np.float64], first: int, second: int, difference: float) -> float | None:
+    """Two-sided p value of a difference of AUCs, by DeLong's test."""
+    variance = covariance[first, first] + covariance[second, second] - 2.0 * covariance[first, second]
+    if not np.isfinite(variance):
+        return None
+    # rounding leaves a trace of variance between detectors that place every clip alike
+    return normal_p_value(
+        difference if abs(difference) > 1e-12 else 0.0, math.sqrt(max(variance, 0.0)) if variance > 1e-18 else 0.0
+    )
+
+
+# ------------------------------------------------------------------------------------------------ a whole machine
+
+
+@dataclass(frozen=True)
+class MachineResults:
+    """Rows of the tables, and protocol -> bootstrap of the AUCs, as far as there are abnormal clips."""
+
+    rows: list[dict[str, Any]]
+    comparisons: list[dict[str, Any]]
+    replicates: dict[str, Replicates]
+
+
+def evaluate_machine(
+    contents: Mapping[Unit, ScoreFiles],
+    machine: str,
+    views: Mapping[str, Sequence[str]],
+    *,
+    replicates: int,
+    confidence: float,
+    seed: int,
+) -> MachineResults:
+    """Statistics of every detector at every unit, their bootstrap, and all comparisons under each protocol.
+
+    Parameters
+    ----------
+    views
+        Detector -> representation and projection, for the table.
+    replicates, seed
+        Of the bootstrap.
+    confidence
+        Of the intervals, in per cent.
+    """
+    rows = []
+    for unit, files in contents.items():
+        where = {"machine": machine, "noise_factor": unit.noise_factor, "seed": unit.seed}
+        where |= {"snr": unit.snr, "id": unit.machine_id, "protocol": unit.protocol}
+        for statistics in statistics_of_files(files):
+            representation, projection = views[statistics["detector"]]
+            rows.append({**where, **statistics, "representation": representation, "projection": projection})
+    results, comparisons = {}, []
+    labelled = with_abnormal_clips(contents)
+    for protocol in dict.fromkeys(unit.protocol for unit in labelled):
+        files_of = {unit: files for unit, files in labelled.items() if unit.protocol == protocol}
+        entries = list(
+            dict.fromkeys((name, unit.noise_factor) for unit, files in files_of.items() for name in files.scores)
+        )
+        results[protocol] = bootstrap(files_of, entries, machine, replicates, seed)
+        for row in compare(results[protocol], confidence):
+            comparisons.append({"protocol": protocol, "machine": machine, **row})
+    return MachineResults(rows, comparisons, results)

@@ -1,0 +1,466 @@
+"""Tables of results: writing and reading them, their summary over IDs and seeds, and the leaderboard."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..errors import UserError
+from ..files.atomic import whole_file
+from .machine import Entry, Replicates, read_replicates
+from .statistics import bootstrap_p_value, harmonic_mean, holm, percentile_interval
+
+AUC_COLUMNS = (
+    *("machine", "noise_factor", "seed", "snr", "id", "detector", "auc", "pauc", "threshold"),
+    *("n_train", "n_normal", "n_abnormal", "tn", "fp", "fn", "tp", "map_mfcc", "map_basic"),
+    *("protocol", "representation", "projection", "precision", "recall", "f1", "false_alarm_rate"),
+)
+SUMMARY_COLUMNS = (
+    *("machine", "noise_factor", "snr", "detector", "auc_mean", "auc_std", "pauc_mean"),
+    *("worst_id", "worst_auc", "n_ids", "n_seeds"),
+    *("protocol", "auc_low", "auc_high", "auc_harmonic_mean", "pauc_low", "pauc_high", "pauc_harmonic_mean"),
+    *("precision", "recall", "f1", "false_alarm_rate"),
+)
+COMPARISON_COLUMNS = (
+    *("protocol", "machine", "snr", "detector", "noise_factor", "other_detector", "other_noise_factor"),
+    *("difference", "low", "high", "p_value", "p_delong"),
+)
+DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
+ALL_MACHINES = "all machines"
+SIMULATED = "Simulated recordings (the demo): these results say nothing of real machines."
+_GROUP = ["protocol", "machine", "noise_factor", "snr", "detector"]
+
+ByMachine = Mapping[str, Mapping[str, Replicates]]
+"""Machine -> protocol -> bootstrap of its AUCs."""
+
+
+def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write `table` as CSV, whole or not at all; numbers are read back exactly."""
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def _number(text: str) -> float | int | str:
+    """A noise factor or seed: ``all`` stays text."""
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
+
+
+def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+    """The rows of several tables that `write_table` wrote, one after the other; names stay text, even ``00``.
+
+    Noise factors and seeds are numbers, except for the ``all`` of ensembles.
+    """
+    columns = ("machine", "snr", "id", "detector", "worst_id", "protocol", "noise_factor", "seed")
+    names = dict.fromkeys((*columns, "other_detector", "other_noise_factor", "representation", "projection"), str)
+    tables = [pd.read_csv(path, dtype=names, keep_default_na=False, na_values=_EMPTY) for path in paths]
+    table = pd.concat(tables, ignore_index=True)
+    for column in ("noise_factor", "other_noise_factor", "seed"):
+        if column in table:
+            values = [_number(value) for value in table[column]]
+            table[column] = pd.Series(values, index=table.index, dtype=None if _all_numbers(values) else object)
+    return table
+
+
+_MAY_BE_EMPTY = (
+    *("map_mfcc", "map_basic", "false_alarm_rate", "auc_std", "auc_low", "auc_high", "pauc_low", "pauc_high"),
+    *("worst_auc", "p_value", "p_holm", "p_delong"),
+    # without abnormal clips
+    *("auc", "pauc", "precision", "recall", "f1", "auc_mean", "pauc_mean", "auc_harmonic_mean", "pauc_harmonic_mean"),
+)
+_EMPTY = {name: [""] for name in _MAY_BE_EMPTY}
+
+
+def _all_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def collect(
+    tables: Sequence[str | os.PathLike[str]],
+    replicates: Mapping[str, str | os.PathLike[str]],
+    comparisons: Sequence[str | os.PathLike[str]],
+    skipped: Sequence[str | os.PathLike[str]],
+    *,
+    confidence: float,
+    simulated: bool = False,
+    auc_path: str | os.PathLike[str],
+    summary_path: str | os.PathLike[str],
+    leaderboard_path: str | os.PathLike[str],
+    markdown_path: str | os.PathLike[str],
+    html_path: str | os.PathLike[str],
+    comparisons_path: str | os.PathLike[str],
+    skipped_path: str | os.PathLike[str],
+    text_path: str | os.PathLike[str],
+) -> None:
+    """Join the tables of all machines, noise factors and seeds, and sum them up.
+
+    Parameters
+    ----------
+    tables
+        Tables with `AUC_COLUMNS`, one for each machine.
+    replicates
+        Machine -> what `asd.evaluation.machine.write_replicates` wrote.
+    comparisons
+        Tables with `COMPARISON_COLUMNS`, one for each machine.
+    skipped
+        Lists (file, reason) of recordings that were left out.
+    confidence
+        Of the intervals, in per cent.
+    simulated
+        The recordings are the demo's: every table says so, CSV files in a column ``data``.
+    auc_path, summary_path, leaderboard_path, comparisons_path, skipped_path
+        CSV files to write.
+    markdown_path, html_path
+        The leaderboard as Markdown, and as a page.
+    text_path
+        The table for the terminal.
+    """
+    table, by_machine = read_evaluation(list(replicates), tables, comparisons, list(replicates.values()))
+    summary = summarise(table, by_machine, confidence)
+    ranking = leaderboard(table, by_machine, confidence)
+    written_tables = {
+        auc_path: table,
+        summary_path: summary,
+        leaderboard_path: ranking,
+        comparisons_path: read_table(comparisons)[list(COMPARISON_COLUMNS)],
+    }
+    for path, content in written_tables.items():
+        write_table(content.assign(data="simulated") if simulated else content, path)
+    sentences = [SIMULATED] if simulated else []
+    sentences += _not_ranked([machine for machine, replicates_of in by_machine.items() if not replicates_of])
+    for path, written in ((markdown_path, markdown), (html_path, html_page)):
+        with whole_file(path) as temporary:
+            temporary.write_text(written(ranking, confidence, sentences), encoding="utf-8")
+    lists = [_read_skipped(path) for path in skipped]
+    left_out = pd.concat(lists, ignore_index=True) if lists else pd.DataFrame(columns=["file", "reason"])
+    write_table(left_out, skipped_path)
+    text = f"{SIMULATED}\n\n" * simulated + format_summary(summary)
+    if len(left_out):
+        text += f"\n{len(left_out)} recordings were left out, see {skipped_path}\n"
+    with whole_file(text_path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_evaluation(
+    machines: Sequence[str],
+    tables: Sequence[str | os.PathLike[str]],
+    comparisons: Sequence[str | os.PathLike[str]],
+    replicates: Sequence[str | os.PathLike[str]],
+) -> tuple[pd.DataFrame, dict[str, dict[str, Replicates]]]:
+    """Table of all AUCs, and machine -> bootstraps, from the three files of each machine, once these are found whole.
+
+    Raises
+    ------
+    UserError
+        If one of the files is damaged.
+    """
+    files = zip(machines, replicates, tables, comparisons, strict=True)
+    by_machine = {machine: read_replicates(path, of_machine) for machine, path, *of_machine in files}
+    return read_table(tables), by_machine
+
+
+def _read_skipped(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """A list of recordings that were left out."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if list(table.columns) != ["file", "reason"]:
+            raise ValueError(f"its columns are {', '.join(table.columns)}")
+    except ValueError as error:
+        raise UserError(f"{path}: no list of recordings ({error}). Delete the file and run again.") from error
+    return table
+
+
+def auc_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """A table with `AUC_COLUMNS` from dictionaries with these keys."""
+    return pd.DataFrame(list(rows), columns=list(AUC_COLUMNS))
+
+
+def comparison_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """A table with `COMPARISON_COLUMNS` from dictionaries with these keys."""
+    return pd.DataFrame(list(rows), columns=list(COMPARISON_COLUMNS))
+
+
+# ---------------------------------------------------------------------------------------------------- summary
+
+
+def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confidence: float = 95.0) -> pd.DataFrame:
+    """Mean over IDs and seeds for each protocol, machine, noise factor, SNR and detector, in the order of appearance.
+
+    ``auc_std`` is the sample standard deviation, over the seeds, of the mean over the IDs; it is empty for a
+    single seed.  ``auc_low`` .. ``auc_high`` is the bootstrap interval over seeds and clips, empty without a bootstrap.
+    Harmonic means are over the IDs, of the mean over the seeds; they weigh a bad ID more.  ``worst_id`` is the ID with
+    the lowest mean over the seeds, ``worst_auc`` that mean.  IDs without abnormal clips count for the false-alarm rate
+    alone; where all are, AUCs are empty and ``n_ids`` is 0.
+    """
+    rows = []
+    for key, group in table.groupby(_GROUP, sort=False):
+        where = dict(zip(_GROUP, key, strict=True))
+        by_seed = group.groupby("seed")["auc"].mean()
+        by_id = group.groupby("id", sort=False)[["auc", "pauc"]].mean().dropna()
+        auc_interval, pauc_interval = _intervals(by_machine, where, confidence)
+        statistics = {
+            "auc_mean": by_seed.mean(),
+            "auc_std": by_seed.std(ddof=1),
+            "pauc_mean": group.groupby("seed")["pauc"].mean().mean(),
+            "worst_id": by_id["auc"].idxmin() if len(by_id) else "",
+            "worst_auc": by_id["auc"].min(),
+            "n_ids": len(by_id),
+            "n_seeds": len(by_seed),
+            "auc_low": auc_interval[0],
+            "auc_high": auc_interval[1],
+            "auc_harmonic_mean": _harmonic_mean(by_id["auc"]),
+            "pauc_low": pauc_interval[0],
+            "pauc_high": pauc_interval[1],
+            "pauc_harmonic_mean": _harmonic_mean(by_id["pauc"]),
+            **_decisions(group),
+        }
+        rows.append({**where, **statistics})
+    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+
+def _harmonic_mean(values: pd.Series[Any]) -> float:
+    return harmonic_mean(values.to_numpy()) if len(values) else float("nan")
+
+
+def _decisions(group: pd.DataFrame) -> dict[str, float]:
+    return {name: float(group[name].mean()) for name in DECISION_COLUMNS}
+
+
+def _same(noise_factor: Any, text: str) -> bool:
+    return bool(noise_factor == _number(text))
+
+
+def _intervals(
+    by_machine: ByMachine | None, where: Mapping[str, Any], confidence: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    values = None if by_machine is None else by_machine[where["machine"]].get(where["protocol"])
+    if values is None:
+        return (np.nan, np.nan), (np.nan, np.nan)
+    number = next(
+        number
+        for number, (detector, factor) in enumerate(values.entries)
+        if detector == where["detector"] and _same(where["noise_factor"], factor)
+    )
+    column = values.snrs.index(where["snr"])
+    auc, pauc = values.auc_replicates[number, column], values.pauc_replicates[number, column]
+    return _interval(auc, confidence), _interval(pauc, confidence)
+
+
+def _interval(samples: Any, confidence: float) -> tuple[float, float]:
+    low, high = percentile_interval(np.asarray(samples, np.float64), confidence)
+    return float(low), float(high)
+
+
+def format_summary(summary: pd.DataFrame) -> str:
+    """The table for the terminal: for each machine and noise factor, mean AUC by SNR (rows) and detector (columns).
+
+    With several seeds, the standard deviation over them follows each mean.  A machine without abnormal clips has no
+    AUC; its table shows the shares of the normal test clips that are flagged.
+    """
+    blocks = []
+    for (protocol, machine, noise_factor), group in summary.groupby(
+        ["protocol", "machine", "noise_factor"], sort=False
+    ):
+        detectors = list(dict.fromkeys(group["detector"]))
+        snrs = list(dict.fromkeys(group["snr"]))
+        unknown = not int(group["n_ids"].max())
+        cells = {
+            (row.snr, row.detector): f"{row.false_alarm_rate:.1%}" if unknown else _cell(row.auc_mean, row.auc_std)
+            for row in group.itertuples()
+        }
+        first = max(len("SNR"), *(len(snr) for snr in snrs))
+        width = max(len(text) for text in (*detectors, *cells.values()))
+        ids, seeds = int(group["n_ids"].max()), int(group["n_seeds"].max())
+        lines = [
+            f"{machine}, {_factor(noise_factor)}, {protocol} protocol: "
+            + ("no abnormal clips, so no AUC; false alarms" if unknown else f"mean AUC over {ids} ID{'s' * (ids != 1)}")
+            + (f", mean{' and standard deviation' * (not unknown)} over {seeds} seeds" if seeds > 1 else "")
+        ]
+        lines.append("  ".join(["SNR".ljust(first), *(name.rjust(width) for name in detectors)]))
+        lines += [
+            "  ".join([snr.ljust(first), *(cells.get((snr, name), "-").rjust(width) for name in detectors)])
+            for snr in snrs
+        ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _factor(noise_factor: Any) -> str:
+    return "all noise factors" if noise_factor == "all" else f"noise factor {noise_factor:g}"
+
+
+def _cell(mean: Any, std: Any) -> str:
+    return f"{mean:.3f}" if pd.isna(std) else f"{mean:.3f} ±{std:.3f}"
+
+
+# ------------------------------------------------------------------------------------------------ leaderboard
+
+
+def leaderboard(table: pd.DataFrame, by_machine: ByMachine, confidence: float) -> pd.DataFrame:
+    """Detectors (each at each noise factor) in the order of their mean AUC over SNRs, IDs and seeds.
+
+    A ranking for each protocol and machine and, where there are several machines, one of the mean over all of them,
+    which comes first.  Columns: ``rank``, ``protocol``, ``machine``, ``detector``, ``noise_factor``,
+    ``representation``, ``projection``; ``auc`` with its bootstrap interval ``auc_low`` .. ``auc_high`` and ``auc_std``
+    over the seeds; ``auc.<snr>`` for each SNR; ``pauc``; ``auc_harmonic_mean`` over SNRs and IDs; ``worst`` (SNR and
+    ID with the lowest mean over the seeds) and ``worst_auc``; ``precision``, ``recall``, ``f1``,
+    ``false_alarm_rate``; ``behind_first``, the difference to the first of the ranking on the same clips, its
+    bootstrap ``p_value`` and ``p_holm``, adjusted for the number of comparisons in the ranking (Holm, 1979).
+    Machines without abnormal clips are left out; if all are, the table is empty.
+    """
+    rows = []
+    table = table.dropna(subset="auc")
+    for protocol in dict.fromkeys(table["protocol"]):
+        ranked = [machine for machine, of_protocols in by_machine.items() if protocol in of_protocols]
+        scopes: list[tuple[str, list[str]]] = [(machine, [machine]) for machine in ranked]
+        if len(ranked) > 1:
+            scopes.insert(0, (ALL_MACHINES, ranked))
+        for scope, machines in scopes:
+            rows += _ranking(table, by_machine, protocol, scope, machines, confidence)
+    return pd.DataFrame(rows, columns=None if rows else list(_LEADERBOARD_COLUMNS))
+
+
+def _ranking(
+    table: pd.DataFrame, by_machine: ByMachine, protocol: str, scope: str, machines: Sequence[str], confidence: float
+) -> list[dict[str, Any]]:
+    values = [by_machine[machine][protocol] for machine in machines]
+    entries: tuple[Entry, ...] = values[0].entries
+    auc = np.mean([value.auc for value in values], axis=0)  # [entries, snrs]
+    # machines have no clips in common, so their replicates are independent, and the mean has replicates of its own
+    samples = np.mean([value.auc_replicates.mean(axis=1) for value in values], axis=0).astype(np.float64)
+    order = np.argsort(-auc.mean(axis=1), kind="stable")
+    first = order[0]
+    p_values = np.array([bootstrap_p_value(samples[first] - samples[number]) for number in order[1:]])
+    adjusted = holm(p_values) if len(p_values) else p_values
+    here = table[(table["protocol"] == protocol) & table["machine"].isin(machines)]
+    rows = []
+    for rank, number in enumerate(order, start=1):
+        detector, factor = entries[number]
+        group = here[(here["detector"] == detector) & (here["noise_factor"] == _number(factor))]
+        cells = group.groupby(["machine", "snr", "id"], sort=False)["auc"].mean()
+        worst = cells.idxmin()
+        low, high = _interval(samples[number], confidence)
+        rows.append(
+            {
+                "rank": rank,
+                "protocol": protocol,
+                "machine": scope,
+                "detector": detector,
+                "noise_factor": _number(factor),
+                "representation": group["representation"].iloc[0],
+                "projection": group["projection"].iloc[0],
+                "auc": float(auc[number].mean()),
+                "auc_low": low,
+                "auc_high": high,
+                "auc_std": _mean_of_machines(group, ["auc"], "seed")["auc"].std(ddof=1),
+                **{f"auc.{snr}": float(auc[number, column]) for column, snr in enumerate(values[0].snrs)},
+                "pauc": float(np.mean([value.pauc[number].mean() for value in values])),
+                "auc_harmonic_mean": harmonic_mean(cells.to_numpy()),
+                "worst": " ".join(worst if len(machines) > 1 else worst[1:]),
+                "worst_auc": float(cells.min()),
+                **_decisions(_mean_of_machines(group, list(DECISION_COLUMNS))),
+                "behind_first": float(auc[first].mean() - auc[number].mean()),
+                "p_value": float(p_values[rank - 2]) if rank > 1 else np.nan,
+                "p_holm": float(adjusted[rank - 2]) if rank > 1 else np.nan,
+                "n_seeds": group["seed"].nunique(),
+            }
+        )
+    return rows
+
+
+def _mean_of_machines(group: pd.DataFrame, columns: list[str], by: str = "detector") -> pd.DataFrame:
+    """Means of the machines' means, so that a machine with many IDs counts no more than the others."""
+    of_machines = group.groupby([by, "machine"], sort=False)[columns].mean()
+    return of_machines.groupby(level=by, sort=False).mean()
+
+
+_LEADERBOARD_COLUMNS = ("rank", "protocol", "machine", "detector", "noise_factor", "auc")
+"""Of a leaderboard without lines."""
+
+
+def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    """Title, header and lines of cells of the ranking of each protocol and machine, for people to read."""
+    snrs = [column for column in ranking.columns if column.startswith("auc.")]
+    for (protocol, machine), group in ranking.groupby(["protocol", "machine"], sort=False):
+        seeds = int(group["n_seeds"].max())
+        header = [
+            "",
+            "detector",
+            "noise factor",
+            f"AUC [{confidence:g} %]",
+            *(name.removeprefix("auc.") for name in snrs),
+        ]
+        header += ["pAUC", "worst", "false alarms", "F1", "p vs first"]
+        lines = []
+        for row in group.to_dict("records"):
+            cells = [str(row["rank"]), str(row["detector"]), _short(row["noise_factor"])]
+            cells.append(f"{row['auc']:.3f} [{row['auc_low']:.3f}, {row['auc_high']:.3f}]")
+            cells += [f"{row[name]:.3f}" for name in snrs]
+            cells += [f"{row['pauc']:.3f}", f"{row['worst_auc']:.3f} ({row['worst']})"]
+            cells += [f"{row['false_alarm_rate']:.1%}", f"{row['f1']:.3f}", _p(row["p_value"])]
+            lines.append(cells)
+        title = f"{machine}, {protocol} protocol"
+        yield f"{title}: mean over SNRs, IDs and {seeds} seed{'s' * (seeds != 1)}", header, lines
+
+
+def _not_ranked(machines: Sequence[str]) -> list[str]:
+    """What is said of machines that there is no AUC of: a sentence, or nothing."""
+    return [f"No AUC, since there are no abnormal clips: {', '.join(machines)}."] if machines else []
+
+
+def markdown(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = ()) -> str:
+    """The leaderboard as Markdown tables, one for each protocol and machine, with `sentences` above."""
+    blocks = list(sentences)
+    for title, header, lines in _printed(ranking, confidence):
+        rule = ["--:", ":--", *["--:"] * (len(header) - 2)]
+        blocks.append("\n".join([f"**{title}**", "", _line(header), _line(rule), *map(_line, lines)]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def html_page(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = ()) -> str:
+    """The leaderboard as a page that stands alone, tables as in `markdown`."""
+    parts = [_HTML_HEAD, *(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)]
+    for title, header, lines in _printed(ranking, confidence):
+        parts.append(f'<table class="leaderboard">\n<caption>{html.escape(title)}</caption>')
+        parts.append(f"<thead><tr>{_cells(header, 'th')}</tr></thead>\n<tbody>")
+        parts += [f"<tr>{_cells(cells, 'td')}</tr>" for cells in lines]
+        parts.append("</tbody>\n</table>")
+    return "\n".join([*parts, "</body></html>", ""])
+
+
+def _cells(texts: Iterable[str], tag: str) -> str:
+    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+
+
+_HTML_HEAD = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Leaderboard</title><style>
+.leaderboard { border-collapse: collapse; margin: 0 0 1.5rem; width: auto;
+  font: 0.8rem/1.4 system-ui, sans-serif; font-variant-numeric: tabular-nums; }
+.leaderboard caption { text-align: left; font-weight: 600; padding-bottom: 0.4rem; }
+.leaderboard th, .leaderboard td { padding: 0.2rem 0.45rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #e2e8f0; }
+.leaderboard th { vertical-align: bottom; border-bottom: 2px solid #94a3b8; }
+.leaderboard th:nth-child(2), .leaderboard td:nth-child(2) { text-align: left; }
+.leaderboard tbody tr:first-child td { font-weight: 600; background: #ecfdf5; }
+</style></head><body>"""
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _short(noise_factor: Any) -> str:
+    return noise_factor if isinstance(noise_factor, str) else f"{noise_factor:g}"
+
+
+def _p(value: float) -> str:
+    if pd.isna(value):
+        return ""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""From recordings to features, and the files that hold them."""

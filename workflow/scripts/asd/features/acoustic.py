@@ -1,0 +1,239 @@
+"""The 136 acoustic features of a clip.
+
+Columns 0-127, the *MFCC block*: the mean over the frames of 128 mel-frequency cepstral coefficients.
+Columns 128-135, the *basic block*: eight statistics of the samples.
+
+Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep Denoising Autoencoder*; mel scale and
+area normalisation after Slaney's Auditory Toolbox, as in librosa's defaults.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from ..recordings.audio import FRAME_LENGTH, SAMPLE_RATE
+from .columns import MEL_BANDS
+
+HOP_LENGTH = 160
+FFT_LENGTH = 512
+LOG_FLOOR = 1e-8
+HISTOGRAM_BINS = 256
+
+_TINY = 1e-12
+# Both bound the memory of a long recording, and what is worked on stays in the CPU's cache.
+_FRAMES_AT_ONCE = 1024
+_SAMPLES_AT_ONCE = 32_768
+_FILTER_BLOCKS = 8
+
+# Single precision is checked on about so many frames of a clip, and is enough if the norm of the differences of their
+# mean log mel bands stays below the limit: no MFCC can then differ by more.  Recorded sounds differ by a few 1e-6.
+_FRAMES_CHECKED = 20
+_PRECISION_LIMIT = 2e-5
+
+
+def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Slaney's mel scale: linear below 1000 Hz (15 mel), logarithmic above."""
+    linear = mel * 200.0 / 3.0
+    return np.where(mel < 15.0, linear, 1000.0 * np.exp((mel - 15.0) * np.log(6.4) / 27.0))
+
+
+@cache
+def mel_filter_bank() -> NDArray[np.float32]:
+    """Triangular mel filters over 0-8000 Hz, each of unit area (Slaney's normalisation).
+
+    Returns
+    -------
+    float32 [FFT_LENGTH // 2 + 1, MEL_BANDS]
+        Equal to the transpose of ``librosa.filters.mel(sr=16000, n_fft=512, n_mels=128)``.
+    """
+    top = 15.0 + 27.0 * np.log(SAMPLE_RATE / 2 / 1000.0) / np.log(6.4)
+    edges = _mel_to_hz(np.linspace(0.0, top, MEL_BANDS + 2))
+    bins = np.fft.rfftfreq(FFT_LENGTH, 1.0 / SAMPLE_RATE)
+    widths = np.diff(edges)
+    rising = (bins[:, None] - edges[None, :-2]) / widths[:-1]
+    falling = (edges[None, 2:] - bins[:, None]) / widths[1:]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    return np.asarray(triangles * (2.0 / (edges[2:] - edges[:-2])), np.float32)
+
+
+@cache
+def _filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
+    """The filter bank cut into groups of neighbouring bands, each with just the bins that these bands see.
+
+    A filter covers few bins, so the whole bank as one matrix product would mostly multiply by zero.
+
+    Returns
+    -------
+    tuple of (columns, bands, weights)
+        `weights` is float32 [2 * bins, bands]: each row stands there twice, for the squares of a bin's real and
+        imaginary part, which are the `columns` 2 * bin and 2 * bin + 1 of a squared spectrum.
+    """
+    blocks = []
+    size = MEL_BANDS // _FILTER_BLOCKS
+    for first in range(0, MEL_BANDS, size):
+        bands = slice(first, first + size)
+        bins = np.flatnonzero(mel_filter_bank()[:, bands].any(axis=1))
+        low, high = int(bins[0]), int(bins[-1]) + 1
+        weights = np.repeat(mel_filter_bank()[low:high, bands], 2, axis=0)
+        blocks.append((slice(2 * low, 2 * high), bands, weights))
+    return tuple(blocks)
+
+
+@cache
+def _window() -> NDArray[np.float64]:
+    """Periodic Hann window of one frame, followed by zeros, float64 [FFT_LENGTH]."""
+    phase = 2.0 * np.pi * np.arange(FRAME_LENGTH) / FRAME_LENGTH
+    window = np.zeros(FFT_LENGTH)
+    window[:FRAME_LENGTH] = 0.5 - 0.5 * np.cos(phase)
+    return window
+
+
+def _frames(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """View of the zero-padded signal, float32 [frames, FFT_LENGTH], of which `_window` takes the first FRAME_LENGTH.
+
+    A window centred in the FFT only shifts the frame, and a shift does not change the power.  So the window stands at
+    the start of the FFT, and the frames begin where librosa's window does.
+    """
+    before = FRAME_LENGTH // 2
+    padded = np.zeros(len(samples) + FFT_LENGTH, np.float32)
+    padded[before : before + len(samples)] = samples
+    every_position = np.lib.stride_tricks.sliding_window_view(padded, FFT_LENGTH)
+    return every_position[::HOP_LENGTH][: 1 + len(samples) // HOP_LENGTH]
+
+
+def _log_mel(frames: NDArray[np.float32], precision: type[np.floating]) -> NDArray[np.float32]:
+    """Log of the mel power spectra of `frames`, float32 [frames, MEL_BANDS].
+
+    `precision` is that of window and FFT; sums of powers and their logarithms need no more than float32.
+    """
+    spectrum = scipy.fft.rfft(frames * _window().astype(precision), overwrite_x=True)
+    squares = spectrum.view(precision).astype(np.float32, copy=False)
+    np.multiply(squares, squares, out=squares)
+    mel = np.empty((len(frames), MEL_BANDS), np.float32)
+    for columns, bands, weights in _filter_blocks():
+        np.matmul(squares[:, columns], weights, out=mel[:, bands])
+    mel += np.float32(LOG_FLOOR)
+    return np.log(mel, out=mel)
+
+
+def mean_log_mel(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean over the frames of the natural log of the mel power spectrogram.
+
+    Frames of 25 ms every 10 ms, the Hann window centred in an FFT of 512, the signal padded with zeros by 256
+    samples at both ends (librosa's ``center=True, pad_mode="constant"``).
+
+    An FFT in single precision takes two thirds of the time, and rounds a thousand times finer than recordings of one
+    machine differ.  Only where a band is almost empty beside a very strong one, as in a synthetic pure tone, does
+    rounding show.  So some frames are transformed in double precision too, and if they differ, all are.
+
+    Parameters
+    ----------
+    samples
+        float32 [samples] at 16 kHz, at least one frame.
+
+    Returns
+    -------
+    float64 [MEL_BANDS]
+    """
+    frames = _frames(samples)
+    blocks = [frames[start : start + _FRAMES_AT_ONCE] for start in range(0, len(frames), _FRAMES_AT_ONCE)]
+    step = len(frames) // _FRAMES_CHECKED | 1  # odd, since few sounds repeat in an odd number of frames
+    total, difference = np.zeros(MEL_BANDS), np.zeros(MEL_BANDS)
+    checked = 0
+    for block in blocks:
+        log_mel = _log_mel(block, np.float32)
+        total += log_mel.sum(axis=0, dtype=np.float64)
+        exact = _log_mel(block[::step], np.float64)
+        difference += (log_mel[::step] - exact).sum(axis=0, dtype=np.float64)
+        checked += len(exact)
+    if np.linalg.norm(difference) > _PRECISION_LIMIT * checked:
+        total = sum(_log_mel(block, np.float64).sum(axis=0, dtype=np.float64) for block in blocks)
+    return total / len(frames)
+
+
+def mfcc_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean MFCCs of a clip: the orthonormal DCT-II of `mean_log_mel`.
+
+    The DCT is linear, so the mean over the frames may be taken before it.
+
+    Parameters
+    ----------
+    samples
+        float32 [samples] at 16 kHz.
+
+    Returns
+    -------
+    float64 [128]
+    """
+    return np.asarray(scipy.fft.dct(mean_log_mel(samples), type=2, norm="ortho"))
+
+
+def basic_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Eight statistics of the samples, in the order of `asd.features.columns.BASIC_NAMES`.
+
+    Kurtosis is Fisher's (0 for a normal distribution); kurtosis, skewness and std are the biased estimates.
+    *entropy* is not Shannon's: it is ``-sum h * log2(h + 1e-12)`` over the non-empty bins of a 256-bin
+    *density* histogram from minimum to maximum, and the densities are not multiplied by the width of a bin.
+    It is kept as published, since trained models depend on it.
+
+    Parameters
+    ----------
+    samples
+        float32 [samples], not all equal.
+
+    Returns
+    -------
+    float64 [8]
+    """
+    low, high = float(samples.min()), float(samples.max())
+    mean = float(samples.mean(dtype=np.float64))
+    second = third = fourth = 0.0
+    counts = np.zeros(HISTOGRAM_BINS + 1, np.intp)
+    for start in range(0, len(samples), _SAMPLES_AT_ONCE):
+        block = samples[start : start + _SAMPLES_AT_ONCE]
+        centred = np.subtract(block, mean, dtype=np.float64)
+        squared = centred * centred
+        second += np.dot(centred, centred)
+        third += np.dot(squared, centred)
+        fourth += np.dot(squared, squared)
+        # a division, not a product: values on the edge of a bin then fall where np.histogram puts them
+        position = np.subtract(block, low, dtype=np.float64)
+        position /= (high - low) / HISTOGRAM_BINS
+        counts += np.bincount(position.astype(np.intp), minlength=HISTOGRAM_BINS + 1)
+    counts[-2] += counts[-1]  # the maximum belongs to the last bin
+    count = len(samples)
+    density = counts[:-1][counts[:-1] > 0] * (HISTOGRAM_BINS / (count * (high - low)))
+    variance = second / count
+    rms = np.sqrt(variance + mean * mean + _TINY)
+    return np.array(
+        [
+            rms,
+            fourth / count / variance**2 - 3.0,
+            third / count / variance**1.5,
+            high - low,
+            (max(abs(low), abs(high)) + _TINY) / (rms + _TINY),
+            mean,
+            np.sqrt(variance),
+            -np.sum(density * np.log2(density + _TINY)),
+        ]
+    )
+
+
+def clip_features(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All features of a clip.
+
+    Parameters
+    ----------
+    samples
+        float32 [samples] at 16 kHz, at least one frame long and not constant (see `asd.recordings.audio.read_clip`).
+
+    Returns
+    -------
+    float32 [136]
+        In the order of `asd.features.columns.FEATURE_NAMES`.
+    """
+    return np.concatenate([mfcc_block(samples), basic_block(samples)]).astype(np.float32)

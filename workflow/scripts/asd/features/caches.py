@@ -1,0 +1,329 @@
+"""Feature caches: one array of features and one list of clips for each folder of recordings.
+
+Row *n* of the array belongs to line *n* of the list, and both follow the sorted order of the files.  The list also
+says what each row was computed from (see `.extraction`), and has checksums of the rows and of its own lines:
+`read_cache` finds by them whatever happened to either file.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..files.atomic import whole_file
+from ..files.integrity import ArrayHeader, crc32, read_header
+from .columns import N_FEATURES
+
+logger = logging.getLogger(__name__)
+
+Features = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One line of a clip list; every value as text, empty where it is not known.
+
+    Attributes
+    ----------
+    file
+        Path under the data set's root.
+    duration, sample_rate, channels
+        As recorded: seconds, Hz, count.
+    size, modified_ns
+        Of the file when it was read: bytes, and nanoseconds since 1970.
+    extraction
+        What the features were computed with (code and settings), as a hash.
+    checksum
+        CRC-32 of the row of features, 8 hexadecimal digits.
+    """
+
+    file: str
+    duration: str = ""
+    sample_rate: str = ""
+    channels: str = ""
+    size: str = ""
+    modified_ns: str = ""
+    extraction: str = ""
+    checksum: str = ""
+
+
+class Cache(NamedTuple):
+    """Features, float32 [clips, 136], and the clips they are of."""
+
+    features: Features
+    clips: list[ClipRecord]
+
+
+_NAMES = [field.name for field in fields(ClipRecord)]
+_ABOUT = attrgetter(*_NAMES[:-1])  # all but the checksum; `dataclasses.astuple` takes twenty times as long
+_LINE_CHECKSUM = "line_checksum"  # column of a clip list: CRC-32 of the line's other values
+
+
+def checksum(row: Features) -> str:
+    """CRC-32 of a row of features, 8 hexadecimal digits."""
+    return crc32(np.ascontiguousarray(row, np.float32).tobytes())
+
+
+def _row_checksums(features: Features) -> list[str]:
+    content, size = np.ascontiguousarray(features, np.float32).tobytes(), 4 * N_FEATURES
+    return [crc32(content[start : start + size]) for start in range(0, len(content), size)]
+
+
+def _line_checksum(values: Sequence[str]) -> str:
+    return crc32("\0".join(values).encode())
+
+
+# ------------------------------------------------------------------------------------------------------- writing
+
+
+def write_rows(path: str | os.PathLike[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a CSV file, whole or not at all."""
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_cache(
+    array_path: str | os.PathLike[str],
+    list_path: str | os.PathLike[str],
+    features: Features,
+    clips: Sequence[ClipRecord],
+    *,
+    allow_empty: bool = False,
+) -> None:
+    """Write features, float32 [clips, 136], and their clip list with the checksums of these features.
+
+    Raises
+    ------
+    UserError
+        If there are no clips, unless `allow_empty`.
+    """
+    if len(features) == 0 and not allow_empty:
+        raise UserError(f"{array_path}: there are no clips to write. Check dataset.root and dataset.pattern.")
+    with whole_file(array_path) as temporary, temporary.open("wb") as file:
+        np.save(file, np.ascontiguousarray(features, np.float32), allow_pickle=False)
+    lines = [[*_ABOUT(clip), of] for clip, of in zip(clips, _row_checksums(features), strict=True)]
+    write_rows(list_path, [*_NAMES, _LINE_CHECKSUM], [[*line, _line_checksum(line)] for line in lines])
+
+
+# ------------------------------------------------------------------------------------------------------- reading
+
+
+def read_clip_list(path: str | os.PathLike[str], *, given: bool = False) -> list[ClipRecord]:
+    """Read a clip list; columns that `ClipRecord` does not know are ignored.
+
+    Parameters
+    ----------
+    given
+        The list comes from elsewhere: all columns but ``file`` may be missing or empty.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no text, has no column ``file``, or if a line does not match its checksum.
+    """
+    remedy = "Mend it, or remove its checksums." if given else "Delete it and the .npy file beside it, and run again."
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if "file" not in (reader.fieldnames or []):
+                raise UserError(f"{path}: not a clip list, it has no column 'file'. {remedy}")
+            lines = list(reader)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such clip list. Delete the .npy file beside it and run again.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not a clip list ({error}). {remedy}") from error
+    clips = []
+    for number, line in enumerate(lines, start=1):
+        values = [line.get(name) or "" for name in _NAMES]
+        known = line.get(_LINE_CHECKSUM) or ""
+        if known != _line_checksum(values) and (known or not given):
+            raise UserError(f"{path}: clip {number} ({values[0]}) does not match its line_checksum. {remedy}")
+        clips.append(ClipRecord(*values))
+    return clips
+
+
+@contextmanager
+def _named(path: Path, missing: str, remedy: str) -> Iterator[None]:
+    """Turn what is wrong with a feature cache into a `UserError` that names it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such feature cache. {missing}") from None
+    except (ValueError, IsADirectoryError) as error:
+        raise UserError(f"{path}: {error}. {remedy}") from None
+
+
+def _header(file: BinaryIO, allow_empty: bool) -> ArrayHeader:
+    """Header of a feature cache, after which `file` stands at the first number.
+
+    Raises
+    ------
+    ValueError
+        If this is no feature cache; the message does not name it.
+    """
+    try:
+        header = read_header(file, os.fstat(file.fileno()).st_size)
+    except Exception as error:  # NumPy raises many types, depending on where the header is damaged
+        raise ValueError(f"not a readable NumPy array ({error})") from None
+    shape = list(header.shape)
+    if len(shape) != 2 or shape[1] != N_FEATURES:
+        raise ValueError(f"a feature cache has the shape [clips, {N_FEATURES}], this one has {shape}")
+    if header.dtype not in (np.float32, np.float64):
+        raise ValueError(f"a feature cache holds float32 (or float64) numbers, this one {header.dtype}")
+    if shape[0] == 0 and not allow_empty:
+        raise ValueError("the feature cache has no rows")
+    return header
+
+
+def _count_rows(path: Path, allow_empty: bool) -> int:
+    with path.open("rb") as file:
+        return _header(file, allow_empty).shape[0]
+
+
+def _features(path: Path, allow_empty: bool) -> Features:
+    with path.open("rb") as file:
+        header = _header(file, allow_empty)
+        array = header.shaped(np.fromfile(file, header.dtype, header.count))
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(array, np.float32)
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise ValueError(f"{len(bad)} of {len(array)} rows hold NaN or infinite values, the first is row {bad[0]}")
+    return array
+
+
+_GIVEN = {"missing": "Check dataset.cache, snrs and machines.", "remedy": "Make the cache again."}
+
+
+def read_features(path: str | os.PathLike[str], *, allow_empty: bool = False) -> Features:
+    """Read a feature cache from elsewhere, without checksums; `read_cache` is for those that this workflow wrote.
+
+    Returns
+    -------
+    float32 [clips, 136]
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no array, is longer or shorter than it says, has another shape or type, values that
+        are not finite, or no rows (unless `allow_empty`).
+    """
+    with _named(Path(path), **_GIVEN):
+        return _features(Path(path), allow_empty)
+
+
+def count_rows(path: str | os.PathLike[str], *, allow_empty: bool = False) -> int:
+    """Number of clips in a feature cache, from its header and size alone.
+
+    Raises
+    ------
+    UserError
+        As `read_features` does, but for the values.
+    """
+    with _named(Path(path), **_GIVEN):
+        return _count_rows(Path(path), allow_empty)
+
+
+def read_cache(
+    array_path: str | os.PathLike[str],
+    list_path: str | os.PathLike[str],
+    *,
+    allow_empty: bool = False,
+) -> Cache:
+    """Read a feature cache that this workflow wrote, and compare each row with its checksum in the clip list.
+
+    Parameters
+    ----------
+    allow_empty
+        Take a cache without rows, too.
+
+    Raises
+    ------
+    UserError
+        If one of the files is missing or damaged, or if they do not belong together.
+    """
+    path, list_path = Path(array_path), Path(list_path)
+    with _named(path, missing="Run again.", remedy=f"Delete {path} and run again."):
+        rows, clips = _count_rows(path, allow_empty), read_clip_list(list_path)
+        if rows != len(clips):
+            raise ValueError(f"the cache has {rows} rows, but {list_path} lists {len(clips)} clips; one is damaged")
+        features = _features(path, allow_empty)
+        _compare(features, clips, list_path)
+    return Cache(features, clips)
+
+
+def _compare(features: Features, clips: Sequence[ClipRecord], list_path: Path, *, given: bool = False) -> None:
+    """Compare rows with their checksums; one of a `given` list may be empty.
+
+    Raises
+    ------
+    ValueError
+        If they differ; the message does not name the cache.
+    """
+    wrong = [
+        row
+        for row, (clip, computed) in enumerate(zip(clips, _row_checksums(features), strict=True))
+        if clip.checksum != computed and (clip.checksum or not given)
+    ]
+    if wrong:
+        first = f"row {wrong[0]} ({clips[wrong[0]].file})"
+        raise ValueError(
+            f"{len(wrong)} of {len(clips)} rows do not match their checksums in {list_path}, the first is {first}; "
+            "one of the two files is damaged, or they do not belong together"
+        )
+
+
+# ------------------------------------------------------------------------------------------------------ importing
+
+
+def import_cache(
+    source: str | os.PathLike[str] | None,
+    source_list: str | os.PathLike[str] | None,
+    array_path: str | os.PathLike[str],
+    list_path: str | os.PathLike[str],
+) -> None:
+    """Take over a cache that exists already, after checking it.
+
+    Parameters
+    ----------
+    source
+        The cache; None writes one without clips.
+    source_list
+        Its clip list; without one, clips are called ``<file name>[<row>]``.  Checksums in it are compared with the
+        rows.
+
+    Raises
+    ------
+    UserError
+        As `read_features` does, or if `source_list` is damaged or does not belong to the cache.
+    """
+    if source is None:
+        write_cache(array_path, list_path, np.empty((0, N_FEATURES), np.float32), [], allow_empty=True)
+        return
+    features = read_features(source)
+    if source_list is None:
+        clips = [ClipRecord(f"{Path(source).name}[{row}]") for row in range(len(features))]
+    else:
+        clips = read_clip_list(source_list, given=True)
+        if len(clips) != len(features):
+            raise UserError(
+                f"{source_list} lists {len(clips)} clips, but {source} has {len(features)} rows. Make both again, or "
+                "move the list away."
+            )
+        with _named(Path(source), **_GIVEN):
+            _compare(features, clips, Path(source_list), given=True)
+    write_cache(array_path, list_path, features, clips)
+    logger.info("%s: %d clips", source, len(features))

@@ -1,0 +1,1 @@
+"""Figures of results, scores, features and trainings."""

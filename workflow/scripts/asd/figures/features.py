@@ -1,0 +1,463 @@
+"""Figures of features: losses of the networks, clips before and after denoising, and their principal components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
+
+from ..detection.representations import log_mel
+from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, MEL_BANDS
+from .style import (
+    ABNORMAL,
+    HATCH,
+    MEDIUM,
+    NORMAL,
+    PAGE_WIDTH,
+    SMALL,
+    clip_grid,
+    fitted,
+    hide_unused,
+    label_ends,
+    legend_below,
+    line_key,
+    new_figure,
+    title_above,
+)
+
+_HIGHEST = 8000.0  # Hz, upper end of the mel bands
+_LINEAR_STEP = 200.0 / 3.0  # Hz a mel below 1 kHz
+_KNEE = 1000.0  # Hz, where the scale turns logarithmic
+_LOG_STEP = np.log(6.4) / 27.0  # of the frequency's logarithm a mel
+_DECIBEL = 10.0 / np.log(10.0)  # from the natural logarithm of a power
+_QUANTILES = (0.1, 0.5, 0.9)
+_NETWORKS = {"mfcc": "MFCC network", "basic": "basic network"}
+
+
+# --- data ---
+
+
+def hertz_to_mel(frequency: Any) -> NDArray[np.float64]:
+    """Slaney's mel scale: linear up to 1 kHz, logarithmic above; of frequencies in Hz, of any shape."""
+    hertz = np.asarray(frequency, np.float64)
+    above = _KNEE / _LINEAR_STEP + np.log(np.maximum(hertz, _KNEE) / _KNEE) / _LOG_STEP
+    return np.where(hertz < _KNEE, hertz / _LINEAR_STEP, above)
+
+
+def mel_to_hertz(mel: Any) -> NDArray[np.float64]:
+    """Inverse of `hertz_to_mel`."""
+    mels = np.asarray(mel, np.float64)
+    knee = _KNEE / _LINEAR_STEP
+    above = _KNEE * np.exp(_LOG_STEP * (np.minimum(np.maximum(mels, knee), 1e4) - knee))
+    return np.where(mels < knee, mels * _LINEAR_STEP, above)
+
+
+def mel_centres(bands: int = MEL_BANDS) -> NDArray[np.float64]:
+    """Centre frequencies in Hz, float64 [bands], of mel bands that fill 0 to 8000 Hz."""
+    return mel_to_hertz(np.linspace(0.0, float(hertz_to_mel(_HIGHEST)), bands + 2)[1:-1])
+
+
+def project_2d(
+    train: NDArray[np.floating], *others: NDArray[np.floating]
+) -> tuple[tuple[NDArray[np.float64], ...], tuple[float, float]]:
+    """First two principal components of the training rows, by singular value decomposition.
+
+    Parameters
+    ----------
+    train
+        float [clips, columns], at least one clip.  Columns are centred, not scaled.
+    others
+        float [clips, columns] each, projected onto the components of `train`.
+
+    Returns
+    -------
+    tuple
+        The projections float64 [clips, 2] of `train` and of each of `others`, and the two components' shares of the
+        variance of `train`.  The largest loading of a component is positive.  A component that `train` is too small
+        for is zero.
+    """
+    rows = np.asarray(train, np.float64)
+    mean = rows.mean(axis=0)
+    _, values, vectors = np.linalg.svd(rows - mean, full_matrices=False)
+    axes = np.zeros((2, rows.shape[1]))
+    shares = np.zeros(2)
+    total = float(np.sum(values**2))
+    # what rounding leaves of a component that is not there
+    tiny = np.finfo(np.float64).eps * max(rows.shape) * (float(np.abs(rows).max()) + 1e-300)
+    for number in range(min(2, len(values))):
+        if values[number] > tiny:
+            vector = vectors[number]
+            axes[number] = vector * np.sign(vector[np.argmax(np.abs(vector))])
+            shares[number] = values[number] ** 2 / total
+    projected = tuple((np.asarray(block, np.float64) - mean) @ axes.T for block in (train, *others))
+    return projected, (float(shares[0]), float(shares[1]))
+
+
+# --- losses ---
+
+
+def loss_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]], title: str) -> Figure:
+    """Training loss against the epoch, on a logarithmic axis: a panel for each network.
+
+    The line is the mean over the seeds, the band their range.  Noise factors are darker the smaller they are, and
+    named at the ends of the lines.
+
+    Parameters
+    ----------
+    curves
+        Network (``mfcc``, ``basic``) -> noise factor -> loss, float64 [seeds, epochs].
+    title
+        Above all panels.
+    """
+    factors = sorted({factor for of in curves.values() for factor in of})
+    # the lightest third of the map is too light for lines on white
+    places = np.linspace(0.0, 0.72, len(factors)) if len(factors) > 1 else [0.0]
+    dashes: list[Any] = ["-", (0, (5, 1.5)), (0, (1.2, 1.2))]
+    styles = {
+        factor: {"color": matplotlib.colormaps["viridis"](float(place)), "linestyle": dashes[number % len(dashes)]}
+        for number, (factor, place) in enumerate(zip(factors, places, strict=True))
+    }
+    figure = new_figure(PAGE_WIDTH, 3.2)
+    grid = figure.subplots(1, max(len(curves), 1), squeeze=False)
+    ends: dict[Axes, list[tuple[float, float, str, Mapping[str, Any]]]] = {}
+    for axes, (network, of) in zip(grid.flat, curves.items(), strict=False):
+        ends[axes] = []
+        longest = 1
+        for factor in sorted(of):
+            losses = np.asarray(of[factor], np.float64)
+            known = np.isfinite(losses).any(axis=0)
+            if losses.size == 0 or not known.any():
+                continue
+            losses = losses[:, known]
+            epochs = np.flatnonzero(known) + 1
+            longest = max(longest, int(epochs[-1]))
+            mean, low, high = np.nanmean(losses, axis=0), np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
+            style = styles[factor]
+            axes.fill_between(epochs, low, high, color=style["color"], alpha=0.15, linewidth=0)
+            marker = "o" if len(epochs) == 1 else ""
+            axes.plot(epochs, mean, marker=marker, label=f"{factor:g}", **style)
+            ends[axes].append((float(epochs[-1]), float(mean[-1]), f"{factor:g}", style))
+        axes.set_yscale("log")
+        _plain_log_axis(axes)
+        axes.set_xlim(1 - 0.01 * longest, longest + 0.01 * longest)
+        axes.set(xlabel="epoch", title=_NETWORKS.get(network, network))
+        axes.grid()
+    grid[0, 0].set_ylabel("training loss (mean squared error)")
+    seeds = max((np.shape(losses)[0] for of in curves.values() for losses in of.values()), default=1)
+    note = f"numbers at the lines: noise factor; mean{' and range' if seeds > 1 else ''} over {seeds} seeds"
+    figure.supxlabel(note if seeds > 1 else "numbers at the lines: noise factor", fontsize=SMALL)
+    title_above(figure, title)
+    label_ends(figure, ends)
+    return figure
+
+
+def _plain_log_axis(axes: Axes) -> None:
+    """Ticks of a logarithmic y axis as plain numbers: at each power of ten, and between where there are few."""
+    low, high = axes.get_ylim()
+    decades = np.log10(high / low)
+    steps = (1.0,) if decades > 2.5 else (1.0, 2.0, 5.0) if decades > 1.0 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+# --- denoising ---
+
+
+@dataclass(frozen=True)
+class FeaturePanel:
+    """Features of the test clips at one SNR, before and after denoising.
+
+    Attributes
+    ----------
+    before_normal, before_abnormal, after_normal, after_abnormal
+        float32 [clips, 136], in the features' own units: what the networks give is scaled back.
+    """
+
+    before_normal: NDArray[np.float32]
+    before_abnormal: NDArray[np.float32]
+    after_normal: NDArray[np.float32]
+    after_abnormal: NDArray[np.float32]
+
+    @property
+    def pairs(self) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Before and after -> normal and abnormal clips."""
+        return {
+            "before": (self.before_normal, self.before_abnormal),
+            "after": (self.after_normal, self.after_abnormal),
+        }
+
+
+def separation(normal: NDArray[np.float64], abnormal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far the medians of two groups of clips are apart, in units of their spread.
+
+    Parameters
+    ----------
+    normal, abnormal
+        float64 [clips, columns].
+
+    Returns
+    -------
+    float64 [columns]
+        Median of the abnormal less that of the normal clips, divided by half of the mean width of the two 10-90 %
+        bands: beyond 1 either way, half of a band fits between the medians.  NaN where there is no spread.
+    """
+    if not len(normal) or not len(abnormal):
+        return np.full(normal.shape[1], np.nan)
+    low, middle, high = np.quantile(normal, _QUANTILES, axis=0)
+    low_too, middle_too, high_too = np.quantile(abnormal, _QUANTILES, axis=0)
+    half = ((high - low) + (high_too - low_too)) / 4.0
+    result = np.full(normal.shape[1], np.nan)
+    np.divide(middle_too - middle, half, out=result, where=half > 0)
+    return result
+
+
+def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
+    """What denoising does to the features of normal and of abnormal test clips, a page.
+
+    The upper part has a column for each SNR: the mean log-mel spectra before and after denoising, in dB (median as a
+    line, 10-90 % of the clips as a band), and how far abnormal and normal clips are apart in each mel band before and
+    after (see `separation`).  The axis of frequency is the mel scale.  The lower part has a panel for each of the
+    eight basic features in their own units, with the SNRs beside each other: boxes of 25-75 % with the median and
+    whiskers of 10-90 %; hollow before and filled after denoising, normal at the left and abnormal (hatched when
+    filled) at the right of each pair.
+
+    Parameters
+    ----------
+    panels
+        SNR's label -> features.
+    title
+        Above all panels.
+    """
+    count = max(len(panels), 1)
+    figure = new_figure(PAGE_WIDTH, 8.8)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(5.2, 3.6))
+    upper, lower = parts
+    spectra = upper.subplots(3, count, squeeze=False, sharex=True, sharey="row")
+    _draw_spectra(figure, spectra, panels)
+    upper.supxlabel("mel band's centre in kHz", fontsize=MEDIUM)
+    room = 0.95 * (PAGE_WIDTH / 4 - 0.5) / count
+    names = [fitted(figure, label, SMALL, room) for label in panels]
+    upright = any(label.count("\n") > 1 for label in names)
+    names = [fitted(figure, label, SMALL, 0.8) for label in panels] if upright else names
+    boxes = lower.subplots(2, -(-len(BASIC_NAMES) // 2), squeeze=False)
+    for number, (axes, name) in enumerate(zip(boxes.flat, BASIC_NAMES, strict=True)):
+        column = BASIC_COLUMNS.start + number
+        for place, panel in enumerate(panels.values()):
+            pairs = panel.pairs.items()
+            for side, (when, blocks) in enumerate(pairs):
+                for other, block in enumerate(blocks):
+                    x = place + 0.19 * (2 * side + other - 1.5) + 0.06 * (2 * side - 1)
+                    _draw_box(axes, x, block[:, column], abnormal=other == 1, after=when == "after")
+        axes.set_title(name)
+        axes.set_xticks(range(len(panels)), names, rotation=90 if upright else 0)
+        axes.set_xlim(-0.6, count - 0.4)
+        axes.tick_params(axis="x", length=0)
+        axes.locator_params(axis="y", nbins=5)
+        axes.grid(axis="y")
+        for edge in range(1, len(panels)):
+            axes.axvline(edge - 0.5, color="0.8", linewidth=0.6, zorder=0)
+    hide_unused(boxes, len(BASIC_NAMES))
+    kinds: list[tuple[str, bool, Any]] = [("normal", False, "-")]
+    if _has_abnormal(panels):
+        kinds.append(("abnormal", True, (0, (4, 1.2))))
+    lines = [
+        line_key(f"{kind} (median, 10–90 %)", color=ABNORMAL if abnormal else NORMAL, linestyle=dash, linewidth=1.4)
+        for kind, abnormal, dash in kinds
+    ]
+    keys = [
+        Patch(**_box_style(abnormal, after), label=f"{kind} {'after' if after else 'before'}")
+        for after in (False, True)
+        for kind, abnormal, _ in kinds
+    ]
+    handles: list[Artist] = [*lines, *keys]
+    legend_below(figure, handles)
+    title_above(figure, title)
+    return figure
+
+
+def _has_abnormal(panels: Mapping[str, FeaturePanel]) -> bool:
+    return any(len(panel.before_abnormal) for panel in panels.values())
+
+
+def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, FeaturePanel]) -> None:
+    """Rows before, after and separation; a column for each SNR."""
+    centres = mel_centres()
+    room = (PAGE_WIDTH - 0.8) / max(len(panels), 1)
+    for column, (label, panel) in enumerate(panels.items()):
+        apart = grid[2, column]
+        for row, (when, blocks) in enumerate(panel.pairs.items()):
+            axes = grid[row, column]
+            decibels = [_DECIBEL * log_mel(block) for block in blocks]
+            for clips, colour, dash in zip(decibels, (NORMAL, ABNORMAL), ("-", (0, (4, 1.2))), strict=True):
+                if not len(clips):
+                    continue
+                low, middle, high = np.quantile(clips, _QUANTILES, axis=0)
+                axes.fill_between(centres, low, high, color=colour, alpha=0.22, linewidth=0)
+                axes.plot(centres, middle, color=colour, linestyle=dash, linewidth=1.4, zorder=3)
+            style = {"before": ("0.55", "-", 1.0), "after": ("black", "-", 1.3)}[when]
+            apart.plot(
+                *(centres, separation(*decibels)),
+                **{"color": style[0], "linestyle": style[1], "linewidth": style[2], "label": when},
+            )
+        apart.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+        grid[0, column].set_title(fitted(figure, label, MEDIUM, room))
+    kept = [0.0, 1000.0, 2000.0, 4000.0, 8000.0]
+    if room > 1.6:
+        kept.insert(1, 500.0)
+    elif room < 1.1:
+        kept = [0.0, 1000.0, 4000.0]
+    for axes in grid.flat:
+        axes.set_xscale("function", functions=(hertz_to_mel, mel_to_hertz))
+        axes.set_xlim(0.0, _HIGHEST)
+        axes.set_xticks(kept, [f"{frequency / 1000.0:g}" for frequency in kept])
+        axes.minorticks_off()
+        axes.grid()
+    for axes, text in zip(
+        grid[:, 0], ("before: power in dB", "after: power in dB", "abnormal − normal\nin units of spread"), strict=True
+    ):
+        axes.set_ylabel(text)
+    shared = [axes.get_ylim() for axes in grid[:2, 0]]
+    for axes in grid[:2, 0]:
+        axes.set_ylim(min(low for low, _ in shared), max(high for _, high in shared))
+    if panels and not _has_abnormal(panels):
+        for axes in grid[2]:
+            axes.set(ylim=(-1.0, 1.0), yticks=[])
+            axes.text(
+                0.5, 0.55, "no abnormal clips", transform=axes.transAxes, ha="center", color="0.4", fontsize=SMALL
+            )
+    elif panels:
+        grid[2, 0].legend(loc="best", handlelength=1.4, frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
+
+
+def _box_style(abnormal: bool, after: bool) -> dict[str, Any]:
+    colour = ABNORMAL if abnormal else NORMAL
+    if not after:
+        return {"facecolor": "white", "edgecolor": colour, "linewidth": 0.9}
+    if abnormal:
+        return {"facecolor": "#E2BFAF", "edgecolor": colour, "linewidth": 0.9, "hatch": HATCH}
+    return {"facecolor": colour, "edgecolor": colour, "linewidth": 0.9}
+
+
+def _draw_box(axes: Axes, x: float, values: NDArray[np.floating], *, abnormal: bool, after: bool) -> None:
+    finite = np.asarray(values, np.float64)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return
+    low, start, middle, stop, high = np.quantile(finite, (0.1, 0.25, 0.5, 0.75, 0.9))
+    style = _box_style(abnormal, after)
+    width = 0.155
+    axes.vlines([x, x], [low, stop], [start, high], color=style["edgecolor"], linewidth=0.9)
+    axes.add_patch(Rectangle((x - width / 2, start), width, stop - start, **style))
+    axes.hlines(middle, x - width / 2, x + width / 2, color="black", linewidth=1.2, zorder=3)
+
+
+# --- projection ---
+
+
+@dataclass(frozen=True)
+class ProjectionPanel:
+    """Two components of the clips of one ID at one SNR.
+
+    Attributes
+    ----------
+    train, normal, abnormal
+        float64 [clips, 2]: the training clips, and the test clips of either class.
+    explained
+        The components' shares of the variance of the training clips.
+    """
+
+    train: NDArray[np.float64]
+    normal: NDArray[np.float64]
+    abnormal: NDArray[np.float64]
+    explained: tuple[float, float]
+
+
+def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
+    """Lower and upper limit of both axes, float64 [2 limits, 2 axes].
+
+    They hold 98 % of each class along each axis, but reach no further from the normal clips than twice the range of
+    those.
+    """
+    normal = np.concatenate([panel.train, panel.normal])
+    normal = normal[np.isfinite(normal).all(axis=1)]
+    abnormal = panel.abnormal[np.isfinite(panel.abnormal).all(axis=1)]
+    if not len(normal):
+        normal = abnormal if len(abnormal) else np.array([[0.0, 0.0], [1.0, 1.0]])
+    low, high = np.quantile(normal, (0.01, 0.99), axis=0)
+    span = np.maximum(high - low, 1e-9)
+    if len(abnormal):
+        low_too, high_too = np.quantile(abnormal, (0.01, 0.99), axis=0)
+        low, high = (
+            np.minimum(low, np.maximum(low_too, low - 2.0 * span)),
+            np.maximum(high, np.minimum(high_too, high + 2.0 * span)),
+        )
+    margin = 0.06 * (high - low) + 1e-9
+    return np.asarray([low - margin, high + margin], np.float64)
+
+
+def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) -> Figure:
+    """Clips in the plane of two principal components, a panel for each SNR and ID.
+
+    Clips outside of the axes stand at their edge, as marks of half the size, and are counted above the panel.
+
+    Parameters
+    ----------
+    panels
+        (SNR's label, ID) -> clips.  SNRs go down and IDs across, or the other way round for one ID or more than four.
+    title
+        Above all panels.
+    """
+    figure, grid = clip_grid(panels, above=0.15, below=0.17)
+    styles: dict[str, dict[str, Any]] = {
+        "train": {"marker": ".", "color": "0.6", "alpha": 0.5, "linewidths": 0},
+        "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "alpha": 0.9, "linewidths": 0.8},
+        "abnormal": {"marker": "x", "color": ABNORMAL, "alpha": 0.75, "linewidths": 0.8},
+    }
+    sizes = {"train": 9.0, "normal": 10.0, "abnormal": 11.0}
+    for key, axes in grid.items():
+        panel = panels[key]
+        limits = projection_limits(panel)
+        counts = []
+        for name, letter in (("train", "T"), ("normal", "N"), ("abnormal", "A")):
+            clips = np.asarray(getattr(panel, name), np.float64)
+            clips = clips[np.isfinite(clips).all(axis=1)]
+            shown = np.clip(clips, *limits)
+            outside = (shown != clips).any(axis=1)
+            axes.scatter(
+                shown[~outside, 0],
+                shown[~outside, 1],
+                s=sizes[name],
+                label=name,
+                rasterized=len(clips) > 2000,
+                **styles[name],
+            )
+            axes.scatter(
+                shown[outside, 0], shown[outside, 1], s=sizes[name] / 2.0, clip_on=False, zorder=3, **styles[name]
+            )
+            if outside.any():
+                counts.append(f"{int(outside.sum())} {letter}")
+        axes.set(xlim=limits[:, 0], ylim=limits[:, 1], xticks=[], yticks=[])
+        axes.spines[:].set_visible(True)
+        axes.spines[:].set_color("0.6")
+        axes.set_title(f"outside: {', '.join(counts)}" if counts else "", fontsize=SMALL, loc="left", pad=3.0)
+        axes.set_xlabel(f"{panel.explained[0]:.0%}, {panel.explained[1]:.0%}", fontsize=SMALL, labelpad=2.0)
+    marks = {
+        "train": {"marker": ".", "color": "0.6"},
+        "normal": {"marker": "o", "markerfacecolor": "none", "color": NORMAL},
+        "abnormal": {"marker": "x", "color": ABNORMAL},
+    }
+    names = {"train": "normal, training (T)", "normal": "normal, test (N)", "abnormal": "abnormal, test (A)"}
+    handles: list[Artist] = [line_key(names[name], linestyle="", **style) for name, style in marks.items()]
+    legend_below(figure, handles, "component 1 across, 2 upwards; below: their shares of the training clips' variance")
+    title_above(figure, title)
+    return figure

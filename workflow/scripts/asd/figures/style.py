@@ -1,0 +1,476 @@
+"""Style of all figures, writing them, and those of confusion counts and of AUC by SNR.
+
+Figures are drawn at the size at which they are printed: one column (3.5 in) or a page (7.2 in) wide, letters of 8 to
+10 pt.  Nothing is told by colour alone: each colour goes with a mark, a line style, a hatching or a place, and the
+colours keep apart for colour-blind readers.
+
+Plain matplotlib, without pyplot: there are many figures in many jobs, and seaborn would take each of them a second
+to import.  A figure belongs to nobody but its caller and need not be closed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import matplotlib
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from ..files.atomic import whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DPI = 200
+PAGE_WIDTH = 7.2  # inches
+COLUMN_WIDTH = 3.5
+SMALL = 8.0  # points; nothing is smaller
+MEDIUM = 9.0
+LARGE = 10.0
+
+NORMAL = "#4A9FD8"
+ABNORMAL = "#A33000"
+NEUTRAL = "#666666"
+HATCH = "////"
+FAINT = "0.88"
+
+END_WIDTH = 1.7  # inches; longer names at the ends of lines are broken
+
+_CLASSES = ("Normal", "Abnormal")
+_FONTS = ("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
+# the first three differ most in lightness, for most runs have three detectors; all pairs stay apart for colour-blind
+# readers
+_COLOURS = (
+    *("#004488", "#CC9922", "#BB5566", "#000000", "#56B4E9"),
+    *("#8C510A", "#CC79A7", "#882255", "#0077BB", "#D6604D"),
+)
+_MARKERS = "osD^vPX*<>"
+_LINES: tuple[Any, ...] = (
+    *("-", "--", "-.", (0, (1, 1.2)), (0, (6, 1.5))),
+    *((0, (3, 1, 1, 1)), (0, (8, 2, 2, 2)), (0, (4, 4)), (0, (1, 3)), (0, (3, 1, 1, 1, 1, 1))),
+)
+
+# matplotlib warns about each family it can't find, so name only those that are there; the later ones are for
+# machines and IDs with names in other scripts
+_INSTALLED = {font.name for font in font_manager.fontManager.ttflist}
+STYLE: dict[str, Any] = {
+    "font.family": [name for name in _FONTS if name in _INSTALLED] or ["sans-serif"],
+    "font.size": MEDIUM,
+    "axes.titlesize": MEDIUM,
+    "axes.labelsize": MEDIUM,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "figure.titlesize": LARGE,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.pad": 2.5,
+    "ytick.major.pad": 2.5,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4.0,
+    "legend.frameon": False,
+    "legend.handlelength": 2.4,
+    "legend.columnspacing": 1.4,
+    "pdf.fonttype": 42,  # letters stay letters
+    "text.parse_math": False,  # a name may have dollar signs
+}
+matplotlib.rcParams.update(cast(Any, STYLE))
+
+
+# --- parts that all figures share ---
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches whose parts make room for each other."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write `figure` in the format of the suffix of `path`, whole or not at all."""
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=DPI)
+
+
+def detector_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Name -> colour, marker and line style, by its place in `names`; the first ten differ in each of the three."""
+    return {
+        name: {
+            "color": _COLOURS[number % len(_COLOURS)],
+            "marker": _MARKERS[number % len(_MARKERS)],
+            "linestyle": _LINES[number % len(_LINES)],
+        }
+        for number, name in enumerate(names)
+    }
+
+
+def readable_on(colour: Any) -> str:
+    """Black or white, whichever has the greater contrast (WCAG 2) to a background of `colour`."""
+    parts = np.array(to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear @ (0.2126, 0.7152, 0.0722))
+    return "white" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "black"
+
+
+def text_width(figure: Figure, text: str, size: float, *, weight: str = "normal") -> float:
+    """Width in inches of the longest line of `text` in letters of `size` points."""
+    renderer = cast(Any, figure.canvas).get_renderer()  # of Agg, which measures text
+    font = font_manager.FontProperties(size=size, weight=weight)
+    widths = (renderer.get_text_width_height_descent(line, font, ismath=False)[0] for line in text.split("\n"))
+    return max(widths, default=0.0) / float(figure.dpi)
+
+
+def fitted(figure: Figure, text: str, size: float, width: float) -> str:
+    """`text` broken into lines of at most `width` inches, at spaces, or inside a word that is longer than a line."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            longer = f"{line} {word}" if line else word
+            if text_width(figure, longer, size) <= width:
+                line = longer
+                continue
+            if line:
+                lines.append(line)
+            line = word
+            while len(line) > 1 and text_width(figure, line, size) > width:
+                count = len(line) - 1
+                while count > 1 and text_width(figure, line[:count], size) > width:
+                    count -= 1
+                lines.append(line[:count])
+                line = line[count:]
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def title_above(figure: Figure, title: str) -> None:
+    """Write the title of the whole figure, in as many lines as it needs."""
+    figure.suptitle(fitted(figure, title, LARGE, 0.96 * figure.get_figwidth()))
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist], title: str | None = None) -> Legend:
+    """A legend below all panels, in as few rows as the width of the figure allows."""
+    em = SMALL / 72.0
+    around = em * (2.4 + 0.8)  # of the mark before each text
+    room = figure.get_figwidth() - 0.1
+    labels = [fitted(figure, str(handle.get_label()), SMALL, room - around) for handle in handles]
+    widths = [text_width(figure, label, SMALL) + around for label in labels]
+    rows = 1
+    while rows < len(labels):
+        columns = [max(part) for part in np.array_split(widths, -(-len(labels) // rows))]
+        if sum(columns) + em * 1.4 * (len(columns) - 1) <= room:
+            break
+        rows += 1
+    return figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=-(-len(labels) // rows),
+        title=fitted(figure, title, SMALL, room) if title else None,
+    )
+
+
+def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """Places moved as little as needed to be at least `gap` apart, in the same order, between `low` and `high`.
+
+    If there is not enough room for all, they stand as far apart as there is.
+    """
+    count = len(places)
+    if count == 0:
+        return []
+    gap = min(gap, (high - low) / max(count - 1, 1))
+    order = np.argsort(np.asarray(places, float), kind="stable")
+    # places less the gaps before them must rise: the least-squares answer pools neighbours that do not
+    wanted = np.asarray(places, float)[order] - gap * np.arange(count)
+    pools: list[tuple[float, int]] = []
+    for value in wanted:
+        mean, size = float(value), 1
+        while pools and pools[-1][0] > mean:
+            other, others = pools.pop()
+            mean, size = (mean * size + other * others) / (size + others), size + others
+        pools.append((mean, size))
+    moved = np.concatenate([np.full(size, mean) for mean, size in pools])
+    moved = np.clip(moved, low, high - gap * (count - 1)) + gap * np.arange(count)
+    result = np.empty(count)
+    result[order] = moved
+    return [float(value) for value in result]
+
+
+def label_ends(figure: Figure, ends: Mapping[Axes, Sequence[tuple[float, float, str, Mapping[str, Any]]]]) -> None:
+    """Name lines at the right of their panels, each name with its mark and a thin line to where its line ends.
+
+    Call it last: it needs the final limits of the axes.
+
+    Parameters
+    ----------
+    ends
+        Panel -> (x, y) in data, name, and style (``color``, perhaps ``marker``) of each line.
+    """
+    inch = 1.0 / 72.0
+    texts = {
+        axes: [
+            axes.annotate(
+                fitted(figure, name, SMALL, END_WIDTH),
+                (1.0, 0.5),
+                xytext=(22.0 if "marker" in style else 15.0, 0.0),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                va="center",
+                fontsize=SMALL,
+                annotation_clip=False,
+            )
+            for _, _, name, style in lines
+        ]
+        for axes, lines in ends.items()
+    }
+    figure.draw_without_rendering()  # settles the sizes of the panels
+    for axes, lines in ends.items():
+        if not lines:
+            continue
+        box = axes.get_window_extent()
+        width, height = box.width / figure.dpi, box.height / figure.dpi
+        points = axes.transAxes.inverted().transform(axes.transData.transform([(x, y) for x, y, _, _ in lines]))
+        lines_of = max(text.get_text().count("\n") + 1 for text in texts[axes])
+        gap = 1.22 * SMALL * inch * lines_of / height
+        places = spread([float(y) for _, y in points], gap, 0.02, 0.98)
+        for (x, y), place, text, (_, _, _, style) in zip(points, places, texts[axes], lines, strict=True):
+            start = max(float(x), 1.0)
+            text.xy = (1.0, place)
+            path_x = [float(x), start, 1.0 + 11.0 * inch / width]
+            if start - x > 1e-9:
+                axes.plot(
+                    *([float(x), start], [y, y]),
+                    **{"color": style["color"], "linewidth": 0.5, "linestyle": ":", "transform": axes.transAxes},
+                )
+            axes.plot(
+                *(path_x[1:], [y, place]),
+                **{"color": style["color"], "linewidth": 0.6, "transform": axes.transAxes, "clip_on": False},
+            )
+            if "marker" in style:
+                axes.plot(
+                    *([1.0 + 16.0 * inch / width], [place]),
+                    linestyle="",
+                    **{"color": style["color"], "marker": style["marker"], "transform": axes.transAxes},
+                    clip_on=False,
+                )
+
+
+def hide_unused(grid: NDArray[Any], used: int) -> None:
+    """Take the axes of a grid from the `used`-th on out of the figure."""
+    for axes in grid.flat[used:]:
+        axes.set_visible(False)
+        axes.set_in_layout(False)
+
+
+def clip_grid(
+    keys: Iterable[tuple[str, str]], *, above: float, below: float
+) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+    """A figure with a panel for each SNR and ID; combinations that are missing stay empty.
+
+    SNRs are rows and IDs columns; with a single ID, or with more than four and fewer SNRs, it is the other way round.
+
+    Parameters
+    ----------
+    keys
+        (SNR's label, ID) of the panels, in their order.
+    above, below
+        Inches of height for what the caller writes above and below each panel.
+
+    Returns
+    -------
+    tuple
+        The figure, and (SNR's label, ID) -> panel.
+    """
+    wanted = list(keys)
+    snrs = list(dict.fromkeys(snr for snr, _ in wanted))
+    ids = list(dict.fromkeys(name for _, name in wanted))
+    turned = len(ids) == 1 or (len(ids) > 4 and len(ids) > len(snrs))
+    down, across = (ids, snrs) if turned else (snrs, ids)
+    rows, columns = max(len(down), 1), max(len(across), 1)
+    width = COLUMN_WIDTH if columns == 1 else PAGE_WIDTH
+    each = (width - 0.4) / columns
+    figure = new_figure(width, 0.9 + rows * (min(0.75 * each, 1.6) + above + below))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    places = {}
+    for (row, column), axes in np.ndenumerate(grid):
+        names = (down[row] if down else "", across[column] if across else "")
+        key = (names[1], names[0]) if turned else (names[0], names[1])
+        if column == 0:
+            axes.set_ylabel(fitted(figure, names[0], MEDIUM, 1.2))
+        if row == 0:
+            axes.annotate(
+                fitted(figure, names[1], MEDIUM, 0.95 * each),
+                (0.5, 1.0),
+                xytext=(0.0, 72.0 * above + 2.0),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=MEDIUM,
+                annotation_clip=False,
+            )
+        if key in wanted:
+            places[key] = axes
+        else:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
+            axes.text(0.5, 0.5, "no data", ha="center", va="center", fontsize=SMALL, transform=axes.transAxes)
+    return figure, places
+
+
+def settle_auc_axis(axes: Axes, *, horizontal: bool = False) -> None:
+    """End the axis of AUC just above 1, and draw a dotted line at chance, 0.5, if that is within its limits."""
+    low, high = axes.get_xlim() if horizontal else axes.get_ylim()
+    high = min(high, 1.0 + 0.03 * (1.0 - min(low, 0.9)))
+    if horizontal:
+        axes.set_xlim(low, high)
+    else:
+        axes.set_ylim(low, high)
+    if low < 0.5 < high:
+        draw = axes.axvline if horizontal else axes.axhline
+        draw(0.5, color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=0.5)
+
+
+# --- figures ---
+
+
+def confusion_heat_map(counts: NDArray[np.integer], title: str) -> Figure:
+    """Heat map of a confusion matrix, a column wide.
+
+    Parameters
+    ----------
+    counts
+        int [2, 2]: rows are the true, columns the predicted class; normal first.
+    title
+        Above the matrix.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = new_figure(COLUMN_WIDTH, 3.1)
+    # there are hundreds of these, all alike, and to have them laid out takes a third of the time
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0.12, 0.13, 0.61, 0.61 * COLUMN_WIDTH / 3.1))
+    scale = figure.add_axes((0.765, 0.13, 0.03, 0.61 * COLUMN_WIDTH / 3.1))
+    mesh = axes.pcolormesh(shares, cmap="Blues", vmin=0.0, vmax=1.0, edgecolors="white", linewidth=1.0)
+    for (row, column), share in np.ndenumerate(shares):
+        label = f"{counts[row, column]}\n{share:.1%}"
+        colour = readable_on(mesh.to_rgba(share))
+        axes.text(column + 0.5, row + 0.5, label, ha="center", va="center", fontsize=11, color=colour)
+    figure.colorbar(mesh, cax=scale, label="share of the true class").outline.set_visible(False)
+    axes.set(xlabel="Predicted", ylabel="True", aspect="equal")
+    axes.set_xticks((0.5, 1.5), _CLASSES)
+    axes.set_yticks((0.5, 1.5), _CLASSES, rotation=90, va="center")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.invert_yaxis()
+    axes.set_title(fitted(figure, title, MEDIUM, 2.7))
+    return figure
+
+
+def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -> Figure:
+    """AUC against SNR for each detector of one machine: a panel for each noise factor.
+
+    The line is the mean over IDs and seeds, the small marks are single IDs (mean over seeds), and the bar is the
+    standard deviation, over the seeds, of the mean over the IDs.
+
+    Parameters
+    ----------
+    table
+        Rows of one machine with the columns of ``auc.csv``.  Noise factors may be numbers or text; ensembles over
+        them (``"all"``) are left out.
+    snr_labels
+        SNR -> text below the axis, in the order along it.
+    title
+        Above all panels.
+    """
+    snrs = list(snr_labels)
+    table = table[table["noise_factor"] != "all"].astype({"noise_factor": float})
+    noise_factors = sorted(table["noise_factor"].unique())
+    detectors = list(dict.fromkeys(table["detector"]))
+    styles = detector_styles(detectors)
+    # marks of neighbours need 0.07 in; fewer panels beside each other where there are many
+    room = PAGE_WIDTH - 0.8
+    columns = int(room / (0.07 * 1.25 * max(len(snrs) * len(detectors), 1)))
+    columns = max(1, min(columns, 3, len(noise_factors)))
+    rows = max(1, -(-len(noise_factors) // columns))
+    columns = max(1, -(-len(noise_factors) // rows))  # four in two rows of two
+    narrow = columns == 1 and len(snrs) * len(detectors) <= 20
+    figure = new_figure(COLUMN_WIDTH if narrow else PAGE_WIDTH, 0.9 + 1.9 * rows)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    hide_unused(grid, len(noise_factors))
+    step = min(0.16, 0.8 / max(len(detectors), 1))
+    handles: list[Artist] = []
+    for axes, noise_factor in zip(grid.flat, noise_factors, strict=False):
+        panel = table[table["noise_factor"] == noise_factor]
+        for number, (detector, style) in enumerate(styles.items()):
+            rows_of = panel[panel["detector"] == detector]
+            x = np.arange(len(snrs)) + step * (number - (len(detectors) - 1) / 2)
+            by_id = rows_of.groupby(["snr", "id"])["auc"].mean()
+            by_seed = rows_of.groupby(["snr", "seed"])["auc"].mean().groupby("snr")
+            means = by_seed.mean().reindex(snrs).to_numpy(float)
+            spread_of = by_seed.std(ddof=1).reindex(snrs).to_numpy(float)
+            mark = {"color": style["color"], "marker": style["marker"]}
+            for position, snr in zip(x, snrs, strict=True):
+                values = by_id.get(snr, ())
+                axes.plot(
+                    [position] * len(values),
+                    values,
+                    linestyle="",
+                    markersize=3,
+                    markerfacecolor="none",
+                    alpha=0.5,
+                    **mark,
+                )
+            bars = axes.errorbar(
+                x,
+                means,
+                yerr=None if np.isnan(spread_of).all() else spread_of,
+                capsize=2,
+                markersize=5,
+                markeredgecolor="white",
+                markeredgewidth=0.4,
+                label=detector,
+                **style,
+            )
+            if axes is grid[0, 0]:
+                handles.append(bars)
+        axes.set_title(f"noise factor {noise_factor:g}")
+        axes.set_xlim(-0.5, len(snrs) - 0.5)
+        labels = [fitted(figure, snr_labels[snr], SMALL, 0.8 * room / columns / len(snrs)) for snr in snrs]
+        axes.set_xticks(np.arange(len(snrs)), labels)
+        axes.tick_params(axis="x", length=0, labelbottom=True)
+        axes.grid(axis="y")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("AUC")
+    for axes in grid.flat[: len(noise_factors)]:
+        settle_auc_axis(axes)
+    if handles:
+        legend_below(figure, handles, "detector")
+    title_above(figure, title)
+    return figure
+
+
+def line_key(label: str, **style: Any) -> Line2D:
+    """An entry of a legend that stands for lines or marks of this style."""
+    return Line2D([], [], label=label, **style)

@@ -1,0 +1,1 @@
+"""Recordings: where they lie, what their headers say, and reading them."""
