@@ -22,7 +22,7 @@ rule download:
 # Reads headers only.
 rule check:
     input:
-        recordings_to_make(),
+        paths.to_simulate(PLAN),
     log:
         "results/logs/check.log",
     conda:
@@ -32,6 +32,6 @@ rule check:
         mem_mb=1000,
         runtime=60,
     params:
-        settings=check_settings,
+        settings=planned(parameters.check),
     script:
         "../scripts/check_recordings.py"

@@ -1,6 +1,6 @@
 # The recordings of the default configuration, so that it runs without a download.
 
-if IS_DEMO:
+if PLAN.is_demo:
 
     rule simulate_recordings:
         input:
@@ -8,11 +8,11 @@ if IS_DEMO:
         output:
             recordings=[
                 file
-                for snr, kind in product(SNRS, KINDS)
-                for file in demo_files("{machine}", snr, "{id}", kind)
+                for snr_dir, kind in product(config["snrs"].values(), KINDS)
+                for file in demo_recordings(PLAN, "{machine}", snr_dir, "{id}", kind)
             ],
             # last, so that it is no older than what it lists; kept, since it says whose the files there are
-            manifest=kept_while_made(ownership.manifest_of(DEMO_ROOT, "{machine}", "{id}")),
+            manifest=kept_while_made(manifest_of(DEMO_ROOT, "{machine}", "{id}")),
         log:
             "results/logs/simulate_recordings/{machine}_{id}.log",
         benchmark:
@@ -24,9 +24,9 @@ if IS_DEMO:
         threads: 1
         resources:
             mem_mb=megabytes(100),
-            runtime=minutes(10, 0.03, simulated_seconds),
+            runtime=minutes(10, 0.03, planned(work.simulated_seconds)),
         params:
-            settings=simulation_settings(),
+            settings=parameters.simulate_recordings(PLAN),
             code=code("simulate_recordings.py"),
         script:
             "../scripts/simulate_recordings.py"

@@ -1,71 +1,60 @@
-# Scores and decisions for the clips of some IDs, at all SNRs. One ID takes far less time than to start a job that loads
-# scikit-learn, so a job takes several. Outputs can't depend on a wildcard: machines with other IDs have a rule of their own.
+# Scores and decisions for the clips of all IDs of a machine at all SNRs, in one folder for each training: an ID takes far
+# less time than to start a job that loads scikit-learn.
 
-for number, (ids, machines) in enumerate(id_batches().items(), start=1):
 
-    rule:
-        name:
-            numbered("detect_anomalies", number)
-        input:
-            weights=f"{CHECKPOINT}.npz",
-            normal=caches_of(ids, "normal.npy"),
-            abnormal=caches_of(ids, "abnormal.npy"),
-            normal_clips=caches_of(ids, "normal.csv"),
-            abnormal_clips=caches_of(ids, "abnormal.csv"),
-        output:
-            scores=scores_of(ids, "csv"),
-            summaries=scores_of(ids, "json"),
-        log:
-            f"results/logs/{numbered('detect_anomalies', number)}/{RUN}.log",
-        benchmark:
-            f"results/benchmarks/{numbered('detect_anomalies', number)}/{RUN}.tsv"
-        wildcard_constraints:
-            machine=any_of(machines),
-        group:
-            grouped("detection")
-        conda:
-            detection_environment()
-        threads: 1
-        resources:
-            mem_mb=megabytes(300, 0.01, clips_of_ids(ids)),
-            runtime=minutes(10, 1e-4, fitted_clips(ids)),
-        params:
-            settings=detection_settings(ids),
-            code=code("detect_anomalies.py"),
-        script:
-            "../scripts/detect_anomalies.py"
+rule detect_anomalies:
+    input:
+        weights=f"{paths.CHECKPOINT}.npz",
+        normal=planned(paths.caches, "machine", kind="normal", suffix="npy"),
+        abnormal=planned(paths.caches, "machine", kind="abnormal", suffix="npy"),
+        normal_clips=planned(paths.caches, "machine", kind="normal", suffix="csv"),
+        abnormal_clips=planned(paths.caches, "machine", kind="abnormal", suffix="csv"),
+    output:
+        scores=directory(paths.SCORES),
+    log:
+        f"results/logs/detect_anomalies/{paths.RUN}.log",
+    benchmark:
+        f"results/benchmarks/detect_anomalies/{paths.RUN}.tsv"
+    wildcard_constraints:
+        nf=any_of(NOISE_FACTORS),
+        seed=any_of(PLAN.seeds),
+    group:
+        grouped("detection")
+    conda:
+        detection_environment()
+    threads: 1
+    resources:
+        mem_mb=megabytes(300, 0.01, planned(work.clips_of_machine, "machine")),
+        runtime=minutes(10, 1e-4, planned(work.clips_times_fits, "machine", "run")),
+    params:
+        settings=planned(parameters.detect_anomalies, "machine", "run"),
+        code=code("detect_anomalies.py"),
+    script:
+        "../scripts/detect_anomalies.py"
 
 
 # Ensembles only read scores, so that one is added without detection or training.
-if ENSEMBLE_SETTINGS:
+if PLAN.ensembles:
 
-    for number, (ids, machines) in enumerate(id_batches().items(), start=1):
-
-        rule:
-            name:
-                numbered("combine_scores", number)
-            input:
-                scores=member_files(ids, "csv"),
-                summaries=member_files(ids, "json"),
-            output:
-                scores=ensemble_files(ids, "csv"),
-                summaries=ensemble_files(ids, "json"),
-            log:
-                f"results/logs/{numbered('combine_scores', number)}/{RUN}.log",
-            benchmark:
-                f"results/benchmarks/{numbered('combine_scores', number)}/{RUN}.tsv"
-            wildcard_constraints:
-                machine=any_of(machines),
-            group:
-                grouped("ensembles")
-            conda:
-                "../../envs/detection.yaml"
-            threads: 1
-            resources:
-                mem_mb=megabytes(100, 1e-4, scores_of_members(ids)),
-                runtime=minutes(3, 1e-5, scores_of_members(ids)),
-            params:
-                settings=ensemble_settings(ids),
-                code=code("combine_scores.py"),
-            script:
-                "../scripts/combine_scores.py"
+    rule combine_scores:
+        input:
+            scores=planned(paths.members, "machine", "run"),
+        output:
+            scores=directory(paths.ENSEMBLES),
+        log:
+            f"results/logs/combine_scores/{paths.RUN}.log",
+        benchmark:
+            f"results/benchmarks/combine_scores/{paths.RUN}.tsv"
+        group:
+            grouped("ensembles")
+        conda:
+            "../../envs/detection.yaml"
+        threads: 1
+        resources:
+            mem_mb=megabytes(100, 1e-4, planned(work.scores_averaged, "machine", "run")),
+            runtime=minutes(3, 1e-5, planned(work.scores_averaged, "machine", "run")),
+        params:
+            settings=planned(parameters.combine_scores, "machine", "run"),
+            code=code("combine_scores.py"),
+        script:
+            "../scripts/combine_scores.py"

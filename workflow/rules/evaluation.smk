@@ -4,12 +4,11 @@
 # One job for a machine: a noise factor and seed take far less time than to start a job.
 rule evaluate_scores:
     input:
-        scores=unit_files("csv"),
-        summaries=unit_files("json"),
+        scores=planned(paths.scores_of_machine, "machine"),
     output:
-        table="results/evaluation/{machine}.csv",
-        comparisons="results/evaluation/{machine}.comparisons.csv",
-        replicates="results/evaluation/{machine}.npz",
+        table=f"{paths.EVALUATION}.csv",
+        comparisons=f"{paths.EVALUATION}.comparisons.csv",
+        replicates=f"{paths.EVALUATION}.npz",
     log:
         "results/logs/evaluate_scores/{machine}.log",
     benchmark:
@@ -20,10 +19,10 @@ rule evaluate_scores:
         "../../envs/detection.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(300, 1e-4, scores_of_units),
-        runtime=minutes(10, 5e-5, scores_of_units),
+        mem_mb=megabytes(300, 1e-4, planned(work.scores_of_machine, "machine")),
+        runtime=minutes(10, 5e-5, planned(work.scores_of_machine, "machine")),
     params:
-        settings=evaluation_settings,
+        settings=planned(parameters.evaluate_scores, "machine"),
         code=code("evaluate_scores.py"),
     script:
         "../scripts/evaluate_scores.py"
@@ -31,39 +30,17 @@ rule evaluate_scores:
 
 rule collect_results:
     input:
-        tables=evaluation_files("csv"),
-        comparisons=evaluation_files("comparisons.csv"),
-        replicates=evaluation_files("npz"),
-        skipped=skipped_files(),
+        tables=paths.evaluations(PLAN, "csv"),
+        comparisons=paths.evaluations(PLAN, "comparisons.csv"),
+        replicates=paths.evaluations(PLAN, "npz"),
+        skipped=paths.skipped(PLAN),
     output:
-        page=in_report(
-            "results/leaderboard.html",
-            "leaderboard",
-            "Tables",
-            "all machines",
-            table="Leaderboard",
-        ),
-        leaderboard=in_report(
-            "results/leaderboard.csv",
-            "leaderboard",
-            "Tables",
-            "all machines",
-            table="Leaderboard (CSV)",
-        ),
-        summary=in_report(
-            "results/summary.csv",
-            "summary",
-            "Tables",
-            "all machines",
-            table="Mean over IDs and seeds (CSV)",
-        ),
-        auc=in_report("results/auc.csv", "auc", "Tables", "all machines", table="Every ID (CSV)"),
-        comparisons=in_report(
-            "results/comparisons.csv",
-            "comparisons",
-            "Tables",
-            "all machines",
-            table="Comparisons of detectors (CSV)",
+        page=table_in_report("leaderboard.html", "leaderboard", "Leaderboard"),
+        leaderboard=table_in_report("leaderboard.csv", "leaderboard", "Leaderboard (CSV)"),
+        summary=table_in_report("summary.csv", "summary", "Mean over IDs and seeds (CSV)"),
+        auc=table_in_report("auc.csv", "auc", "Every ID (CSV)"),
+        comparisons=table_in_report(
+            "comparisons.csv", "comparisons", "Comparisons of detectors (CSV)"
         ),
         markdown="results/leaderboard.md",
         skipped="results/skipped_clips.csv",
@@ -81,7 +58,7 @@ rule collect_results:
         mem_mb=megabytes(300),
         runtime=minutes(20),
     params:
-        settings=collection_settings(),
+        settings=parameters.collect_results(PLAN),
         code=code("collect_results.py"),
     script:
         "../scripts/collect_results.py"

@@ -1,15 +1,15 @@
 # Feature caches: one for each machine, SNR, ID and kind, from recordings or from caches that exist already.
 
-if CACHE is None:
+if PLAN.cache is None:
 
     rule extract_features:
         input:
             clips_of,
         output:
             # rows of unchanged recordings are taken over
-            cache=kept_while_made("results/features/{machine}/{snr}_{id}_{kind}.npy"),
-            clips=kept_while_made("results/features/{machine}/{snr}_{id}_{kind}.csv"),
-            skipped="results/features/{machine}/{snr}_{id}_{kind}.skipped.csv",
+            cache=kept_while_made(f"{paths.FEATURES}.npy"),
+            clips=kept_while_made(f"{paths.FEATURES}.csv"),
+            skipped=f"{paths.FEATURES}.skipped.csv",
         log:
             "results/logs/extract_features/{machine}/{snr}_{id}_{kind}.log",
         benchmark:
@@ -21,9 +21,9 @@ if CACHE is None:
         threads: extraction_threads
         resources:
             mem_mb=memory_of_extraction,
-            runtime=minutes(5, 0.05, megabytes_recorded),
+            runtime=minutes(5, 0.05, planned(work.megabytes_recorded, "folder")),
         params:
-            settings=extraction_settings(),
+            settings=parameters.extract_features(PLAN, code("extract_features.py")),
             root=root_of_clips(),
             recordings=state_of_clips,
             code=code("extract_features.py"),
@@ -34,11 +34,11 @@ else:
 
     rule import_features:
         input:
-            cache=given_cache,
-            clips=given_clip_list,
+            cache=caches_given,
+            clips=clip_lists_given,
         output:
-            cache="results/features/{machine}/{snr}_{id}_{kind}.npy",
-            clips="results/features/{machine}/{snr}_{id}_{kind}.csv",
+            cache=f"{paths.FEATURES}.npy",
+            clips=f"{paths.FEATURES}.csv",
         log:
             "results/logs/import_features/{machine}/{snr}_{id}_{kind}.log",
         benchmark:
@@ -49,8 +49,8 @@ else:
             "../../envs/audio.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(100, 0.005, clips_in_cache),
-            runtime=minutes(5, 0.001, clips_in_cache),
+            mem_mb=megabytes(100, 0.005, planned(work.clips_of_folder, "folder")),
+            runtime=minutes(5, 0.001, planned(work.clips_of_folder, "folder")),
         params:
             code=code("import_features.py"),
         script:

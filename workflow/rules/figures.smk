@@ -1,114 +1,171 @@
 # Figures of scores, features, trainings and tables.
 
-for number, (runs_of_names, names) in enumerate(confusion_batches(), start=1):
 
-    rule:
-        name:
-            numbered("plot_confusion", number)
+rule plot_confusion:
+    input:
+        scores=planned(paths.scores_of_run, "machine", "run"),
+    output:
+        confusion_figures(PLAN.names_of_training),
+    log:
+        f"results/logs/plot_confusion/{paths.RUN}.log",
+    benchmark:
+        f"results/benchmarks/plot_confusion/{paths.RUN}.tsv"
+    wildcard_constraints:
+        nf=any_of(NOISE_FACTORS),
+        seed=any_of(PLAN.seeds),
+    group:
+        grouped("figures")
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
+        runtime=minutes(5 + 0.5 * len(PLAN.snrs) * len(PLAN.names_of_training)),
+    params:
+        settings=planned(parameters.plot_confusion, "machine", "run"),
+        code=code("plot_confusion.py"),
+    script:
+        "../scripts/plot_confusion.py"
+
+
+# Ensembles over several trainings: how many there are depends on the run, so each is a job.
+if PLAN.names_over_trainings:
+
+    rule plot_confusion_over_trainings:
         input:
-            scores=unit_files("csv"),
-            summaries=unit_files("json"),
+            scores=planned(paths.scores_of_run, "machine", "run"),
         output:
-            confusion_figures(names),
+            confusion_figures(["{detector}"]),
         log:
-            f"results/logs/{numbered('plot_confusion', number)}/{RUN}.log",
+            f"results/logs/plot_confusion_over_trainings/{paths.RUN}_{{detector}}.log",
         benchmark:
-            f"results/benchmarks/{numbered('plot_confusion', number)}/{RUN}.tsv"
+            f"results/benchmarks/plot_confusion_over_trainings/{paths.RUN}_{{detector}}.tsv"
         wildcard_constraints:
-            nf=any_of(nf for nf, _ in runs_of_names),
-            seed=any_of(seed for _, seed in runs_of_names),
+            detector=any_of(map(paths.file_name, PLAN.names_over_trainings)),
         group:
             grouped("figures")
         conda:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(300, 1e-4, scores_of_units),
-            runtime=minutes(5 + 0.5 * len(SNRS) * len(names)),
+            mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
+            runtime=minutes(5 + 0.5 * len(PLAN.snrs)),
         params:
-            settings=confusion_settings(names),
+            settings=planned(parameters.plot_confusion_over_trainings, "machine", "run", "detector"),
             code=code("plot_confusion.py"),
         script:
             "../scripts/plot_confusion.py"
 
 
+rule plot_scores:
+    input:
+        scores=planned(paths.scores_of_first_seed, "machine", "noise_factor", "protocol"),
+    output:
+        histograms=score_figures(),
+    log:
+        "results/logs/plot_scores/{machine}/nf{nf}{protocol}.log",
+    benchmark:
+        "results/benchmarks/plot_scores/{machine}/nf{nf}{protocol}.tsv"
+    group:
+        grouped("figures")
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(300, 1e-4, planned(work.clips_of_machine, "machine")),
+        runtime=minutes(5 + 2 * len(PLAN.detectors)),
+    params:
+        settings=planned(parameters.plot_scores, "machine", "noise_factor", "protocol"),
+        code=code("plot_scores.py"),
+    script:
+        "../scripts/plot_scores.py"
+
+
 # Machines without abnormal clips have no ROC curves.
-for number, (machines, roc_curves) in enumerate(score_batches(), start=1):
+if PLAN.auc_machines:
 
-    rule:
-        name:
-            numbered("plot_scores", number)
+    rule plot_roc:
         input:
-            scores=unit_files("csv"),
-            summaries=unit_files("json"),
+            scores=planned(paths.scores_at, "machine", "noise_factor", "protocol"),
         output:
-            **roc_curves,
-            histograms=score_figures(),
-        log:
-            f"results/logs/{numbered('plot_scores', number)}/{{machine}}/nf{{nf}}{{protocol}}.log",
-        benchmark:
-            f"results/benchmarks/{numbered('plot_scores', number)}/{{machine}}/nf{{nf}}{{protocol}}.tsv"
-        wildcard_constraints:
-            machine=any_of(machines),
-        group:
-            grouped("figures")
-        conda:
-            "../../envs/figures.yaml"
-        threads: 1
-        resources:
-            mem_mb=megabytes(300, 1e-4, scores_of_units),
-            runtime=minutes(5 + 2 * len(DETECTORS), 5e-5, scores_of_units),
-        params:
-            settings=score_figure_settings,
-            code=code("plot_scores.py"),
-        script:
-            "../scripts/plot_scores.py"
-
-
-# As for detection, a job takes several IDs, and machines with other IDs have a rule of their own.
-for number, (ids, machines) in enumerate(id_batches().items(), start=1):
-
-    rule:
-        name:
-            numbered("plot_features", number)
-        input:
-            weights=expand(f"{CHECKPOINT}.npz", seed=SEEDS[0], allow_missing=True),
-            normal=caches_of(ids, "normal.npy"),
-            abnormal=caches_of(ids, "abnormal.npy"),
-            normal_clips=caches_of(ids, "normal.csv"),
-            abnormal_clips=caches_of(ids, "abnormal.csv"),
-        output:
-            denoising=figures_of_ids(
-                DENOISING_FIGURE, ids, "denoising", "Features before and after denoising"
+            in_report(
+                paths.ROC_FIGURE,
+                "roc",
+                "ROC curves",
+                "{machine}",
+                noise_factor="{nf}",
+                protocol=protocol_of,
             ),
-            projection=figures_of_ids(PROJECTION_FIGURE, ids, "projection", "Projections of clips"),
         log:
-            f"results/logs/{numbered('plot_features', number)}/{{machine}}/nf{{nf}}{{protocol}}.log",
+            "results/logs/plot_roc/{machine}/nf{nf}{protocol}.log",
         benchmark:
-            f"results/benchmarks/{numbered('plot_features', number)}/{{machine}}/nf{{nf}}{{protocol}}.tsv"
+            "results/benchmarks/plot_roc/{machine}/nf{nf}{protocol}.tsv"
         wildcard_constraints:
-            machine=any_of(machines),
+            machine=any_of(PLAN.auc_machines),
         group:
             grouped("figures")
         conda:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(300, 0.01, clips_of_ids(ids)),
-            runtime=minutes(10, 1e-3, clips_of_ids(ids)),
+            mem_mb=megabytes(300, 1e-4, planned(work.scores_at, "machine", "noise_factor", "protocol")),
+            runtime=minutes(5, 5e-5, planned(work.scores_at, "machine", "noise_factor", "protocol")),
         params:
-            settings=feature_figure_settings(ids),
-            code=code("plot_features.py"),
+            settings=planned(parameters.plot_roc, "machine", "noise_factor", "protocol"),
+            code=code("plot_roc.py"),
         script:
-            "../scripts/plot_features.py"
+            "../scripts/plot_roc.py"
+
+
+rule plot_features:
+    input:
+        weights=planned(paths.weights_of_first_seed, "machine", "noise_factor", "protocol"),
+        normal=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="npy"),
+        abnormal=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="npy"),
+        normal_clips=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="csv"),
+        abnormal_clips=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="csv"),
+    output:
+        denoising=in_report(
+            paths.DENOISING_FIGURE,
+            "denoising",
+            "Features before and after denoising",
+            PER_RUN,
+            ID="{id}",
+            protocol=protocol_of,
+        ),
+        projection=in_report(
+            paths.PROJECTION_FIGURE,
+            "projection",
+            "Projections of clips",
+            PER_RUN,
+            ID="{id}",
+            protocol=protocol_of,
+        ),
+    log:
+        "results/logs/plot_features/{machine}/nf{nf}_{id}{protocol}.log",
+    benchmark:
+        "results/benchmarks/plot_features/{machine}/nf{nf}_{id}{protocol}.tsv"
+    group:
+        grouped("figures")
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(300, 0.01, planned(work.clips_of_id, "machine", "id")),
+        runtime=minutes(10, 1e-3, planned(work.clips_of_id, "machine", "id")),
+    params:
+        settings=planned(parameters.plot_features, "machine", "id", "protocol"),
+        code=code("plot_features.py"),
+    script:
+        "../scripts/plot_features.py"
 
 
 rule plot_loss:
     input:
-        expand(f"{CHECKPOINT}.loss.csv", nf=NOISE_FACTORS, seed=SEEDS, allow_missing=True),
+        planned(paths.losses, "machine", "protocol"),
     output:
         in_report(
-            LOSS_FIGURE,
+            paths.LOSS_FIGURE,
             "loss",
             "Training",
             "{machine}",
@@ -128,19 +185,19 @@ rule plot_loss:
         mem_mb=megabytes(200),
         runtime=minutes(5),
     params:
-        settings=loss_figure_settings,
+        settings=planned(parameters.plot_loss, "machine", "protocol"),
         code=code("plot_loss.py"),
     script:
         "../scripts/plot_loss.py"
 
 
-if AUC_MACHINES:
+if PLAN.auc_machines:
 
     rule plot_results:
         input:
-            tables=evaluation_files("csv"),
-            comparisons=evaluation_files("comparisons.csv"),
-            replicates=evaluation_files("npz"),
+            tables=paths.evaluations(PLAN, "csv"),
+            comparisons=paths.evaluations(PLAN, "comparisons.csv"),
+            replicates=paths.evaluations(PLAN, "npz"),
         output:
             **result_figures(),
         log:
@@ -154,9 +211,9 @@ if AUC_MACHINES:
         threads: 1
         resources:
             mem_mb=megabytes(300),
-            runtime=minutes(20 + 2 * len(MACHINES)),
+            runtime=minutes(20 + 2 * len(PLAN.machines)),
         params:
-            settings=result_figure_settings(),
+            settings=parameters.plot_results(PLAN),
             code=code("plot_results.py"),
         script:
             "../scripts/plot_results.py"

@@ -3,17 +3,17 @@
 
 rule train_ddae:
     input:
-        normal=reference_files("npy"),
-        normal_clips=reference_files("csv"),
+        normal=planned(paths.reference_caches, "machine", suffix="npy"),
+        normal_clips=planned(paths.reference_caches, "machine", suffix="csv"),
     output:
-        checkpoint=f"{CHECKPOINT}.pt",
+        checkpoint=f"{paths.CHECKPOINT}.pt",
         # the same weights without torch, which detection would spend most of its time importing
-        weights=f"{CHECKPOINT}.npz",
-        loss=f"{CHECKPOINT}.loss.csv",
+        weights=f"{paths.CHECKPOINT}.npz",
+        loss=f"{paths.CHECKPOINT}.loss.csv",
     log:
-        f"results/logs/train_ddae/{RUN}.log",
+        f"results/logs/train_ddae/{paths.RUN}.log",
     benchmark:
-        f"results/benchmarks/train_ddae/{RUN}.tsv"
+        f"results/benchmarks/train_ddae/{paths.RUN}.tsv"
     group:
         grouped("training")
     conda:
@@ -21,10 +21,10 @@ rule train_ddae:
     # more threads would round sums differently and so give other weights, and are no faster on networks this small
     threads: 1
     resources:
-        mem_mb=megabytes(1600, 0.02, clips_of_reference),
-        runtime=minutes(5, 2e-5, epochs_of_training),
+        mem_mb=megabytes(1600, 0.02, planned(work.clips_of_reference, "machine")),
+        runtime=minutes(5, 2e-5, planned(work.clips_times_epochs, "machine")),
     params:
-        settings=training_settings,
+        settings=planned(parameters.train_ddae, "machine", "run"),
         code=code("train_ddae.py"),
     script:
         "../scripts/train_ddae.py"

@@ -1,0 +1,93 @@
+# What the report shows, in which category and under which label.
+
+PER_RUN = "{machine}, noise factor {nf}"  # the subcategory of figures of a training
+
+
+def in_report(path, caption, category, subcategory, **labels):
+    """Output that the report shows. Subcategory and labels are text with wildcards, or functions of them; labels that
+    are the same for all figures of a run are left out."""
+    if len(PROTOCOLS) == 1:
+        labels.pop("protocol", None)
+    if len(PLAN.seeds) == 1:
+        labels.pop("seed", None)
+
+    def labels_of(wildcards):
+        return {
+            name.replace("_", " "): (
+                label(wildcards) if callable(label) else str(label).format(**wildcards)
+            )
+            for name, label in labels.items()
+        }
+
+    return report(
+        path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        subcategory=subcategory,
+        labels=labels_of,
+    )
+
+
+def table_in_report(name, caption, label):
+    """A table of the whole run."""
+    return in_report(f"results/{name}", caption, "Tables", "all machines", table=label)
+
+
+def confusion_figures(names):
+    """Confusion matrices of some detectors or ensembles at every SNR; machine and run stay wildcards."""
+    return [
+        in_report(
+            paths.filled(
+                paths.CONFUSION_FIGURE, {"snr": snr, "detector": paths.file_name(detector)}
+            ),
+            "confusion",
+            "Confusion matrices",
+            PER_RUN,
+            detector=detector,
+            SNR=label,
+            seed="{seed}",
+            protocol=protocol_of,
+        )
+        for snr, label in parameters.snr_labels(PLAN).items()
+        for detector in names
+    ]
+
+
+def score_figures():
+    """Histograms of each detector; machine, noise factor and protocol stay wildcards."""
+    return [
+        in_report(
+            paths.filled(paths.SCORE_FIGURE, {"detector": paths.file_name(detector)}),
+            "score_histograms",
+            "Scores",
+            PER_RUN,
+            detector=detector,
+            protocol=protocol_of,
+        )
+        for detector in PLAN.detector_names
+    ]
+
+
+RESULT_CAPTIONS = {
+    "auc": ("auc_by_snr", "against SNR"),
+    "noise_factor": ("auc_by_noise_factor", "against noise factor"),
+    "ablation": ("ablation", "ablation"),
+}
+
+
+def result_figures():
+    """Figures of the tables: kind -> figures."""
+    figures = paths.result_figures(PLAN)
+    shown = {
+        "heat_map": [
+            in_report(figure, "auc_heat_map", "AUC", "all machines", figure="heat map", protocol=name)
+            for figure, name in zip(figures.pop("heat_map"), PLAN.protocols)
+        ]
+    }
+    for kind, of_kind in figures.items():
+        caption, label = RESULT_CAPTIONS[kind]
+        shown[kind] = [
+            in_report(figure, caption, "AUC", machine, figure=label, protocol=name)
+            for figure, (machine, name) in zip(of_kind, product(PLAN.auc_machines, PLAN.protocols))
+        ]
+    return shown

@@ -1,0 +1,74 @@
+"""What is wrong with the data of a run: clips that are missing, too few, of two kinds at once, or somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import splits
+from ..demo import ownership
+from ..demo.catalogue import FAULTS
+from ..errors import UserError
+from ..recordings.layout import doubly_used
+from .parameters import split_of, strict_shares
+from .run import DEMO_ROOT, Plan, clip_counts, recordings
+
+_SHOWN = 12
+
+
+def data_problems(plan: Plan) -> list[str]:
+    """A sentence for each problem of the clips, the first dozen of them."""
+    problems = [*_problems_of_the_demo(plan), *_problems_of_the_splits(plan)]
+    if plan.cache is None and not plan.is_demo and not problems:
+        twice = doubly_used({folder: recordings(plan, folder) for folder in plan.folders()})
+        problems += [twice] if twice else []
+    found = list(dict.fromkeys(problems))
+    return found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+
+
+def _problems_of_the_demo(plan: Plan) -> Iterator[str]:
+    unknown = [machine for machine in plan.machines if machine not in FAULTS] if plan.is_demo else []
+    if unknown:
+        yield (
+            f"machines: {', '.join(unknown)} can't be simulated ({', '.join(FAULTS)} can). Set dataset.root to the "
+            "folder of your recordings."
+        )
+
+
+def _problems_of_the_splits(plan: Plan) -> Iterator[str]:
+    for machine in plan.machines:
+        for snr, machine_id in plan.units(machine):
+            try:
+                _require_clips(plan, machine, snr, machine_id)
+            except UserError as error:
+                yield str(error)
+
+
+def _require_clips(plan: Plan, machine: str, snr: str, machine_id: str) -> None:
+    """Raise a `UserError` if the clips of an ID at an SNR are too few for a protocol."""
+    where = f"machine {machine}, SNR {snr}, ID {machine_id}"
+    shortfall = plan.config["on_shortfall"]
+    normal, abnormal = clip_counts(plan, machine, snr, machine_id)
+    if "paper" in plan.protocols:
+        split = split_of(plan, machine, snr, machine_id)
+        splits.parts(split, normal, abnormal, shortfall, where)
+        if snr == plan.reference_snr:
+            splits.ddae_rows(split.ddae, normal, shortfall, where)
+    if "strict" in plan.protocols:
+        reference = clip_counts(plan, machine, plan.reference_snr, machine_id)[0]
+        splits.strict_counts(normal, reference, strict_shares(plan), where)
+
+
+def ids_without_abnormal_clips(plan: Plan) -> list[str]:
+    """Machine and ID of those that are trained on and scored, but that there is no AUC of."""
+    return [
+        f"{machine} {machine_id}"
+        for machine in plan.machines
+        for machine_id in plan.ids(machine)
+        if not plan.has_abnormal(machine, machine_id)
+    ]
+
+
+def demo_problem(prefix: str = "") -> str | None:
+    """A sentence about files of others in the demo's folder, or None; `prefix` stands before its name."""
+    return ownership.problem(f"{prefix}{DEMO_ROOT}")
+

@@ -1,0 +1,262 @@
+"""What each rule is given: just what its jobs use, always in the same form and order.
+
+Settings go to a rule as one dictionary.  Snakemake compares the values of parameters without their names, so that two
+numbers that change places would go unnoticed, and dictionaries as text, so that their order counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..ddae.run import ProtocolName, Run
+from ..errors import UserError
+from ..recordings.layout import Folder, doubly_used
+from ..splits import Split
+from . import configuration, paths
+from .run import Plan, clip_counts, recordings
+
+Settings = dict[str, Any]
+
+
+def _sorted(settings: Any) -> Settings:
+    return dict(sorted(settings.items()))
+
+
+def snr_labels(plan: Plan) -> dict[str, str]:
+    """SNR -> what figures call it."""
+    return {snr: snr_dir.replace("_", " ") or snr for snr, snr_dir in plan.config["snrs"].items()}
+
+
+# ----------------------------------------------------------------------------------------- recordings and features
+
+
+def simulate_recordings(plan: Plan) -> Settings:
+    """Length, number and seed of the demo's clips, and the texts of its SNRs."""
+    return {**_sorted(plan.config["demo"]), "snr_dirs": list(plan.config["snrs"].values())}
+
+
+def extract_features(plan: Plan, code: str) -> Settings:
+    """How recordings are read; `code` is the hash of what reads them, which stands beside each row of a cache."""
+    settings = plan.config["dataset"]
+    return {
+        "channel": settings["channel"],
+        "on_bad_clip": settings["on_bad_clip"],
+        "extraction": f"{code}-{settings['channel']}",
+    }
+
+
+def check(plan: Plan) -> Settings:
+    """All recordings, folder by folder, and what is wrong with the folders.
+
+    Raises
+    ------
+    UserError
+        If the clips come from feature caches.
+    """
+    if plan.cache is not None:
+        raise UserError("dataset.cache: clips come from feature caches, there are no recordings to check")
+    folders: dict[Folder, list[str]] = {}
+    problems = []
+    for folder in plan.folders():
+        try:
+            folders[folder] = recordings(plan, folder)
+        except UserError as error:
+            problems.append(str(error))
+    twice = doubly_used(folders)
+    return {
+        "root": plan.root,
+        "patterns": not plan.samples,
+        "folders": [
+            [[folder.machine, folder.snr, folder.machine_id, folder.kind], files] for folder, files in folders.items()
+        ],
+        "problems": list(dict.fromkeys([*problems, *([twice] if twice else [])])),
+        "channel": plan.config["dataset"]["channel"],
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ splits
+
+
+def split_of(plan: Plan, machine: str, snr: str, machine_id: str) -> Split:
+    """Numbers of clips that the paper's protocol asks for; automatic ones follow from the clips of this SNR."""
+    counts = plan.config["machines"][machine]["split"]
+    if counts == "auto":
+        return Split.auto(*clip_counts(plan, machine, snr, machine_id))
+    return Split(**counts[machine_id])
+
+
+def strict_shares(plan: Plan) -> dict[str, float]:
+    """Per cent of the normal clips for each purpose, in a fixed order."""
+    return _sorted(plan.config["strict"]["shares"])
+
+
+def _clips_of_training(plan: Plan, machine: str, protocol: ProtocolName) -> Settings:
+    """What decides which clips train the DDAE."""
+    if protocol == "strict":
+        return {"share": strict_shares(plan)["ddae"]}
+    counts = [split_of(plan, machine, plan.reference_snr, name).ddae for name in plan.ids(machine)]
+    return {"clips": counts, "on_shortfall": plan.config["on_shortfall"]}
+
+
+def _clips_of_detection(plan: Plan, machine: str, protocol: ProtocolName, ids: list[str]) -> Settings:
+    """What decides which clips of some IDs train and test the detectors; units in the order of the files."""
+    units = [(snr, name) for snr, name in plan.units(machine) if name in ids]
+    common = {
+        "machine": machine,
+        "protocol": protocol,
+        "reference_snr": plan.reference_snr,
+        "units": [list(unit) for unit in units],
+    }
+    if protocol == "strict":
+        return {**common, "shares": strict_shares(plan)}
+    asked = [split_of(plan, machine, *unit) for unit in units]
+    return {
+        **common,
+        "clips": [[split.ad_train, split.ad_test] for split in asked],
+        "on_shortfall": plan.config["on_shortfall"],
+    }
+
+
+# -------------------------------------------------------------------------------------------- training and detection
+
+
+def train_ddae(plan: Plan, machine: str, run: Run) -> Settings:
+    """Clips and settings of a training."""
+    return {
+        "machine": machine,
+        "ids": plan.ids(machine),
+        "reference_snr": plan.reference_snr,
+        "protocol": run.protocol,
+        **_clips_of_training(plan, machine, run.protocol),
+        "noise_factor": run.noise_factor,
+        "seed": run.seed,
+        **configuration.training_settings(plan.config, machine),
+    }
+
+
+def detect_anomalies(plan: Plan, machine: str, run: Run) -> Settings:
+    """Clips and detectors of a training's scores."""
+    return {
+        **_clips_of_detection(plan, machine, run.protocol, plan.ids(machine)),
+        "seed": run.seed,
+        "detectors": plan.detectors,
+        "threshold_percentile": plan.config["threshold_percentile"],
+        "folds": plan.config["strict"]["folds"] if run.protocol == "strict" else None,
+    }
+
+
+def combine_scores(plan: Plan, machine: str, run: Run) -> Settings:
+    """The ensembles of a run, and whose scores they average, in the order of the input folders."""
+    return {
+        "runs": [[member.noise_factor_text, member.seed_text] for member in plan.members(run)],
+        "units": [list(unit) for unit in plan.units(machine)],
+        "ensembles": [_sorted(ensemble) for ensemble in plan.ensembles_at(run)],
+        "threshold_percentile": plan.config["threshold_percentile"],
+    }
+
+
+# ---------------------------------------------------------------------------------------------- evaluation and tables
+
+
+def _scores(plan: Plan, machine: str, runs: Iterable[Run]) -> Settings:
+    """What the folders of `asd.plan.paths.scores` are about, in the same order, and what each of them holds."""
+    return {
+        "runs": [[run.protocol, run.noise_factor_text, run.seed_text] for _, run in paths.scored(plan, runs)],
+        "units": [list(unit) for unit in plan.units(machine)],
+    }
+
+
+def _statistics(plan: Plan) -> Settings:
+    return _sorted(plan.config["statistics"])
+
+
+def evaluate_scores(plan: Plan, machine: str) -> Settings:
+    """All scores of a machine, what each detector sees, and the bootstrap."""
+    views = {
+        str(detector["name"]): [detector["representation"], detector["projection"]] for detector in plan.detectors
+    }
+    views |= {str(ensemble["name"]): ["ensemble", ensemble["average"]] for ensemble in plan.ensembles}
+    return {
+        "machine": machine,
+        **_scores(plan, machine, plan.scored_runs),
+        "views": views,
+        "statistics": _statistics(plan),
+    }
+
+
+def collect_results(plan: Plan) -> Settings:
+    """Machines in the order of the tables."""
+    return {
+        "machines": plan.machines,
+        "confidence": plan.config["statistics"]["confidence"],
+        "simulated": plan.is_demo,
+    }
+
+
+# ----------------------------------------------------------------------------------------------------------- figures
+
+
+def plot_confusion(plan: Plan, machine: str, run: Run) -> Settings:
+    """Confusion matrices of a training's detectors and ensembles at every SNR, in the order of the figures."""
+    return _confusion(plan, machine, run, plan.names_at(run))
+
+
+def plot_confusion_over_trainings(plan: Plan, machine: str, run: Run, detector: str) -> Settings:
+    """Confusion matrices of one ensemble, given by its name in file names, at every SNR."""
+    return _confusion(plan, machine, run, [name for name in plan.names_at(run) if paths.file_name(name) == detector])
+
+
+def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings:
+    return {
+        **_scores(plan, machine, [run]),
+        "snr_labels": snr_labels(plan),
+        "detectors": names,
+        "protocol": run.protocol,
+    }
+
+
+def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
+    """Histograms of a machine, in the order of the figures; of the first seed."""
+    return {
+        **_scores(plan, machine, [Run(noise_factor, plan.seeds[0], protocol)]),
+        "snr_labels": snr_labels(plan),
+        "detectors": plan.detector_names,
+        "protocol": protocol,
+    }
+
+
+def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
+    """ROC curves of a machine, over all seeds."""
+    return {
+        **_scores(plan, machine, plan.scored_at(noise_factor, protocol)),
+        "snr_labels": snr_labels(plan),
+        "protocol": protocol,
+        "statistics": _statistics(plan),
+    }
+
+
+def plot_features(plan: Plan, machine: str, machine_id: str, protocol: ProtocolName) -> Settings:
+    """Figures of the features of an ID; of the first seed."""
+    return {
+        **_clips_of_detection(plan, machine, protocol, [machine_id]),
+        "seed": plan.seeds[0],
+        "snr_labels": snr_labels(plan),
+    }
+
+
+def plot_loss(plan: Plan, machine: str, protocol: ProtocolName) -> Settings:
+    """Loss curves of a machine, in the order of the files."""
+    return {"noise_factors": plan.noise_factors, "seeds": plan.seeds, "machine": machine, "protocol": protocol}
+
+
+def plot_results(plan: Plan) -> Settings:
+    """Figures of the tables."""
+    return {
+        "machines": plan.auc_machines,
+        "evaluated": plan.machines,
+        "confidence": plan.config["statistics"]["confidence"],
+        "protocols": plan.protocols,
+        "snr_labels": snr_labels(plan),
+        "entries": plan.ablation,
+    }

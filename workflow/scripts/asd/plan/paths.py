@@ -1,0 +1,227 @@
+"""Where everything lies: the names of files, as patterns with wildcards and as lists for a whole run.
+
+The wildcard ``protocol`` is what stands in names for a protocol: nothing for the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from pathlib import Path
+
+from ..ddae.run import ProtocolName, Run, noise_factor_text, suffix_of
+from ..recordings.layout import Folder
+from .run import Plan, recordings
+
+RUN = "{machine}/nf{nf}_seed{seed}{protocol}"  # a training, and what follows from it
+FEATURES = "results/features/{machine}/{snr}_{id}_{kind}"
+CHECKPOINT = f"results/checkpoints/{RUN}"
+SCORES = f"results/scores/{RUN}"
+ENSEMBLES = f"results/ensembles/{RUN}"
+EVALUATION = "results/evaluation/{machine}"
+
+FIGURES = "results/figures"
+AUC_FIGURE = f"{FIGURES}/auc/{{machine}}{{protocol}}.png"
+NOISE_FACTOR_FIGURE = f"{FIGURES}/noise_factor/{{machine}}{{protocol}}.png"
+ABLATION_FIGURE = f"{FIGURES}/ablation/{{machine}}{{protocol}}.png"
+HEAT_MAP_FIGURE = f"{FIGURES}/auc_heat_map{{protocol}}.png"
+LOSS_FIGURE = f"{FIGURES}/loss/{{machine}}{{protocol}}.png"
+ROC_FIGURE = f"{FIGURES}/roc/{{machine}}_NF{{nf}}{{protocol}}.png"
+SCORE_FIGURE = f"{FIGURES}/scores/{{machine}}_NF{{nf}}_{{detector}}{{protocol}}.png"
+DENOISING_FIGURE = f"{FIGURES}/denoising/{{machine}}_NF{{nf}}_{{id}}{{protocol}}.png"
+PROJECTION_FIGURE = f"{FIGURES}/projection/{{machine}}_NF{{nf}}_{{id}}{{protocol}}.png"
+CONFUSION_FIGURE = f"{FIGURES}/confusion/seed{{seed}}{{protocol}}/{{machine}}_NF{{nf}}_{{snr}}_{{detector}}.png"
+
+TABLES = ("auc.csv", "summary.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.html", "comparisons.csv")
+
+
+def filled(pattern: str, values: Mapping[str, str]) -> str:
+    """`pattern` with some of its wildcards replaced.
+
+    Examples
+    --------
+    >>> filled("{machine}_{snr}.png", {"snr": "snr6"})
+    '{machine}_snr6.png'
+    """
+    for name, value in values.items():
+        pattern = pattern.replace(f"{{{name}}}", value)
+    return pattern
+
+
+def of_run(pattern: str, machine: str, run: Run) -> str:
+    """The file or folder of a run."""
+    return filled(
+        pattern,
+        {
+            "machine": machine,
+            "nf": run.noise_factor_text,
+            "seed": run.seed_text,
+            "protocol": suffix_of(run.protocol),
+        },
+    )
+
+
+def file_name(detector: str) -> str:
+    """Name of a detector in file names: other systems have no colons there."""
+    return detector.replace(":", "-")
+
+
+# ------------------------------------------------------------------------------------------------------------- inputs
+
+
+def cache(folder: Folder, suffix: str) -> str:
+    """Feature cache (suffix ``npy``) or clip list (``csv``) of a folder of recordings."""
+    values = {"machine": folder.machine, "snr": folder.snr, "id": folder.machine_id, "kind": folder.kind}
+    return f"{filled(FEATURES, values)}.{suffix}"
+
+
+def caches(plan: Plan, machine: str, kind: str, suffix: str) -> list[str]:
+    """Feature caches or clip lists of a machine, in the order of `Plan.units`."""
+    return [cache(Folder(machine, snr, name, kind), suffix) for snr, name in plan.units(machine)]
+
+
+def caches_of_id(plan: Plan, machine: str, machine_id: str, kind: str, suffix: str) -> list[str]:
+    """Feature caches or clip lists of an ID at all SNRs."""
+    return [cache(Folder(machine, snr, machine_id, kind), suffix) for snr in plan.snrs]
+
+
+def reference_caches(plan: Plan, machine: str, suffix: str) -> list[str]:
+    """Feature caches or clip lists of the normal clips of all IDs at the reference SNR, which train the DDAE."""
+    return [cache(Folder(machine, plan.reference_snr, name, "normal"), suffix) for name in plan.ids(machine)]
+
+
+def skipped(plan: Plan) -> list[str]:
+    """Lists of recordings left out; caches that were given have none."""
+    return [cache(folder, "skipped.csv") for folder in plan.folders()] if plan.cache is None else []
+
+
+def given_clip_list(path: str | None) -> str | None:
+    """The clip list beside a feature cache that was given, where there is one."""
+    clip_list = None if path is None else Path(path).with_suffix(".csv")
+    return str(clip_list) if clip_list is not None and clip_list.exists() else None
+
+
+def scored(plan: Plan, runs: Iterable[Run]) -> list[tuple[str, Run]]:
+    """Patterns of the folders of scores of some runs, each with its run: detectors, then ensembles."""
+    folders = []
+    for run in runs:
+        folders += [(SCORES, run)] if run.is_training else []
+        folders += [(ENSEMBLES, run)] if plan.ensembles_at(run) else []
+    return folders
+
+
+def scores(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
+    """Folders of scores of some runs of a machine."""
+    return [of_run(pattern, machine, run) for pattern, run in scored(plan, runs)]
+
+
+def scores_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
+    """Folders of scores of one run, of detectors as well as ensembles."""
+    return scores(plan, machine, [run])
+
+
+def scores_of_machine(plan: Plan, machine: str) -> list[str]:
+    """Folders of all scores of a machine."""
+    return scores(plan, machine, plan.scored_runs)
+
+
+def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
+    """Folders of scores of all seeds, and of ensembles over them."""
+    return scores(plan, machine, plan.scored_at(noise_factor, protocol))
+
+
+def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
+    """Folder of the detectors' scores of the first seed."""
+    return of_run(SCORES, machine, Run(noise_factor, plan.seeds[0], protocol))
+
+
+def weights_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
+    """The trained networks of the first seed."""
+    return of_run(f"{CHECKPOINT}.npz", machine, Run(noise_factor, plan.seeds[0], protocol))
+
+
+def members(plan: Plan, machine: str, run: Run) -> list[str]:
+    """Folders of the scores that the ensembles of a run average."""
+    return [of_run(SCORES, machine, member) for member in plan.members(run)]
+
+
+def losses(plan: Plan, machine: str, protocol: ProtocolName) -> list[str]:
+    """Loss curves of a machine, in the order of noise factors and seeds."""
+    return [of_run(f"{CHECKPOINT}.loss.csv", machine, run) for run in plan.trainings if run.protocol == protocol]
+
+
+def evaluations(plan: Plan, suffix: str) -> list[str]:
+    """Tables or bootstraps of all machines."""
+    return [f"{filled(EVALUATION, {'machine': machine})}.{suffix}" for machine in plan.machines]
+
+
+def to_simulate(plan: Plan) -> list[str]:
+    """The demo's recordings, all of them; none of another data set."""
+    return [file for folder in plan.folders() for file in recordings(plan, folder)] if plan.is_demo else []
+
+
+# ------------------------------------------------------------------------------------------------------ a whole run
+
+
+def confusion_figures(plan: Plan, machine: str, run: Run) -> list[str]:
+    """Confusion matrices of every detector and ensemble of a run at every SNR."""
+    names = plan.names_at(run)
+    pattern = of_run(CONFUSION_FIGURE, machine, run)
+    return [filled(pattern, {"snr": snr, "detector": file_name(name)}) for snr, name in product(plan.snrs, names)]
+
+
+def _figures_of_machine(plan: Plan, machine: str) -> list[str]:
+    has_auc = machine in plan.auc_machines
+    figures = []
+    for protocol in plan.protocols:
+        common = {"machine": machine, "protocol": suffix_of(protocol)}
+        figures.append(filled(LOSS_FIGURE, common))
+        for noise_factor in plan.noise_factors:
+            values = common | {"nf": noise_factor_text(noise_factor)}
+            figures += [filled(SCORE_FIGURE, values | {"detector": file_name(name)}) for name in plan.detector_names]
+            figures += [filled(ROC_FIGURE, values)] if has_auc else []
+            figures += [
+                filled(pattern, values | {"id": name})
+                for pattern, name in product((DENOISING_FIGURE, PROJECTION_FIGURE), plan.ids(machine))
+            ]
+    if has_auc:
+        figures += [figure for run in plan.scored_runs for figure in confusion_figures(plan, machine, run)]
+    return figures
+
+
+def result_figures(plan: Plan) -> dict[str, list[str]]:
+    """Figures of the tables: kind -> figures, of each machine under each protocol but for the heat maps, which are of a
+    protocol; none without abnormal clips."""
+    if not plan.auc_machines:
+        return {}
+    protocols = [suffix_of(protocol) for protocol in plan.protocols]
+    patterns = {"auc": AUC_FIGURE}
+    if len(plan.noise_factors) > 1:
+        patterns["noise_factor"] = NOISE_FACTOR_FIGURE
+    if plan.ablation:
+        patterns["ablation"] = ABLATION_FIGURE
+    figures = {"heat_map": [filled(HEAT_MAP_FIGURE, {"protocol": protocol}) for protocol in protocols]}
+    for kind, pattern in patterns.items():
+        figures[kind] = [
+            filled(pattern, {"machine": machine, "protocol": protocol})
+            for machine, protocol in product(plan.auc_machines, protocols)
+        ]
+    return figures
+
+
+def final_outputs(plan: Plan) -> list[str]:
+    """All that a run leaves.
+
+    Also what other outputs follow from: Snakemake makes no intermediate file again while these are there.
+    """
+    outputs = [f"results/{name}" for name in TABLES]
+    outputs += [figure for figures in result_figures(plan).values() for figure in figures]
+    outputs += [cache(folder, suffix) for folder, suffix in product(plan.folders(), ("npy", "csv"))]
+    for machine in plan.machines:
+        outputs += [
+            of_run(f"{CHECKPOINT}.{suffix}", machine, run) for run, suffix in product(plan.trainings, ("pt", "npz"))
+        ]
+        outputs += scores(plan, machine, plan.scored_runs)
+        outputs += _figures_of_machine(plan, machine)
+    return outputs
+
