@@ -32,20 +32,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asd.ddae.denoiser import Denoiser, read_loss, sealed
+from asd.ddae.denoiser import Denoiser, read_loss
 from asd.ddae.scaling import MinMaxScaling
 from asd.detection.scores import ScoredClips, Scores, read_scores, write_scores
 from asd.errors import UserError
-from asd.features.caches import (
-    ClipRecord,
-    count_rows,
-    import_cache,
-    read_cache,
-    read_clip_list,
-    read_features,
-    write_cache,
-)
-from asd.files.integrity import MAX_ARCHIVE_BYTES, crc32
+from asd.features.caches import ClipRecord, import_cache, read_cache, read_clip_list, read_features, write_cache
+from asd.features.rows import count_rows
+from asd.files.integrity import MAX_ARCHIVE_BYTES, seal_of, sealed, sealed_mapping
 from places import SCRIPTS, SUPPORT
 
 FUZZ = int(os.environ.get("FUZZ", "0"))
@@ -554,8 +547,7 @@ def crafted_scores(files: Files) -> Iterator[tuple[str, Crafted]]:
 
     def signed(content: Any) -> bytes:
         if isinstance(content, dict):
-            content = {key: value for key, value in content.items() if key != "crc32"}
-            content["crc32"] = crc32(json.dumps(content).encode())
+            content = sealed_mapping({key: value for key, value in content.items() if key != "crc32"})
         return json.dumps(content).encode()
 
     yield "signed again", Crafted({**files, "s.json": signed(summary)}, readable=True)
@@ -585,7 +577,7 @@ def crafted_scores(files: Files) -> Iterator[tuple[str, Crafted]]:
     }
     for name, content in scores.items():
         yield name, Crafted({**files, "s.csv": content.encode()})
-        vouched = signed({**summary, "scores_crc32": crc32(content.encode())})
+        vouched = signed({**summary, "scores_crc32": seal_of(content.encode())})
         if name in ("cut at a line", "long cell", "empty"):
             yield f"{name}, signed", Crafted({"s.csv": content.encode(), "s.json": vouched})
 

@@ -26,7 +26,6 @@ from asd.features.acoustic import clip_features
 from asd.features.caches import (
     ClipRecord,
     checksum,
-    count_rows,
     import_cache,
     read_cache,
     read_clip_list,
@@ -34,6 +33,7 @@ from asd.features.caches import (
     write_cache,
 )
 from asd.features.extraction import extract_cache
+from asd.features.rows import count_rows
 from asd.recordings.audio import read_clip
 from places import REPOSITORY
 
@@ -222,6 +222,7 @@ def test_processes_end_with_a_killed_main_process(tmp_path: Path) -> None:
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
 from asd.features.extraction import extract_cache
+from asd.features.rows import count_rows
 out = {str(tmp_path)!r}
 extract_cache(
     [{str(recording)!r}] * 200_000, out, out + "/a.npy", out + "/a.csv", out + "/b.csv", "mean", "error", "v1", 2

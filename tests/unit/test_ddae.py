@@ -17,7 +17,7 @@ from torch import nn
 
 import asd
 from asd.ddae import model
-from asd.ddae.denoiser import Denoiser, read_loss, sealed
+from asd.ddae.denoiser import Denoiser, read_loss
 from asd.ddae.model import (
     ENCODER_WIDTHS,
     TrainedDDAE,
@@ -29,6 +29,7 @@ from asd.ddae.model import (
 )
 from asd.ddae.scaling import MinMaxScaling
 from asd.errors import UserError
+from asd.files.integrity import sealed
 from benchmarks import plain
 from plain_method import plain_scale
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from ..files.atomic import whole_file
-from ..files.integrity import crc32, read_archive
+from ..files.integrity import read_archive, unsealed
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -168,12 +168,6 @@ def _layers_of(arrays: Mapping[str, NDArray[Any]], network: str, columns: slice)
     ]
 
 
-def sealed(lines: str) -> str:
-    """CSV text whose last column, empty so far, gets a CRC-32 of all that stands before it in the last line."""
-    text = lines.removesuffix("\n")
-    return f"{text}{crc32(text.encode())}\n"
-
-
 def read_loss(path: str | os.PathLike[str]) -> dict[str, list[float]]:
     """Loss curves that the training wrote: network -> mean squared error of each epoch.
 
@@ -184,10 +178,7 @@ def read_loss(path: str | os.PathLike[str]) -> dict[str, list[float]]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
-        lines = text[: -len("00000000\n")]
-        if text != sealed(lines):
-            raise ValueError("its checksum does not match")
-        rows = list(csv.DictReader(io.StringIO(lines)))
+        rows = list(csv.DictReader(io.StringIO(unsealed(text))))
         return {name: [float(row[name]) for row in rows] for name in NETWORKS}
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise UserError(f"{path}: no loss curves ({error}). Delete the file and run again.") from error

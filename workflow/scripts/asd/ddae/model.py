@@ -23,9 +23,9 @@ from torch import nn
 
 from ..errors import UserError
 from ..files.atomic import whole_file
-from ..files.integrity import read_members
+from ..files.integrity import read_members, sealed
 from ..splits import Indices
-from .denoiser import NETWORKS, Denoiser, Layers, checked, checked_scaling, sealed
+from .denoiser import NETWORKS, Denoiser, Layers, checked, checked_scaling
 from .run import ProtocolName
 from .scaling import MinMaxScaling
 from .training import TrainingSettings, train_network

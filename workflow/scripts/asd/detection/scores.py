@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..ddae.run import ProtocolName
 from ..errors import UserError
+from ..files import StrPath
 from ..files.atomic import whole_file
-from ..files.integrity import crc32
+from ..files.integrity import seal_of, sealed_mapping, unsealed_mapping
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def write_scores(
     scores: Mapping[str, Scores],
     clips: ScoredClips,
     protocol: ProtocolName,
-    scores_path: str | os.PathLike[str],
-    summary_path: str | os.PathLike[str],
+    scores_path: StrPath,
+    summary_path: StrPath,
 ) -> None:
     """Write one line for each clip, and what all of them share.
 
@@ -136,11 +136,10 @@ def write_scores(
         "n_train": len(clips.train),
         "n_normal": len(clips.normal),
         "n_abnormal": len(clips.abnormal),
-        "scores_crc32": crc32(content),
+        "scores_crc32": seal_of(content),
     }
-    summary["crc32"] = _checksum(summary)
     with whole_file(summary_path) as temporary:
-        temporary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(sealed_mapping(summary), indent=2) + "\n", encoding="utf-8")
 
 
 def _check_finite(scores: Mapping[str, Scores]) -> None:
@@ -158,12 +157,7 @@ def _check_finite(scores: Mapping[str, Scores]) -> None:
             )
 
 
-def _checksum(summary: Mapping[str, Any]) -> str:
-    """CRC-32 of all values of a summary but ``crc32``."""
-    return crc32(json.dumps({key: value for key, value in summary.items() if key != "crc32"}).encode())
-
-
-def read_scores(scores_path: str | os.PathLike[str], summary_path: str | os.PathLike[str]) -> ScoreFiles:
+def read_scores(scores_path: StrPath, summary_path: StrPath) -> ScoreFiles:
     """Read both files back.
 
     Raises
@@ -172,11 +166,9 @@ def read_scores(scores_path: str | os.PathLike[str], summary_path: str | os.Path
         If one of them is missing or damaged, or the two do not belong together.
     """
     try:
-        summary = json.loads(Path(summary_path).read_text(encoding="utf-8"))
-        if summary["crc32"] != _checksum(summary):
-            raise ValueError("the summary does not match its checksum")
+        summary = unsealed_mapping(json.loads(Path(summary_path).read_text(encoding="utf-8")))
         content = Path(scores_path).read_bytes()
-        if summary["scores_crc32"] != crc32(content):
+        if summary["scores_crc32"] != seal_of(content):
             raise ValueError("the scores do not match their checksum in the summary")
         header, *lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
         n_train, n_normal, n_abnormal = (int(summary[key]) for key in ("n_train", "n_normal", "n_abnormal"))

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..detection.scores import ScoreFiles, read_scores
 from ..errors import UserError
 from ..files.atomic import whole_file
-from ..files.integrity import crc32, read_archive
+from ..files.integrity import read_archive, seal_of
 from .statistics import (
     bootstrap_p_value,
     bootstrap_weights,
@@ -327,7 +327,7 @@ def write_replicates(
 ) -> None:
     """Write the replicates of every protocol as a NumPy archive, with checksums of the `tables` that go with them."""
     arrays: dict[str, NDArray[Any]] = {
-        _CHECKSUMS: np.array([crc32(Path(table).read_bytes()) for table in tables], "U8")
+        _CHECKSUMS: np.array([seal_of(Path(table).read_bytes()) for table in tables], "U8")
     }
     for protocol, values in by_protocol.items():
         arrays |= {
@@ -371,7 +371,7 @@ def read_replicates(
     except Exception as error:  # of many types, depending on where the file is damaged
         raise UserError(f"{path}: no readable replicates ({error}). Delete the file and run again.") from error
     for table, checksum in zip(tables, checksums, strict=False):  # none where no tables went with them
-        if not Path(table).exists() or crc32(Path(table).read_bytes()) != checksum:
+        if not Path(table).exists() or seal_of(Path(table).read_bytes()) != checksum:
             raise UserError(
                 f"{table}: it is damaged, its checksum in {path} is another one. Delete both and run again."
             )

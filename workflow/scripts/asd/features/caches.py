@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from pathlib import Path
@@ -21,9 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..files import StrPath
 from ..files.atomic import whole_file
-from ..files.integrity import ArrayHeader, crc32, read_header
+from ..files.integrity import ArrayHeader, seal_of, sealed_line, unsealed_line
 from .columns import N_FEATURES
+from .rows import named, read_cache_header
 
 logger = logging.getLogger(__name__)
 
@@ -72,22 +72,18 @@ _LINE_CHECKSUM = "line_checksum"  # column of a clip list: CRC-32 of the line's 
 
 def checksum(row: Features) -> str:
     """CRC-32 of a row of features, 8 hexadecimal digits."""
-    return crc32(np.ascontiguousarray(row, np.float32).tobytes())
+    return seal_of(np.ascontiguousarray(row, np.float32).tobytes())
 
 
 def _row_checksums(features: Features) -> list[str]:
     content, size = np.ascontiguousarray(features, np.float32).tobytes(), 4 * N_FEATURES
-    return [crc32(content[start : start + size]) for start in range(0, len(content), size)]
-
-
-def _line_checksum(values: Sequence[str]) -> str:
-    return crc32("\0".join(values).encode())
+    return [seal_of(content[start : start + size]) for start in range(0, len(content), size)]
 
 
 # ------------------------------------------------------------------------------------------------------- writing
 
 
-def write_rows(path: str | os.PathLike[str], header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write_rows(path: StrPath, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write a CSV file, whole or not at all."""
     with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -96,8 +92,8 @@ def write_rows(path: str | os.PathLike[str], header: Sequence[str], rows: Sequen
 
 
 def write_cache(
-    array_path: str | os.PathLike[str],
-    list_path: str | os.PathLike[str],
+    array_path: StrPath,
+    list_path: StrPath,
     features: Features,
     clips: Sequence[ClipRecord],
     *,
@@ -115,13 +111,13 @@ def write_cache(
     with whole_file(array_path) as temporary, temporary.open("wb") as file:
         np.save(file, np.ascontiguousarray(features, np.float32), allow_pickle=False)
     lines = [[*_ABOUT(clip), of] for clip, of in zip(clips, _row_checksums(features), strict=True)]
-    write_rows(list_path, [*_NAMES, _LINE_CHECKSUM], [[*line, _line_checksum(line)] for line in lines])
+    write_rows(list_path, [*_NAMES, _LINE_CHECKSUM], map(sealed_line, lines))
 
 
 # ------------------------------------------------------------------------------------------------------- reading
 
 
-def read_clip_list(path: str | os.PathLike[str], *, given: bool = False) -> list[ClipRecord]:
+def read_clip_list(path: StrPath, *, given: bool = False) -> list[ClipRecord]:
     """Read a clip list; columns that `ClipRecord` does not know are ignored.
 
     Parameters
@@ -147,56 +143,25 @@ def read_clip_list(path: str | os.PathLike[str], *, given: bool = False) -> list
         raise UserError(f"{path}: not a clip list ({error}). {remedy}") from error
     clips = []
     for number, line in enumerate(lines, start=1):
-        values = [line.get(name) or "" for name in _NAMES]
-        known = line.get(_LINE_CHECKSUM) or ""
-        if known != _line_checksum(values) and (known or not given):
-            raise UserError(f"{path}: clip {number} ({values[0]}) does not match its line_checksum. {remedy}")
-        clips.append(ClipRecord(*values))
+        cells = [line.get(name) or "" for name in (*_NAMES, _LINE_CHECKSUM)]
+        try:
+            clips.append(ClipRecord(*unsealed_line(cells, or_bare=given)))
+        except ValueError:
+            raise UserError(
+                f"{path}: clip {number} ({cells[0]}) does not match its {_LINE_CHECKSUM}. {remedy}"
+            ) from None
     return clips
 
 
-@contextmanager
-def _named(path: Path, missing: str, remedy: str) -> Iterator[None]:
-    """Turn what is wrong with a feature cache into a `UserError` that names it."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such feature cache. {missing}") from None
-    except (ValueError, IsADirectoryError) as error:
-        raise UserError(f"{path}: {error}. {remedy}") from None
-
-
-def _header(file: BinaryIO, allow_empty: bool) -> ArrayHeader:
-    """Header of a feature cache, after which `file` stands at the first number.
+def _features(file: BinaryIO, header: ArrayHeader) -> Features:
+    """The numbers that follow the header of a feature cache.
 
     Raises
     ------
     ValueError
-        If this is no feature cache; the message does not name it.
+        If some are not finite; the message does not name the cache.
     """
-    try:
-        header = read_header(file, os.fstat(file.fileno()).st_size)
-    except Exception as error:  # NumPy raises many types, depending on where the header is damaged
-        raise ValueError(f"not a readable NumPy array ({error})") from None
-    shape = list(header.shape)
-    if len(shape) != 2 or shape[1] != N_FEATURES:
-        raise ValueError(f"a feature cache has the shape [clips, {N_FEATURES}], this one has {shape}")
-    if header.dtype not in (np.float32, np.float64):
-        raise ValueError(f"a feature cache holds float32 (or float64) numbers, this one {header.dtype}")
-    if shape[0] == 0 and not allow_empty:
-        raise ValueError("the feature cache has no rows")
-    return header
-
-
-def _count_rows(path: Path, allow_empty: bool) -> int:
-    with path.open("rb") as file:
-        return _header(file, allow_empty).shape[0]
-
-
-def _features(path: Path, allow_empty: bool) -> Features:
-    with path.open("rb") as file:
-        header = _header(file, allow_empty)
-        array = header.shaped(np.fromfile(file, header.dtype, header.count))
+    array = header.shaped(np.fromfile(file, header.dtype, header.count))
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(array, np.float32)
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
@@ -205,10 +170,7 @@ def _features(path: Path, allow_empty: bool) -> Features:
     return array
 
 
-_GIVEN = {"missing": "Check dataset.cache, snrs and machines.", "remedy": "Make the cache again."}
-
-
-def read_features(path: str | os.PathLike[str], *, allow_empty: bool = False) -> Features:
+def read_features(path: StrPath, *, allow_empty: bool = False) -> Features:
     """Read a feature cache from elsewhere, without checksums; `read_cache` is for those that this workflow wrote.
 
     Returns
@@ -221,25 +183,13 @@ def read_features(path: str | os.PathLike[str], *, allow_empty: bool = False) ->
         If the file is missing, is no array, is longer or shorter than it says, has another shape or type, values that
         are not finite, or no rows (unless `allow_empty`).
     """
-    with _named(Path(path), **_GIVEN):
-        return _features(Path(path), allow_empty)
-
-
-def count_rows(path: str | os.PathLike[str], *, allow_empty: bool = False) -> int:
-    """Number of clips in a feature cache, from its header and size alone.
-
-    Raises
-    ------
-    UserError
-        As `read_features` does, but for the values.
-    """
-    with _named(Path(path), **_GIVEN):
-        return _count_rows(Path(path), allow_empty)
+    with named(path), Path(path).open("rb") as file:
+        return _features(file, read_cache_header(file, allow_empty=allow_empty))
 
 
 def read_cache(
-    array_path: str | os.PathLike[str],
-    list_path: str | os.PathLike[str],
+    array_path: StrPath,
+    list_path: StrPath,
     *,
     allow_empty: bool = False,
 ) -> Cache:
@@ -256,11 +206,12 @@ def read_cache(
         If one of the files is missing or damaged, or if they do not belong together.
     """
     path, list_path = Path(array_path), Path(list_path)
-    with _named(path, missing="Run again.", remedy=f"Delete {path} and run again."):
-        rows, clips = _count_rows(path, allow_empty), read_clip_list(list_path)
+    with named(path, missing="Run again.", remedy=f"Delete {path} and run again."), path.open("rb") as file:
+        header, clips = read_cache_header(file, allow_empty=allow_empty), read_clip_list(list_path)
+        rows = header.shape[0]
         if rows != len(clips):
             raise ValueError(f"the cache has {rows} rows, but {list_path} lists {len(clips)} clips; one is damaged")
-        features = _features(path, allow_empty)
+        features = _features(file, header)
         _compare(features, clips, list_path)
     return Cache(features, clips)
 
@@ -290,10 +241,10 @@ def _compare(features: Features, clips: Sequence[ClipRecord], list_path: Path, *
 
 
 def import_cache(
-    source: str | os.PathLike[str] | None,
-    source_list: str | os.PathLike[str] | None,
-    array_path: str | os.PathLike[str],
-    list_path: str | os.PathLike[str],
+    source: StrPath | None,
+    source_list: StrPath | None,
+    array_path: StrPath,
+    list_path: StrPath,
 ) -> None:
     """Take over a cache that exists already, after checking it.
 
@@ -323,7 +274,7 @@ def import_cache(
                 f"{source_list} lists {len(clips)} clips, but {source} has {len(features)} rows. Make both again, or "
                 "move the list away."
             )
-        with _named(Path(source), **_GIVEN):
+        with named(source):
             _compare(features, clips, Path(source_list), given=True)
     write_cache(array_path, list_path, features, clips)
     logger.info("%s: %d clips", source, len(features))

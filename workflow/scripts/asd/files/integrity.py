@@ -1,50 +1,189 @@
-"""What tells a damaged file from a whole one: checksums, and NumPy and zip files whose own words are checked first."""
+"""What tells a damaged file from a whole one: seals, and NumPy and zip files whose own words are checked first.
+
+NumPy is imported where arrays are made, not before: the plan of a run reads headers of arrays on machines without it.
+"""
 
 from __future__ import annotations
 
+import ast
 import io
+import json
 import math
-import os
+import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
+from . import StrPath
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MAX_ARCHIVE_BYTES = 64 * 2**20
 """Of an archive of weights; those of this workflow have less than a hundredth of it."""
 
-_END_OF_ARCHIVE = b"PK\x05\x06"
-_END_OF_ARCHIVE_SIZE = 22  # without a comment, which neither NumPy nor torch writes
+# ----------------------------------------------------------------------------------------------------------- seals
+# A seal is the CRC-32 of what it vouches for, as text. It stands beside it: at the end of a text, as the last cell of a
+# line, as the last value of a mapping, or in another file.
+
+_SEAL_DIGITS = 8
+_SEAL_KEY = "crc32"
 
 
-def crc32(content: bytes) -> str:
+def seal_of(content: bytes) -> str:
     """CRC-32, 8 hexadecimal digits."""
-    return f"{zlib.crc32(content):08x}"
+    return f"{zlib.crc32(content):0{_SEAL_DIGITS}x}"
+
+
+def sealed(lines: str) -> str:
+    """CSV text whose last cell, empty so far, gets the seal of all that stands before it."""
+    text = lines.removesuffix("\n")
+    return f"{text}{seal_of(text.encode())}\n"
+
+
+def unsealed(text: str) -> str:
+    """What `sealed` was given.
+
+    Raises
+    ------
+    ValueError
+        If its seal does not match.
+    """
+    lines = f"{text[: -_SEAL_DIGITS - 1]}\n"
+    if text != sealed(lines):
+        raise ValueError("its checksum does not match")
+    return lines
+
+
+def sealed_line(cells: Sequence[str]) -> list[str]:
+    """The cells of a line of a table, and their seal."""
+    return [*cells, seal_of("\0".join(cells).encode())]
+
+
+def unsealed_line(cells: Sequence[str], *, or_bare: bool = False) -> list[str]:
+    """The cells that `sealed_line` was given.
+
+    Parameters
+    ----------
+    or_bare
+        The seal may be empty.
+
+    Raises
+    ------
+    ValueError
+        If the seal does not match.
+    """
+    *values, seal = cells
+    if (seal or not or_bare) and [*values, seal] != sealed_line(values):
+        raise ValueError("its checksum does not match")
+    return values
+
+
+def sealed_mapping(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values to be written as JSON, and their seal, ``crc32``."""
+    return {**values, _SEAL_KEY: seal_of(json.dumps(dict(values)).encode())}
+
+
+def unsealed_mapping(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that `sealed_mapping` was given, read back from JSON.
+
+    Raises
+    ------
+    ValueError
+        If their seal does not match.
+    KeyError
+        If there is none.
+    """
+    seal = values[_SEAL_KEY]
+    bare = {key: value for key, value in values.items() if key != _SEAL_KEY}
+    if seal != sealed_mapping(bare)[_SEAL_KEY]:
+        raise ValueError("its checksum does not match")
+    return bare
+
+
+# ---------------------------------------------------------------------------------------------------------- arrays
+
+_MAGIC = b"\x93NUMPY"
+_LENGTHS = {(1, 0): struct.Struct("<H"), (2, 0): struct.Struct("<I")}
+_MAX_HEADER = 10_000  # characters, as NumPy has it; longer ones could take the parser much time and memory
+_KEYS = {"descr", "fortran_order", "shape"}
+_DTYPE = re.compile(r"(?P<order>[<>|])(?P<kind>[biufcSUO])(?P<size>\d*)", re.ASCII)
+_NUMBERS = {"b": ("bool", (1,)), "i": ("int", (1, 2, 4, 8)), "u": ("uint", (1, 2, 4, 8))}
+_NUMBERS |= {"f": ("float", (2, 4, 8)), "c": ("complex", (8, 16))}
+_BYTES_PER_CHARACTER = 4
 
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What a ``.npy`` file says of its array."""
+    """What a ``.npy`` file says of its array.
+
+    Attributes
+    ----------
+    dtype
+        As NumPy writes it, such as ``<f4`` or ``<U8``.
+    itemsize
+        Of an element in bytes.
+    """
 
     shape: tuple[int, ...]
     fortran_order: bool
-    dtype: np.dtype[Any]
+    dtype: str
+    itemsize: int
 
     @property
     def count(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
 
+    @property
+    def type_name(self) -> str:
+        """The type as NumPy calls it: ``float32`` for ``<f4``."""
+        order, kind = self.dtype[0], self.dtype[1]
+        if kind not in _NUMBERS or order == ">":
+            return self.dtype
+        name, _ = _NUMBERS[kind]
+        return name if kind == "b" else f"{name}{8 * self.itemsize}"
+
     def shaped(self, values: NDArray[Any]) -> NDArray[Any]:
         """The elements, [count], in the array's shape."""
         return values.reshape(self.shape, order="F" if self.fortran_order else "C")
 
 
-def read_header(file: BinaryIO, size: int) -> ArrayHeader:
+def _itemsize(dtype: Any) -> int:
+    """Bytes of an element of a plain type.
+
+    Raises
+    ------
+    ValueError
+        If the type is no plain one.
+    """
+    found = _DTYPE.fullmatch(dtype) if isinstance(dtype, str) else None
+    if found is None:
+        raise ValueError(f"its type {str(dtype)[:100]!r} is none of plain numbers or text")
+    order, kind, digits = found.groups()
+    if kind == "O":
+        raise ValueError("it holds Python objects, which could run code")
+    size = int(digits or -1)
+    if kind in _NUMBERS:
+        known = size in _NUMBERS[kind][1] and (order == "|") == (size == 1)
+    else:
+        known = size >= 0 and (order == "|") == (kind == "S")
+    if not known:
+        raise ValueError(f"there is no type {dtype!r}")
+    return size * _BYTES_PER_CHARACTER if kind == "U" else size
+
+
+def _read_exactly(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) != size:
+        raise ValueError("it ends within its header")
+    return content
+
+
+def read_array_header(file: BinaryIO, size: int) -> ArrayHeader:
     """Header of a ``.npy`` file, after which `file` stands at the first element.
 
     Nothing of the size that a header claims has to be allocated to find that the claim is wrong.
@@ -59,21 +198,34 @@ def read_header(file: BinaryIO, size: int) -> ArrayHeader:
     Raises
     ------
     ValueError
-        If this is no such file, or if it is longer or shorter than its header says, or holds Python objects.
+        If this is no such file, or if it is longer or shorter than its header says, or holds anything but plain numbers
+        or text.
     """
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
-    else:
+    magic = _read_exactly(file, len(_MAGIC) + 2)
+    version = (magic[-2], magic[-1])
+    if magic[:-2] != _MAGIC:
+        raise ValueError("it does not begin as NumPy's files do")
+    if version not in _LENGTHS:
         raise ValueError(f"version {version[0]}.{version[1]} of the format is not read")
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects, which could run code")
-    header = ArrayHeader(tuple(map(int, shape)), fortran_order, dtype)  # NumPy lets True pass for 1
-    data, there = header.count * dtype.itemsize, size - file.tell()
-    if min(shape, default=0) < 0 or data != there:
-        raise ValueError(f"{list(shape)} elements of {dtype} are {data} bytes, but {there} are there")
+    (length,) = _LENGTHS[version].unpack(_read_exactly(file, _LENGTHS[version].size))
+    if length > _MAX_HEADER:
+        raise ValueError(f"its header has {length} characters")
+    text = _read_exactly(file, length).decode("latin-1")
+    try:
+        about = ast.literal_eval(text)
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its header can't be read ({type(error).__name__})") from None
+    if not isinstance(about, dict) or about.keys() != _KEYS:
+        raise ValueError(f"its header is no mapping with {', '.join(sorted(_KEYS))}")
+    shape, fortran_order, dtype = about["shape"], about["fortran_order"], about["descr"]
+    if not isinstance(shape, tuple) or not all(isinstance(side, int) for side in shape):
+        raise ValueError("its shape is no list of whole numbers")
+    if not isinstance(fortran_order, bool):
+        raise ValueError("its order of elements is neither C's nor Fortran's")
+    header = ArrayHeader(tuple(map(int, shape)), fortran_order, dtype, _itemsize(dtype))  # NumPy lets True pass for 1
+    data, there = header.count * header.itemsize, size - file.tell()
+    if min(header.shape, default=0) < 0 or data != there:
+        raise ValueError(f"{list(header.shape)} elements of {header.type_name} are {data} bytes, but {there} are there")
     return header
 
 
@@ -83,14 +235,22 @@ def array_of(content: bytes) -> NDArray[Any]:
     Raises
     ------
     ValueError
-        As `read_header` does.
+        As `read_array_header` does.
     """
+    import numpy as np
+
     file = io.BytesIO(content)
-    header = read_header(file, len(content))
+    header = read_array_header(file, len(content))
     return header.shaped(np.frombuffer(content, header.dtype, header.count, file.tell())).copy()
 
 
-def read_members(path: str | os.PathLike[str], max_bytes: int = MAX_ARCHIVE_BYTES) -> dict[str, bytes]:
+# -------------------------------------------------------------------------------------------------------- archives
+
+_END_OF_ARCHIVE = b"PK\x05\x06"
+_END_OF_ARCHIVE_SIZE = 22  # without a comment, which neither NumPy nor torch writes
+
+
+def read_members(path: StrPath, max_bytes: int = MAX_ARCHIVE_BYTES) -> dict[str, bytes]:
     """The members of a zip archive as NumPy and torch write it, none of them compressed; name -> content.
 
     Each member has been compared with its CRC-32.  As none is compressed and all of them together are no larger than
@@ -127,12 +287,12 @@ def read_members(path: str | os.PathLike[str], max_bytes: int = MAX_ARCHIVE_BYTE
         return {member.filename: archive.read(member) for member in members}
 
 
-def read_archive(path: str | os.PathLike[str], max_bytes: int = MAX_ARCHIVE_BYTES) -> dict[str, NDArray[Any]]:
+def read_archive(path: StrPath, max_bytes: int = MAX_ARCHIVE_BYTES) -> dict[str, NDArray[Any]]:
     """The arrays of an ``.npz`` file that `numpy.savez` wrote.
 
     Raises
     ------
     ValueError, zipfile.BadZipFile, OSError
-        As `read_members` and `read_header` do.
+        As `read_members` and `read_array_header` do.
     """
     return {name.removesuffix(".npy"): array_of(content) for name, content in read_members(path, max_bytes).items()}

@@ -1,0 +1,56 @@
+"""What the plan of a run needs is imported where there is nothing but Python: no NumPy, no package that needs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from places import SCRIPTS
+
+_WITHOUT = """
+import sys
+
+BLOCKED = {"numpy", "scipy", "sklearn", "soundfile", "pandas", "torch", "librosa", "matplotlib", "pyod", "soxr"}
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in BLOCKED:
+            raise ImportError(f"{name} is not installed here")
+
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+def run_without_packages(code: str) -> str:
+    """What `code` prints where none of the packages that jobs need can be imported."""
+    command = [sys.executable, "-c", _WITHOUT + code]
+    done = subprocess.run(command, cwd=SCRIPTS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_packages_are_blocked() -> None:
+    with pytest.raises(AssertionError, match="numpy is not installed here"):
+        run_without_packages("import asd.features.caches")
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["asd.files.integrity", "asd.files.atomic", "asd.features.rows", "asd.ddae.run"],
+)
+def test_a_module_is_imported_without_packages(module: str) -> None:
+    run_without_packages(f"import {module}")
+
+
+def test_rows_are_counted_without_numpy(tmp_path: Path) -> None:
+    np.save(tmp_path / "c.npy", np.zeros((7, 136), np.float32))
+    np.save(tmp_path / "none.npy", np.zeros((0, 136)))
+    code = (
+        "from asd.features.rows import count_rows\n"
+        f"print(count_rows({str(tmp_path / 'c.npy')!r}), count_rows({str(tmp_path / 'none.npy')!r}, allow_empty=True))"
+    )
+    assert run_without_packages(code) == "7 0"
