@@ -174,7 +174,8 @@ def planned(function, *arguments, **fixed):
 
 def given_by_user(files):
     """Files that were there before the workflow, wherever it writes: a prefix is not theirs, and cloud storage does
-    not have them, so that a job that reads them is not submitted where nodes share no disk with this computer."""
+    not have them, so that a job that reads them is not submitted where nodes share no disk with this computer.
+    """
     return [local(file) for file in files] if IN_STORAGE or PREFIX else files
 
 

@@ -14,7 +14,7 @@ rule download:
         mem_mb=1000,
         runtime=2880,
     params:
-        settings=download_settings,
+        settings={},
     script:
         "../scripts/download_recordings.py"
 

@@ -108,7 +108,9 @@ if PLAN.auc_machines:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(300, 1e-4, planned(work.scores_at, "machine", "noise_factor", "protocol")),
+            mem_mb=megabytes(
+                300, 1e-4, planned(work.scores_at, "machine", "noise_factor", "protocol")
+            ),
             runtime=minutes(5, 5e-5, planned(work.scores_at, "machine", "noise_factor", "protocol")),
         params:
             settings=planned(parameters.plot_roc, "machine", "noise_factor", "protocol"),

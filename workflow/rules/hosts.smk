@@ -75,7 +75,11 @@ def open_containers():
     """Containers see no folder but the working directory and /tmp, unless it is named: these are the folders of the
     scripts and of the data, also where links lead to them. Nor do they see GPUs.
     --apptainer-args can add to it."""
-    given = [PLAN.root, config["dataset"]["samples"] or PLAN.root, (PLAN.cache or PLAN.root).partition("{")[0]]
+    given = [
+        PLAN.root,
+        config["dataset"]["samples"] or PLAN.root,
+        (PLAN.cache or PLAN.root).partition("{")[0],
+    ]
     places = [WORKFLOW.parent, *map(Path, given)]
     places += [place.resolve() for place in places]
     # of a path that is yet to be made, or is a file, the folder

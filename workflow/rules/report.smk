@@ -80,7 +80,9 @@ def result_figures():
     figures = paths.result_figures(PLAN)
     shown = {
         "heat_map": [
-            in_report(figure, "auc_heat_map", "AUC", "all machines", figure="heat map", protocol=name)
+            in_report(
+                figure, "auc_heat_map", "AUC", "all machines", figure="heat map", protocol=name
+            )
             for figure, name in zip(figures.pop("heat_map"), PLAN.protocols)
         ]
     }

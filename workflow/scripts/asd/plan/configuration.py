@@ -429,3 +429,39 @@ def training_settings(config: Mapping[str, Any], machine: str) -> dict[str, Any]
     In this order, whatever the order in the file, so that the same settings compare equal.
     """
     return dict(sorted({**config["ddae"], **config["machines"][machine]["ddae"]}.items()))
+
+
+class ConfigurationError(Exception):
+    problems: list[str]
+
+    def __init__(self, problems):
+        self.problems = problems
+
+
+def checked(config, *, command_line, files, schemas):
+    import yaml
+    from snakemake.utils import validate
+    from ..recordings import samplesheet as samples
+    from ..recordings.layout import clean_path
+    from ..errors import UserError
+    schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
+    read_command_line_numbers(config, command_line, schema)
+    read_command_line_parameters(config, command_line)
+    listed, problems = [], []
+    path = (config.get("dataset") or {}).get("samples") if isinstance(config.get("dataset") or {}, dict) else None
+    if path and isinstance(path, str):
+        try:
+            listed = samples.read_samples(clean_path(path), yaml.safe_load((schemas / "samples.schema.yaml").read_text()))
+        except UserError as error:
+            problems = [str(error)]
+    if listed:
+        problems += samples.complete_configuration(config, listed)
+    problems = problems or schema_problems(config, schema)
+    if not problems:
+        validate(config, str(schemas / "config.schema.yaml"))
+        problems = consistency_problems(config)
+        if listed:
+            problems += samples.sheet_problems(config, listed)
+    if problems:
+        raise ConfigurationError(problems)
+    return config, listed

@@ -1,0 +1,1 @@
+FAULTS = {"fan": 1, "pump": 1, "slider": 1}
