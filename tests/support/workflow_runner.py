@@ -80,7 +80,12 @@ class Run:
 
 def snakemake(directory: Path, *arguments: str | Path, repository: Path = REPOSITORY, cores: int = 1) -> Run:
     """Call snakemake of `repository` with the working directory `directory`."""
-    parts = ["--snakefile", repository / "Snakefile", "--directory", directory]
+    return run_snakefile(repository / "Snakefile", directory, *arguments, cores=cores)
+
+
+def run_snakefile(snakefile: Path, directory: Path, *arguments: str | Path, cores: int = 1) -> Run:
+    """Call snakemake on any Snakefile with the working directory `directory`."""
+    parts = ["--snakefile", snakefile, "--directory", directory]
     command = [str(part) for part in [*parts, "--cores", str(cores), "--nocolor", *arguments]]
     with tempfile.TemporaryDirectory() as folder:
         console = Path(folder) / "console.txt"
