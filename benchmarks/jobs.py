@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -21,8 +20,7 @@ def measured(results: Path) -> dict[str, list[tuple[float, float]]]:
     for path in sorted(folder.rglob("*.tsv")):
         with path.open(newline="", encoding="utf-8") as lines:
             row = next(csv.DictReader(lines, delimiter="\t"))
-        # rules for machines with other IDs are numbered
-        rule = re.sub(r"_\d+$", "", path.relative_to(folder).parts[0].removesuffix(".tsv"))
+        rule = path.relative_to(folder).parts[0].removesuffix(".tsv")
         memory = math.nan if row["max_rss"] in ("NA", "-") else float(row["max_rss"])
         found[rule].append((float(row["s"]), memory))
     return found

@@ -74,7 +74,8 @@ def test_the_walk_sees_every_way_to_import(tmp_path: Path, monkeypatch: pytest.M
     module.parent.mkdir()
     module.write_text(
         "import asd.plan.run\nfrom asd import figures\nfrom asd.ddae.model import x\nfrom .. import splits\n"
-        "from ..detection import y\nfrom . import b\nfrom .c import d\ndef f():\n    from ..evaluation.tables import z\n",
+        "from ..detection import y\nfrom . import b\nfrom .c import d\n"
+        "def f():\n    from ..evaluation.tables import z\n",
         encoding="utf-8",
     )
     assert rooms_imported(module) == {"plan", "figures", "ddae", "splits", "detection", "evaluation"}

@@ -286,7 +286,7 @@ def test_too_few_clips_are_a_problem_of_each_protocol(recorded: Path, protocol: 
     for number in range(3, 14):
         (recorded / f"recordings/-6_dB_fan/fan/id_02/normal/{number:08d}.wav").unlink()
     given = config(protocols=[protocol])
-    given["machines"]["fan"]["split"] = dict.fromkeys(IDS["fan"], {"ddae": 6, "ad_train": 8, "ad_test": 8})
+    given["machines"]["fan"]["split"] = {name: {"ddae": 6, "ad_train": 8, "ad_test": 8} for name in IDS["fan"]}
     (problem,) = checks.data_problems(plan_of(given))
     assert says in problem
     assert "id_02" in problem

@@ -50,7 +50,7 @@ def test_what_the_jobs_of_a_run_took(tmp_path) -> None:
     head = "s\th:m:s\tmax_rss\tmax_vms\n"
     for name, seconds, memory in (
         ("detect_anomalies/fan/a", 2.0, "100.5"),
-        ("detect_anomalies_2/pump/b", 4.0, "250"),
+        ("detect_anomalies/pump/b", 4.0, "250"),
         ("collect_results", 0.5, "NA"),
     ):
         path = tmp_path / f"benchmarks/{name}.tsv"

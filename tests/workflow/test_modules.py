@@ -69,7 +69,12 @@ def test_from_a_local_git_repository_under_a_prefix_and_other_names(
     plain = tmp_path_factory.mktemp("plain")
     make_recordings(plain / "recordings", {"fan": ["id_00"], "pump": ["id_00"]})
     snakemake(plain, "--configfile", tmp_path / "config.yaml").ok()
-    for name in ("auc.csv", "leaderboard.csv", "scores/fan/nf0.5_seed0/snr6_id_00.csv", "features/pump/snr_6_id_00_normal.csv"):
+    for name in (
+        "auc.csv",
+        "leaderboard.csv",
+        "scores/fan/nf0.5_seed0/snr6_id_00.csv",
+        "features/pump/snr_6_id_00_normal.csv",
+    ):
         assert (tmp_path / "below/results" / name).read_bytes() == (plain / "results" / name).read_bytes(), name
     # a recording replaced: only what follows from it
     (tmp_path / "recordings/6_dB_pump/pump/id_00/normal/00000003.wav").unlink()
@@ -97,8 +102,12 @@ def test_two_modules_of_one_version_beside_each_other(repository: Path, tmp_path
     source = f'gitfile("{repository}", path="workflow/Snakefile", tag="v1")'
     project(tmp_path, source, prefix="first", names="first_*")
     text = (tmp_path / "Snakefile").read_text(encoding="utf-8")
-    other = text.replace('configfile: "config.yaml"\n\n', "").replace("first", "second").replace("module asd", "module two")
-    other = other.replace("from asd", "from two").replace("config: config", 'config: config | {"noise_factors": [0.25]}')
+    other = (
+        text.replace('configfile: "config.yaml"\n\n', "").replace("first", "second").replace("module asd", "module two")
+    )
+    other = other.replace("from asd", "from two").replace(
+        "config: config", 'config: config | {"noise_factors": [0.25]}'
+    )
     (tmp_path / "Snakefile").write_text(f"{text}\n{other}", encoding="utf-8")
     jobs = run(tmp_path, "first_all", "second_all", "--dry-run").ok()
     assert jobs.rules["first_train_ddae"] == jobs.rules["second_train_ddae"] == 2
@@ -119,9 +128,7 @@ def test_the_demo_under_a_prefix(repository: Path, tmp_path: Path) -> None:
     assert not run(tmp_path, target).ok().jobs
 
 
-def test_in_containers_the_package_is_found(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_containers_the_package_is_found(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     apptainer = Apptainer(monkeypatch, tmp_path / "bin")
     source = f'gitfile("{repository}", path="workflow/Snakefile", tag="v1")'
     project(tmp_path, source)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,6 @@ Unit = dict[str, Any]
 PAPER, STRICT = "", "_strict"  # the wildcard protocol
 
 
-def numbered(rule: str, machine: str) -> str:
-    """Rules that know the IDs exist twice, since pump has other IDs than fan."""
-    return rule if machine == "fan" else f"{rule}_2"
-
-
 def from_training(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
     """The jobs of one machine, noise factor, seed and protocol from training to its figures."""
     unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
@@ -40,17 +36,19 @@ def from_training(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = 
 
 
 def combining(machine: str, nf: float | str = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
-    return {job(numbered("combine_scores", machine), machine=machine, nf=nf, seed=seed, protocol=protocol)}
+    return {job("combine_scores", machine=machine, nf=nf, seed=seed, protocol=protocol)}
 
 
-def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER) -> set[str]:
-    return {job(numbered("plot_features", machine), machine=machine, nf=nf, protocol=protocol)}
+def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER, ids: Sequence[str] = ()) -> set[str]:
+    """Figures of features, of all IDs if none are named."""
+    names = ids or MACHINES[machine]
+    return {job("plot_features", machine=machine, id=name, nf=nf, protocol=protocol) for name in names}
 
 
 def from_detection(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
     """Detection, which all IDs of the machine share, and what follows."""
     unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
-    return {job(numbered("detect_anomalies", machine), **unit)} | from_evaluation(machine, nf, seed, protocol)
+    return {job("detect_anomalies", **unit)} | from_evaluation(machine, nf, seed, protocol)
 
 
 def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
@@ -62,14 +60,15 @@ def evaluation(machine: str) -> set[str]:
 
 
 def of_scores(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
-    """Figures of scores."""
+    """Figures of scores; histograms are of the first seed."""
     unit: Unit = {"machine": machine, "nf": nf, "protocol": protocol}
-    return {job("plot_confusion", **unit, seed=seed), job("plot_scores", **unit)}
+    histograms = {job("plot_scores", **unit)} if seed == 0 else set()
+    return {job("plot_confusion", **unit, seed=seed), job("plot_roc", **unit)} | histograms
 
 
-def from_caches(machine: str) -> set[str]:
-    """What follows from caches that do not train the DDAE."""
-    return of_features(machine) | from_detection(machine)
+def from_caches(machine: str, *ids: str) -> set[str]:
+    """What follows from caches of some IDs that do not train the DDAE."""
+    return of_features(machine, ids=ids) | from_detection(machine)
 
 
 def the_end() -> set[str]:
@@ -89,6 +88,7 @@ ALL_EXTRACTIONS = {
 FROM_TRAINING = from_training("fan") | from_training("pump")
 FROM_DETECTION = from_detection("fan") | from_detection("pump")
 FROM_EVALUATION = FROM_DETECTION - {name for name in FROM_DETECTION if name.startswith("detect_")}
+FROM_NEW_SCORES = FROM_EVALUATION - {name for name in FROM_EVALUATION if name.startswith("plot_scores")}
 STATISTICS = evaluation("fan") | evaluation("pump")
 FIGURES = {name for name in FROM_TRAINING if name.startswith("plot_")}
 TABLES = "results/auc.csv"  # a target without figures, which take most of the time
@@ -198,7 +198,6 @@ def test_comments_and_docstrings_of_code_run_nothing(clone: Finished) -> None:
 
 
 def test_machines_in_another_order_only_touch_the_ends(finished: Finished) -> None:
-    """Also where their rules of detection change names."""
     finished.config["machines"] = dict(reversed(finished.config["machines"].items()))
     assert finished.plan() <= the_end()
 
@@ -264,26 +263,27 @@ def test_protocol_added_leaves_the_other_one_s_trainings_and_scores(finished: Fi
 def test_ensemble_added_scores_no_clip(finished: Finished) -> None:
     finished.config["ensembles"] = [{"name": "BOTH", "detectors": ["OCSVM", "LOF"]}]
     combined = combining("fan") | combining("pump")
-    assert finished.plan() == combined | FROM_EVALUATION
-    assert finished.runs(TABLES) == to_tables(combined | FROM_EVALUATION)
+    assert finished.plan() == combined | FROM_NEW_SCORES
+    assert finished.runs(TABLES) == to_tables(combined | FROM_NEW_SCORES)
     finished.config["noise_factors"] = [0.2, 0.5]
     added = from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
     assert finished.plan(TABLES) == to_tables(added | combining("fan", 0.2) | combining("pump", 0.2))
     finished.config["noise_factors"] = [0.5]
     finished.config["ensembles"][0]["average"] = "rank"
-    assert finished.plan(TABLES) == to_tables(combined | FROM_EVALUATION)
+    assert finished.plan(TABLES) == to_tables(combined | FROM_NEW_SCORES)
 
 
 def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished) -> None:
     finished.config["ensembles"] = [{"name": "ALL", "detectors": ["LOF"], "over": ["noise_factors"]}]
     over_all = combining("fan", "all") | combining("pump", "all")
-    of_ensemble = {job("plot_confusion_2", machine=machine, nf="all", seed=0, protocol=PAPER) for machine in MACHINES}
+    unit: Unit = {"nf": "all", "seed": 0, "protocol": PAPER, "detector": "ALL"}
+    of_ensemble = {job("plot_confusion_over_trainings", machine=machine, **unit) for machine in MACHINES}
     assert finished.plan() == over_all | STATISTICS | of_ensemble
 
 
 def test_replicates_of_the_bootstrap(finished: Finished) -> None:
     finished.config["statistics"]["replicates"] = 150
-    of_curves = {job("plot_scores", machine=machine, nf=0.5, protocol=PAPER) for machine in MACHINES}
+    of_curves = {job("plot_roc", machine=machine, nf=0.5, protocol=PAPER) for machine in MACHINES}
     assert finished.plan() == STATISTICS | of_curves
 
 
@@ -301,7 +301,7 @@ def test_values_of_two_settings_swapped(finished: Finished) -> None:
 def test_split_of_one_id_for_detection_only(finished: Finished) -> None:
     counts = {"ddae": 6, "ad_train": 8, "ad_test": 8}
     finished.config["machines"]["fan"]["split"] = {"id_00": counts, "id_02": {**counts, "ad_train": 7}}
-    assert finished.plan() == from_caches("fan")
+    assert finished.plan() == from_caches("fan", "id_02")
 
 
 def test_channel_extracts_everything_again(finished: Finished) -> None:
@@ -317,7 +317,7 @@ def log_of_extraction(finished: Finished, machine: str, snr: str, name: str, kin
 def test_recording_added_reads_only_that_one(finished: Finished) -> None:
     folder = ("pump", "snr_6", "id_02", "abnormal")
     write_clip(finished.recording(*folder, 5), seed=99, abnormal=True)
-    assert finished.runs() == extraction(*folder) | from_caches("pump")
+    assert finished.runs() == extraction(*folder) | from_caches("pump", "id_02")
     assert "6 clips: 1 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     again = finished.run()
     assert again.jobs == []
@@ -351,7 +351,7 @@ def test_cores_are_shared_by_the_recordings_yet_to_be_read(finished: Finished) -
 def test_recording_removed(finished: Finished) -> None:
     folder = ("fan", "snr_6", "id_00", "normal")
     finished.recording(*folder, 3).unlink()
-    assert finished.plan() == extraction(*folder) | from_caches("fan")
+    assert finished.plan() == extraction(*folder) | from_caches("fan", "id_00")
     finished.run("results/features/fan/snr_6_id_00_normal.npy")
     assert "13 clips: 0 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     assert len(np.load(finished.directory / "results/features/fan/snr_6_id_00_normal.npy")) == 13
@@ -362,7 +362,7 @@ def test_recording_replaced(finished: Finished, age: int) -> None:
     folder = ("fan", "snr_6", "id_02", "normal")
     path = write_clip(finished.recording(*folder, 7), seed=1234)
     os.utime(path, times=(time.time() - age,) * 2)
-    assert finished.plan() == extraction(*folder) | from_caches("fan")
+    assert finished.plan() == extraction(*folder) | from_caches("fan", "id_02")
     finished.run("results/features/fan/snr_6_id_02_normal.npy")
     assert "14 clips: 1 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
 
@@ -374,14 +374,19 @@ def test_normal_recording_at_the_reference_snr_trains_its_machine_again(finished
 
 
 CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
-    "features": ("asd/features.py", "LOG_FLOOR = 1e-8", "LOG_FLOOR = 2e-8", ALL_EXTRACTIONS | FROM_TRAINING),
-    "training": ("asd/ddae.py", '"basic": (8, 16, 32, 64, 128)', '"basic": (8, 16, 32, 64)', FROM_TRAINING),
-    "components": ("asd/components.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
-    "detectors": ("asd/detectors.py", 'OneClassSVM(gamma="scale"', 'OneClassSVM(gamma="auto"', FROM_DETECTION),
+    "features": ("asd/features/acoustic.py", "LOG_FLOOR = 1e-8", "LOG_FLOOR = 2e-8", ALL_EXTRACTIONS | FROM_TRAINING),
+    "training": ("asd/ddae/model.py", '"basic": (8, 16, 32, 64, 128)', '"basic": (8, 16, 32, 64)', FROM_TRAINING),
+    "components": ("asd/detection/projections.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
+    "detectors": (
+        "asd/detection/detectors.py",
+        'OneClassSVM(gamma="scale"',
+        'OneClassSVM(gamma="auto"',
+        FROM_DETECTION,
+    ),
     "script": ("detect_anomalies.py", "enumerate(units", "enumerate(1 and units", FROM_DETECTION),
-    "statistics": ("asd/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
-    "tables": ("asd/tables.py", '"all machines"', '"every machine"', STATISTICS),
-    "figures": ("asd/figures.py", "DPI = 200", "DPI = 90", FIGURES),
+    "statistics": ("asd/evaluation/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
+    "tables": ("asd/evaluation/tables.py", '"all machines"', '"every machine"', STATISTICS),
+    "figures": ("asd/figures/style.py", "DPI = 200", "DPI = 90", FIGURES),
 }
 
 

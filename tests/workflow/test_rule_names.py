@@ -64,7 +64,9 @@ def plan(directory: Path, *arguments: str) -> set[str]:
 def test_every_rule_has_a_name_that_says_what_it_does_and_no_number(directory: Path) -> None:
     listed = snakemake(directory, "--list-rules", "--configfile", directory / "config.yaml").ok().output
     names = re.findall(r"^([a-z_0-9]+)$", listed, re.MULTILINE)
-    assert {"detect_anomalies", "combine_scores", "plot_confusion", "plot_scores", "plot_roc", "plot_features"} <= set(names)
+    assert {"detect_anomalies", "combine_scores", "plot_confusion", "plot_scores", "plot_roc", "plot_features"} <= set(
+        names
+    )
     assert not [name for name in names if re.search(r"\d", name)]
 
 

@@ -201,19 +201,6 @@ def test_root_given_on_the_command_line_replaces_the_demo(finished: Path) -> Non
     assert run.rules["simulate_recordings"] == 0
 
 
-def test_detection_of_many_ids_is_shared_by_several_jobs(tmp_path: Path) -> None:
-    machines = {"fan": {"ids": list("abcde")}, "pump": {"ids": list("abcd")}, "slider": {"ids": ["e"]}}
-    config = {"machines": machines, "protocols": ["paper"]}
-    run = snakemake(tmp_path, "--dry-run", "--configfile", write_config(tmp_path, config)).ok()
-    unit = {"nf": 0.7, "seed": 0, "protocol": ""}
-    assert {name for name in run.jobs if name.startswith("detect_")} == {
-        job("detect_anomalies", machine="fan", **unit),
-        job("detect_anomalies_2", machine="fan", **unit),
-        job("detect_anomalies", machine="pump", **unit),
-        job("detect_anomalies_2", machine="slider", **unit),
-    }
-
-
 def test_slurm_profile_asks_for_a_gpu_to_train_and_nowhere_else(tmp_path: Path) -> None:
     pytest.importorskip("snakemake_executor_plugin_slurm", reason="the Slurm executor plugin is not installed")
     run = snakemake(tmp_path, "--dry-run", "--profile", REPOSITORY / "profiles/slurm").ok()

@@ -71,4 +71,3 @@ def ids_without_abnormal_clips(plan: Plan) -> list[str]:
 def demo_problem(prefix: str = "") -> str | None:
     """A sentence about files of others in the demo's folder, or None; `prefix` stands before its name."""
     return ownership.problem(f"{prefix}{DEMO_ROOT}")
-

@@ -444,6 +444,7 @@ def checked(config, *, command_line, files, schemas):
     from ..recordings import samplesheet as samples
     from ..recordings.layout import clean_path
     from ..errors import UserError
+
     schema = yaml.safe_load((schemas / "config.schema.yaml").read_text())
     read_command_line_numbers(config, command_line, schema)
     read_command_line_parameters(config, command_line)
@@ -451,7 +452,9 @@ def checked(config, *, command_line, files, schemas):
     path = (config.get("dataset") or {}).get("samples") if isinstance(config.get("dataset") or {}, dict) else None
     if path and isinstance(path, str):
         try:
-            listed = samples.read_samples(clean_path(path), yaml.safe_load((schemas / "samples.schema.yaml").read_text()))
+            listed = samples.read_samples(
+                clean_path(path), yaml.safe_load((schemas / "samples.schema.yaml").read_text())
+            )
         except UserError as error:
             problems = [str(error)]
     if listed:

@@ -173,9 +173,7 @@ def _statistics(plan: Plan) -> Settings:
 
 def evaluate_scores(plan: Plan, machine: str) -> Settings:
     """All scores of a machine, what each detector sees, and the bootstrap."""
-    views = {
-        str(detector["name"]): [detector["representation"], detector["projection"]] for detector in plan.detectors
-    }
+    views = {str(detector["name"]): [detector["representation"], detector["projection"]] for detector in plan.detectors}
     views |= {str(ensemble["name"]): ["ensemble", ensemble["average"]] for ensemble in plan.ensembles}
     return {
         "machine": machine,

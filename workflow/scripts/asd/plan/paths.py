@@ -224,4 +224,3 @@ def final_outputs(plan: Plan) -> list[str]:
         outputs += scores(plan, machine, plan.scored_runs)
         outputs += _figures_of_machine(plan, machine)
     return outputs
-

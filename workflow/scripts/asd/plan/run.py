@@ -85,7 +85,9 @@ class Plan:
     @cached_property
     def auc_machines(self) -> list[str]:
         """Machines with abnormal clips of some ID, so that there is an AUC."""
-        return [name for name in self.machines if any(self.has_abnormal(name, machine_id) for machine_id in self.ids(name))]
+        return [
+            name for name in self.machines if any(self.has_abnormal(name, machine_id) for machine_id in self.ids(name))
+        ]
 
     # ------------------------------------------------------------------------------------------------------ trainings
 
@@ -181,11 +183,7 @@ class Plan:
             if view not in seen.setdefault(method, set()):  # the first of several with other parameters
                 seen[method].add(view)
                 entries[detector["name"]] = [method, view]
-        return {
-            name: entry
-            for name, entry in entries.items()
-            if "raw" in seen[entry[0]] and len(seen[entry[0]]) > 1
-        }
+        return {name: entry for name, entry in entries.items() if "raw" in seen[entry[0]] and len(seen[entry[0]]) > 1}
 
     def members(self, run: Run) -> list[Run]:
         """The trainings whose scores the ensembles of a run average."""

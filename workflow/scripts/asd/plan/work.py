@@ -113,8 +113,6 @@ def unread_clips(plan: Plan, extraction: str, results: str = "") -> dict[Folder,
         What stands before ``results/`` in the names of files.
     """
     return {
-        folder: count_unread(
-            recordings(plan, folder), plan.root, f"{results}{paths.cache(folder, 'csv')}", extraction
-        )
+        folder: count_unread(recordings(plan, folder), plan.root, f"{results}{paths.cache(folder, 'csv')}", extraction)
         for folder in plan.folders()
     }
