@@ -25,7 +25,7 @@ if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from asd import splits
-from asd.demo import ownership
+from asd.demo import catalogue, ownership
 from asd.plan import configuration, fingerprint
 from asd.recordings import layout as dataset
 from asd.recordings import samplesheet as samples
@@ -1121,14 +1121,7 @@ def data_problems():
     """Clips that are missing, too few, or of two kinds at once."""
     problems = []
     if IS_DEMO:
-        from asd.demo.write import FAULTS
-
-        unknown = [machine for machine in MACHINES if machine not in FAULTS]
-        if unknown:
-            problems.append(
-                f"machines: {', '.join(unknown)} can't be simulated ({', '.join(FAULTS)} can). Set dataset.root to "
-                "the folder of your recordings."
-            )
+        problems += catalogue.problems(MACHINES, SNRS.values())
     for machine, settings in MACHINES.items():
         for snr, machine_id in product(SNRS, settings["ids"]):
             where = f"machine {machine}, SNR {snr}, ID {machine_id}"
