@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -13,10 +16,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from asd.demo import write as simulation
+from asd.demo.catalogue import problems, snr_db_of
+from asd.demo.machines import REGISTRY, Fan, Machine, Pump, Slider
+from asd.demo.signals import Grid, generator, grid_of
 from asd.errors import UserError
 from asd.recordings.audio import SAMPLE_RATE
+from places import SCRIPTS
 
 Array = NDArray[np.float64]
+AnyMachine = TypeVar("AnyMachine", bound=Machine)
+KINDS: tuple[simulation.Kind, ...] = ("normal", "abnormal")
 MACHINES = ("fan", "pump", "slider")
 SNRS = (6.0, 0.0, -6.0)
 SAMPLES = 32_000
@@ -32,7 +41,7 @@ def clip(
     seconds: float = 1.0,
     microphones: int = 2,
     seed: int = 0,
-) -> simulation.Components:
+) -> simulation.SimulatedClip:
     """A clip, short and plain unless told otherwise."""
     return simulation.simulate_clip(
         machine, machine_id, kind, number, snr_db, seconds=seconds, microphones=microphones, seed=seed
@@ -41,7 +50,7 @@ def clip(
 
 def source(machine: str, fault: str | None, machine_id: str = "id_00", take: int = 0, severity: float = 0.9) -> Array:
     """Sound of a machine before its housing, with the fault asked for; equal random numbers for equal `take`."""
-    run = simulation._station(machine, machine_id, SAMPLES, 1, 0).run
+    run = simulation._station(machine, machine_id, SAMPLES, 1, 0).machine.sound
     return run(np.random.default_rng(take), fault, 0.0 if fault is None else severity)
 
 
@@ -74,10 +83,10 @@ def modulation(signal: Array, rate: float) -> float:
     return float(2.0 * np.sqrt(np.sum(spectrum[near] ** 2)) / spectrum[0])
 
 
-def rotor(machine: str, machine_id: str) -> simulation._Rotor:
+def specimen(machine: type[AnyMachine], machine_id: str) -> AnyMachine:
     """The specimen that `source` runs, drawn anew."""
-    draw = {"fan": simulation._fan, "pump": simulation._pump}[machine]
-    return draw(simulation._generator("specimen", machine, machine_id, 0), simulation._grid(SAMPLES))
+    (name,) = (name for name, registered in REGISTRY.items() if registered is machine)
+    return machine(generator("specimen", name, machine_id, 0), grid_of(SAMPLES))
 
 
 def level_db(ratio: float | np.floating) -> float:
@@ -138,7 +147,7 @@ def test_the_same_arguments_give_the_same_clip() -> None:
 
 
 def test_seeding_does_not_depend_on_the_process() -> None:
-    assert simulation._generator("clip", "fan", 3).integers(10**9) == 948_244_509
+    assert generator("clip", "fan", 3).integers(10**9) == 948_244_509
 
 
 @pytest.mark.parametrize(
@@ -154,7 +163,7 @@ def test_other_arguments_give_another_clip(other: dict[str, str | int]) -> None:
 
 
 def test_ids_are_specimens_and_clips_of_one_id_are_of_one_specimen() -> None:
-    rates = {machine_id: rotor("fan", machine_id).rate for machine_id in ("id_00", "id_02", "id_04")}
+    rates = {machine_id: specimen(Fan, machine_id).rate for machine_id in ("id_00", "id_02", "id_04")}
     assert min(abs(a - b) for i, a in rates.items() for j, b in rates.items() if i < j) > 0.1
 
     def spectrum(machine_id: str, number: int) -> Array:
@@ -191,8 +200,8 @@ def test_microphones_differ_a_little_in_the_machine_and_more_in_the_noise() -> N
 def test_faults_take_turns() -> None:
     for machine in MACHINES:
         station = simulation._station(machine, "id_00", SAMPLES, 1, 0)
-        drawn = [simulation._fault_of(machine, station, number) for number in range(12)]
-        assert {fault for fault, _ in drawn[:3]} == set(simulation.FAULTS[machine])
+        drawn = [simulation._fault_of(station, number) for number in range(12)]
+        assert {fault for fault, _ in drawn[:3]} == set(REGISTRY[machine].faults)
         severities = [severity for _, severity in drawn]
         low, high = simulation.SEVERITIES
         assert low <= min(severities) < low + 0.15 * (high - low)
@@ -203,23 +212,22 @@ def test_faults_take_turns() -> None:
 @pytest.mark.parametrize("machine_id", ["id_00", "id_02"])
 class TestFan:
     def test_tones_are_at_multiples_of_the_blade_pass(self, machine_id: str, take: int) -> None:
-        fan = rotor("fan", machine_id)
-        blades = int(np.argmax(fan.passing)) + 1
-        tone = blades * fan.rate
+        fan = specimen(Fan, machine_id)
+        tone = fan.blades * fan.rate
         sound = source("fan", None, machine_id, take)
         between = tone + fan.rate / 2.0
         assert band_power(sound, tone * 0.97, tone * 1.03) > 5.0 * band_power(sound, between * 0.97, between * 1.03)
 
     def test_unbalance_sways_the_sound_and_raises_the_shaft_tones(self, machine_id: str, take: int) -> None:
-        rate = rotor("fan", machine_id).rate
+        rate = specimen(Fan, machine_id).rate
         normal, faulty = (source("fan", fault, machine_id, take) for fault in (None, "unbalance"))
         swaying = [modulation(high_passed(sound, 1000.0), rate) for sound in (normal, faulty)]
         assert swaying[1] > 3.0 * swaying[0]
         assert band_power(faulty, 0.95 * rate, 1.05 * rate) > 4.0 * band_power(normal, 0.95 * rate, 1.05 * rate)
 
     def test_clogging_lowers_the_blade_tones_and_the_high_flow_noise(self, machine_id: str, take: int) -> None:
-        fan = rotor("fan", machine_id)
-        tone = fan.rate * (int(np.argmax(fan.passing)) + 1)
+        fan = specimen(Fan, machine_id)
+        tone = fan.rate * fan.blades
         normal, faulty = (source("fan", fault, machine_id, take) for fault in (None, "clogging"))
         tones = [
             band_power(sound, 0.98 * tone, 1.02 * tone) - band_power(sound, 1.05 * tone, 1.09 * tone)
@@ -230,9 +238,9 @@ class TestFan:
         assert tilts[1] < 0.6 * tilts[0]
 
     def test_voltage_change_shifts_the_blade_tone_and_the_level(self, machine_id: str, take: int) -> None:
-        fan = rotor("fan", machine_id)
-        tone = fan.rate * (int(np.argmax(fan.passing)) + 1)
-        frequencies = scipy.fft.rfftfreq(simulation._grid(SAMPLES).length, 1 / SAMPLE_RATE)
+        fan = specimen(Fan, machine_id)
+        tone = fan.rate * fan.blades
+        frequencies = scipy.fft.rfftfreq(grid_of(SAMPLES).length, 1 / SAMPLE_RATE)
         near = (frequencies > 0.75 * tone) & (frequencies < 1.25 * tone)
         peaks = []
         for fault in (None, "voltage_change"):
@@ -260,8 +268,8 @@ class TestPump:
         assert kurtosis(faulty) > 3.0
 
     def test_clogging_cavitates_in_time_with_the_vanes(self, machine_id: str, take: int) -> None:
-        pump = rotor("pump", machine_id)
-        tone = pump.rate * (int(np.argmax(pump.passing)) + 1)
+        pump = specimen(Pump, machine_id)
+        tone = pump.rate * pump.blades
         normal, faulty = (source("pump", fault, machine_id, take) for fault in (None, "clogging"))
         swaying = [modulation(high_passed(sound, 2500.0), tone) for sound in (normal, faulty)]
         assert swaying[1] > 2.0 * swaying[0]
@@ -283,11 +291,9 @@ class TestSlider:
         normal, faulty = (high_passed(source("slider", f, machine_id, take), 2500.0) for f in (None, "rail_damage"))
         assert kurtosis(faulty) > kurtosis(normal) + 2.0
         blows = np.flatnonzero(np.abs(faulty) > 0.5 * np.abs(faulty).max()) / SAMPLE_RATE
-        slider = simulation._slider(
-            simulation._generator("specimen", "slider", machine_id, 0), simulation._grid(SAMPLES)
-        )
+        slider = specimen(Slider, machine_id)
         done = np.array([0.0, 2.0])  # two strokes, there and back, seen from the start of the first
-        places = simulation._passing_times(slider, done, 1.0, 0.0)
+        places = slider.passing_times(done, 1.0, 0.0)
         gap = (places[1] - places[0]) / slider.strokes  # from the blow on the way there to that on the way back
         gaps = np.diff(blows)
         gaps = gaps[gaps > 0.1]  # not between the two pairs of balls
@@ -297,9 +303,7 @@ class TestSlider:
         assert misses.max() < 0.06
 
     def test_loose_belt_sways_the_motor(self, machine_id: str, take: int) -> None:
-        slider = simulation._slider(
-            simulation._generator("specimen", "slider", machine_id, 0), simulation._grid(SAMPLES)
-        )
+        slider = specimen(Slider, machine_id)
         normal, faulty = (source("slider", fault, machine_id, take) for fault in (None, "loose_belt"))
         on_tone = (0.985 * slider.motor, 1.015 * slider.motor)
         around = (0.75 * slider.motor, 1.3 * slider.motor)
@@ -307,16 +311,16 @@ class TestSlider:
         assert shares[1] < 0.6 * shares[0]
 
     def test_no_grease_squeals(self, machine_id: str, take: int) -> None:
-        slider = simulation._slider(
-            simulation._generator("specimen", "slider", machine_id, 0), simulation._grid(SAMPLES)
-        )
+        slider = specimen(Slider, machine_id)
         normal, faulty = (source("slider", fault, machine_id, take) for fault in (None, "no_grease"))
         squeal = (0.93 * slider.squeal, 1.07 * slider.squeal)
         assert band_power(faulty, *squeal) > 3.0 * band_power(normal, *squeal)
         assert band_power(faulty, 4500.0, 6000.0) > 1.3 * band_power(normal, 4500.0, 6000.0)
 
 
-@pytest.mark.parametrize(("machine", "fault"), [(m, f) for m, faults in simulation.FAULTS.items() for f in faults])
+@pytest.mark.parametrize(
+    ("machine", "fault"), [(name, fault) for name, machine in REGISTRY.items() for fault in machine.faults]
+)
 def test_a_fault_grows_with_its_severity(machine: str, fault: str) -> None:
     def bands(sound: Array) -> Array:
         power = np.abs(scipy.fft.rfft(sound))[1:16_001] ** 2
@@ -398,8 +402,46 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_machines_that_can_be_simulated() -> None:
-    assert tuple(simulation.FAULTS) == MACHINES
-    assert all(len(faults) >= 3 for faults in simulation.FAULTS.values())
+    assert tuple(REGISTRY) == MACHINES
+    assert all(len(machine.faults) >= 3 for machine in REGISTRY.values())
+
+
+class Bell(Machine):
+    """A machine that is in the registry and nowhere else."""
+
+    faults = ("crack",)
+
+    def __init__(self, rng: np.random.Generator, grid: Grid) -> None:
+        self.body = np.ones(len(grid.frequencies), np.complex128)
+        self.length = grid.length
+
+    def sound(self, rng: np.random.Generator, fault: str | None, severity: float) -> Array:
+        return rng.standard_normal(self.length)
+
+
+def test_a_machine_takes_no_more_than_an_entry_in_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REGISTRY, "bell", Bell)
+    assert problems(["bell"], []) == []
+    for kind in KINDS:
+        parts = clip("bell", kind=kind, snr_db=3.0)
+        assert level_db(np.mean(parts.machine**2) / np.mean(parts.noise**2)) == pytest.approx(3.0)
+
+
+def test_a_machine_without_a_sound_can_not_be_made() -> None:
+    class Silent(Machine):
+        faults = ()
+
+    with pytest.raises(TypeError, match="abstract"):
+        Silent()  # type: ignore[abstract, call-arg]
+
+
+def test_what_can_not_be_simulated_is_known_without_numpy() -> None:
+    found = problems([*MACHINES, "valve"], ["6_dB", "-6_dB", "loud"])
+    assert [sentence.split(":")[0] for sentence in found] == ["machine valve", "SNR 'loud'"]
+    command = "import sys, asd.demo.catalogue; sys.exit(not {'numpy', 'scipy', 'soundfile'}.isdisjoint(sys.modules))"
+    assert (
+        subprocess.run([sys.executable, "-c", command], env={"PYTHONPATH": str(SCRIPTS)}, check=False).returncode == 0
+    )
 
 
 @pytest.mark.parametrize("machine", ["valve", "Fan", ""])
@@ -431,18 +473,18 @@ def test_the_shortest_and_other_lengths() -> None:
 
 @given(st.integers(-999, 999))
 def test_snr_of_a_whole_number(decibels: int) -> None:
-    assert simulation.snr_db_of(f"{decibels}_dB") == decibels
+    assert snr_db_of(f"{decibels}_dB") == decibels
 
 
 @given(st.decimals(-999, 999, places=2))
 def test_snr_of_a_decimal_number(decibels: object) -> None:
-    assert simulation.snr_db_of(f"{decibels}_dB") == float(str(decibels))
+    assert snr_db_of(f"{decibels}_dB") == float(str(decibels))
 
 
 @given(st.text().filter(lambda text: not text.endswith("_dB")))
 def test_snr_of_another_text(text: str) -> None:
     with pytest.raises(UserError) as error:
-        simulation.snr_db_of(text)
+        snr_db_of(text)
     assert repr(text) in str(error.value)
     assert "-6_dB" in str(error.value)
 
@@ -452,4 +494,4 @@ def test_snr_of_another_text(text: str) -> None:
 )
 def test_snr_of_nearly_right_texts(text: str) -> None:
     with pytest.raises(UserError, match="_dB are expected"):
-        simulation.snr_db_of(text)
+        snr_db_of(text)

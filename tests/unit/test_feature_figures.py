@@ -12,15 +12,12 @@ from matplotlib.text import Text
 
 from asd.detection.representations import log_mel
 from asd.features.acoustic import clip_features, mean_log_mel
-from asd.features.columns import BASIC_NAMES
+from asd.features.columns import BASIC_NAMES, mel_centres
 from asd.figures.features import (
     FeaturePanel,
     ProjectionPanel,
     denoising,
-    hertz_to_mel,
     loss_curves,
-    mel_centres,
-    mel_to_hertz,
     project_2d,
     projection,
     projection_limits,
@@ -57,19 +54,6 @@ def test_log_mel_is_the_inverse_dct_of_the_first_block():
 def test_log_mel_of_a_clips_features_is_the_mean_over_its_frames_of_the_log_mel_spectrum():
     samples = np.random.default_rng(1).normal(0.0, 0.1, 8000).astype(np.float32)
     assert log_mel(clip_features(samples)[None])[0] == pytest.approx(mean_log_mel(samples), abs=1e-4)
-
-
-@pytest.mark.filterwarnings("default")  # of librosa's imports
-def test_centres_of_the_mel_bands_are_those_of_librosa():
-    librosa = pytest.importorskip("librosa")
-    expected = librosa.mel_frequencies(130, fmin=0.0, fmax=8000.0)[1:-1]
-    assert mel_centres() == pytest.approx(expected, rel=1e-9)
-
-
-def test_the_mel_scale_has_an_inverse():
-    frequencies = np.array([0.0, 10.0, 999.0, 1000.0, 1001.0, 8000.0])
-    assert mel_to_hertz(hertz_to_mel(frequencies)) == pytest.approx(frequencies)
-    assert hertz_to_mel([200.0 / 3.0, 6400.0]) == pytest.approx([1.0, 42.0])
 
 
 def test_projection_onto_two_components_is_that_of_the_covariance_matrix():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import librosa
@@ -13,8 +15,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from asd.features import acoustic
 from asd.features.acoustic import basic_block, clip_features, mel_filter_bank, mfcc_block
-from asd.features.columns import BASIC_COLUMNS, BASIC_NAMES, FEATURE_NAMES, MFCC_COLUMNS, N_FEATURES
-from asd.recordings.audio import read_clip
+from asd.features.columns import (
+    BASIC_COLUMNS,
+    BASIC_NAMES,
+    FEATURE_NAMES,
+    HIGHEST_FREQUENCY,
+    MFCC_COLUMNS,
+    N_FEATURES,
+    hertz_to_mel,
+    mel_centres,
+    mel_edges,
+    mel_to_hertz,
+)
+from asd.recordings.audio import SAMPLE_RATE, read_clip
+from places import SCRIPTS
 from plain_features import (
     BASIC_ORDER,
     plain_basic_block,
@@ -84,6 +98,24 @@ def test_mel_filters_are_librosas() -> None:
     assert filters.shape == (257, 128)
     np.testing.assert_allclose(filters.T, librosa.filters.mel(sr=16_000, n_fft=512, n_mels=128), rtol=0, atol=1e-8)
     np.testing.assert_allclose(filters.T, plain_mel_filters(), rtol=1e-6, atol=1e-9)
+
+
+def test_the_edges_of_the_mel_bands_are_librosas() -> None:
+    assert mel_edges() == pytest.approx(librosa.mel_frequencies(130, fmin=0.0, fmax=8000.0), rel=1e-9)
+    assert mel_centres() == mel_edges()[1:-1]
+    assert HIGHEST_FREQUENCY == SAMPLE_RATE / 2
+
+
+def test_the_mel_scale_has_an_inverse() -> None:
+    for hertz in (0.0, 10.0, 999.0, 1000.0, 1001.0, 8000.0):
+        assert mel_to_hertz(hertz_to_mel(hertz)) == pytest.approx(hertz)
+    assert (hertz_to_mel(200.0 / 3.0), hertz_to_mel(6400.0)) == pytest.approx((1.0, 42.0))
+    assert np.isfinite(mel_to_hertz(np.inf))
+
+
+def test_what_the_columns_are_is_known_without_numpy() -> None:
+    command = "import sys, asd.features.columns; sys.exit('numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", command], env={"PYTHONPATH": str(SCRIPTS)}, check=True)
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=512 is too large")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from asd.demo.catalogue import snr_db_of
 from asd.demo.ownership import Manifest
-from asd.demo.write import snr_db_of, write_recordings
+from asd.demo.write import write_recordings
 from asd.joblog import job_log
 from asd.recordings.layout import KINDS
 

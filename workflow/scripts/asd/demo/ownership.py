@@ -164,7 +164,8 @@ def problem(root: str) -> str | None:
         what += " and others" if len(others) > 1 else ""
     return (
         f"{what}. Nothing was touched. Are they recordings of yours? Then move them to a folder of their own and set "
-        "dataset.root to it (config/README.md). If nobody needs them, delete them."
+        "dataset.root to it (config/README.md). If nobody needs them, delete them; a demo that an earlier version made "
+        "has no list of its files, and can simply be deleted: it is made again."
     )
 
 

@@ -3,8 +3,8 @@
 Columns 0-127, the *MFCC block*: the mean over the frames of 128 mel-frequency cepstral coefficients.
 Columns 128-135, the *basic block*: eight statistics of the samples.
 
-Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep Denoising Autoencoder*; mel scale and
-area normalisation after Slaney's Auditory Toolbox, as in librosa's defaults.
+Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep Denoising Autoencoder*; mel bands and
+their area normalisation after Slaney's Auditory Toolbox, as in librosa's defaults.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from ..recordings.audio import FRAME_LENGTH, SAMPLE_RATE
-from .columns import MEL_BANDS
+from .columns import MEL_BANDS, mel_edges
 
 HOP_LENGTH = 160
 FFT_LENGTH = 512
@@ -35,12 +35,6 @@ _FRAMES_CHECKED = 20
 _PRECISION_LIMIT = 2e-5
 
 
-def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Slaney's mel scale: linear below 1000 Hz (15 mel), logarithmic above."""
-    linear = mel * 200.0 / 3.0
-    return np.where(mel < 15.0, linear, 1000.0 * np.exp((mel - 15.0) * np.log(6.4) / 27.0))
-
-
 @cache
 def mel_filter_bank() -> NDArray[np.float32]:
     """Triangular mel filters over 0-8000 Hz, each of unit area (Slaney's normalisation).
@@ -50,8 +44,7 @@ def mel_filter_bank() -> NDArray[np.float32]:
     float32 [FFT_LENGTH // 2 + 1, MEL_BANDS]
         Equal to the transpose of ``librosa.filters.mel(sr=16000, n_fft=512, n_mels=128)``.
     """
-    top = 15.0 + 27.0 * np.log(SAMPLE_RATE / 2 / 1000.0) / np.log(6.4)
-    edges = _mel_to_hz(np.linspace(0.0, top, MEL_BANDS + 2))
+    edges = np.array(mel_edges())
     bins = np.fft.rfftfreq(FFT_LENGTH, 1.0 / SAMPLE_RATE)
     widths = np.diff(edges)
     rising = (bins[:, None] - edges[None, :-2]) / widths[:-1]

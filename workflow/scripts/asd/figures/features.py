@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from ..detection.representations import log_mel
-from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, MEL_BANDS
+from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, HIGHEST_FREQUENCY, hertz_to_mel, mel_centres, mel_to_hertz
 from .style import (
     ABNORMAL,
     HATCH,
@@ -34,36 +34,13 @@ from .style import (
     title_above,
 )
 
-_HIGHEST = 8000.0  # Hz, upper end of the mel bands
-_LINEAR_STEP = 200.0 / 3.0  # Hz a mel below 1 kHz
-_KNEE = 1000.0  # Hz, where the scale turns logarithmic
-_LOG_STEP = np.log(6.4) / 27.0  # of the frequency's logarithm a mel
 _DECIBEL = 10.0 / np.log(10.0)  # from the natural logarithm of a power
 _QUANTILES = (0.1, 0.5, 0.9)
+_MEL_SCALE = tuple(np.vectorize(scale, otypes=[np.float64]) for scale in (hertz_to_mel, mel_to_hertz))
 _NETWORKS = {"mfcc": "MFCC network", "basic": "basic network"}
 
 
 # --- data ---
-
-
-def hertz_to_mel(frequency: Any) -> NDArray[np.float64]:
-    """Slaney's mel scale: linear up to 1 kHz, logarithmic above; of frequencies in Hz, of any shape."""
-    hertz = np.asarray(frequency, np.float64)
-    above = _KNEE / _LINEAR_STEP + np.log(np.maximum(hertz, _KNEE) / _KNEE) / _LOG_STEP
-    return np.where(hertz < _KNEE, hertz / _LINEAR_STEP, above)
-
-
-def mel_to_hertz(mel: Any) -> NDArray[np.float64]:
-    """Inverse of `hertz_to_mel`."""
-    mels = np.asarray(mel, np.float64)
-    knee = _KNEE / _LINEAR_STEP
-    above = _KNEE * np.exp(_LOG_STEP * (np.minimum(np.maximum(mels, knee), 1e4) - knee))
-    return np.where(mels < knee, mels * _LINEAR_STEP, above)
-
-
-def mel_centres(bands: int = MEL_BANDS) -> NDArray[np.float64]:
-    """Centre frequencies in Hz, float64 [bands], of mel bands that fill 0 to 8000 Hz."""
-    return mel_to_hertz(np.linspace(0.0, float(hertz_to_mel(_HIGHEST)), bands + 2)[1:-1])
 
 
 def project_2d(
@@ -317,8 +294,8 @@ def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, Featu
     elif room < 1.1:
         kept = [0.0, 1000.0, 4000.0]
     for axes in grid.flat:
-        axes.set_xscale("function", functions=(hertz_to_mel, mel_to_hertz))
-        axes.set_xlim(0.0, _HIGHEST)
+        axes.set_xscale("function", functions=_MEL_SCALE)
+        axes.set_xlim(0.0, HIGHEST_FREQUENCY)
         axes.set_xticks(kept, [f"{frequency / 1000.0:g}" for frequency in kept])
         axes.minorticks_off()
         axes.grid()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import splits
-from ..demo import ownership
-from ..demo.catalogue import FAULTS
+from ..demo import catalogue, ownership
 from ..errors import UserError
 from ..recordings.layout import doubly_used
 from .parameters import split_of, strict_shares
@@ -26,12 +25,9 @@ def data_problems(plan: Plan) -> list[str]:
 
 
 def _problems_of_the_demo(plan: Plan) -> Iterator[str]:
-    unknown = [machine for machine in plan.machines if machine not in FAULTS] if plan.is_demo else []
-    if unknown:
-        yield (
-            f"machines: {', '.join(unknown)} can't be simulated ({', '.join(FAULTS)} can). Set dataset.root to the "
-            "folder of your recordings."
-        )
+    if plan.is_demo:
+        for problem in catalogue.problems(plan.machines, plan.config["snrs"].values()):
+            yield f"{problem} For recordings of your own, set dataset.root to their folder."
 
 
 def _problems_of_the_splits(plan: Plan) -> Iterator[str]:
