@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from asd.plan.configuration import (
     consistency_problems,
     detector_settings,
     read_command_line_parameters,
-    schema_problems,
     training_settings,
 )
+from asd.schema import fill_in_defaults, schema_problems
 from places import REPOSITORY
 from table_2 import TABLE_2
 
@@ -30,30 +30,10 @@ def load(path: Path) -> Config:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`schema` with its reference replaced by what it refers to; its own keys win."""
-    if "$ref" not in schema:
-        return schema
-    return {**SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")], **schema}
-
-
-def with_defaults(config: Any, schema: Mapping[str, Any] = SCHEMA) -> Any:
+def with_defaults(config: Config) -> Config:
     """A copy of `config` in which each key left out has the default of the schema."""
-    if isinstance(config, list):
-        return [with_defaults(value, schema.get("items", {})) for value in config]
-    if not isinstance(config, dict):
-        return config
-    filled = dict(config)
-    known = schema.get("properties", {})
-    for name, about in known.items():
-        about = resolved(about)
-        if name not in filled and "default" in about:
-            filled[name] = copy.deepcopy(about["default"])
-        if name in filled:
-            filled[name] = with_defaults(filled[name], about)
-    others = schema.get("additionalProperties")
-    if isinstance(others, dict):
-        filled |= {name: with_defaults(value, others) for name, value in filled.items() if name not in known}
+    filled = copy.deepcopy(config)
+    fill_in_defaults(filled, SCHEMA)
     return filled
 
 
@@ -284,7 +264,7 @@ SCHEMA_MISTAKES: dict[str, tuple[Any, str, list[str]]] = {
     ),
     "channel as text": (minimal(dataset={"channel": "left"}), "dataset.channel", ["'left'", "mean", "from 0"]),
     "negative channel": (minimal(dataset={"channel": -1}), "dataset.channel", ["-1", "from 0"]),
-    "channel true": (minimal(dataset={"channel": True}), "dataset.channel", ["True", "from 0"]),
+    "channel true": (minimal(dataset={"channel": True}), "dataset.channel", ["true", "from 0"]),
     "detector that is a number": (minimal(detectors=[5]), "detectors[0]", ["5 is not allowed", "name of a detector"]),
     "detector without a method": (minimal(detectors=[{"name": "A"}]), "detectors[0]", ["'method' is missing"]),
     "detector with an unknown key": (

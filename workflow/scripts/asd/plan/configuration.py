@@ -1,184 +1,121 @@
-"""Configuration: what is wrong with it, in words, and what follows from it for one machine."""
+"""Configuration of this workflow: checked as a whole, and what follows from it for one machine."""
 
 from __future__ import annotations
 
 import difflib
 import itertools
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
-from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, placeholders
+from ..errors import UserError
+from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
+from ..recordings.samplesheet import Sample, complete_configuration, read_samples, sheet_problems
+from ..schema import (
+    NOTHING_WRITTEN,
+    Written,
+    fill_in_defaults,
+    number_from_text,
+    read_command_line_numbers,
+    read_schema,
+    remove_own_keys,
+    schema_problems,
+    size_problem,
+    value_at,
+)
+from .written import File, written_in, yaml_problems
 
-_TYPE_NAMES = {
-    "object": "a mapping (key: value)",
-    "array": "a list",
-    "string": "text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "null": "null",
-}
-
-_LIMITS = {
-    "minimum": "at least",
-    "exclusiveMinimum": "more than",
-    "maximum": "at most",
-    "exclusiveMaximum": "less than",
-}
-
-
-_MAX_ENTRIES = 100_000
-_MAX_SHOWN = 200  # characters of a value in a message
+CONFIG_SCHEMA = "config.schema.yaml"
+SAMPLES_SCHEMA = "samples.schema.yaml"
 
 
-def size_problem(config: Any) -> str | None:
-    """A sentence about a configuration that is too large to be one, or None.
+class ConfigurationError(UserError):
+    """Everything that is wrong with a configuration.
 
-    A few lines of YAML can stand for any number of entries: an anchor may be used many times, and inside of itself.
-    Everything else here walks through all of them.
+    Attributes
+    ----------
+    problems
+        A sentence each, with key, value and remedy.
     """
-    count, pending = 0, [config]
-    while pending:
-        count += 1
-        if count > _MAX_ENTRIES:
-            return f"the configuration has more than {_MAX_ENTRIES} entries, or an anchor (&) is used inside of itself"
-        value = pending.pop()
-        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-        pending.extend(itertools.islice(inside, _MAX_ENTRIES + 1))
-    return None
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(["The configuration can't be used:", *(f"  - {line}" for line in self.problems)]))
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+@dataclass(frozen=True)
+class Checked:
+    """A configuration that a run can work with.
+
+    Attributes
+    ----------
+    config
+        With defaults, and with what a sample sheet says.
+    samples
+        Lines of the sample sheet; None where there is none.
+    """
+
+    config: dict[str, Any]
+    samples: tuple[Sample, ...] | None
 
 
-def _key(path: Any) -> str:
-    """``machines.fan.ids[0]`` for the path of an error."""
-    key = ""
-    for part in path:
-        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
-    return key or "the configuration"
+def checked(
+    config: dict[str, Any], *, command_line: Mapping[str, Any], files: Sequence[File], schema_folder: Path
+) -> Checked:
+    """Check a configuration, and complete it in place.
+
+    Parameters
+    ----------
+    config
+        As it has been read from `files` and the command line.  Keys that start with ``x-`` are removed where the schema
+        lists the keys there are; numbers that the command line gives as text become numbers; what is left out is taken
+        from the sample sheet, if there is one, and else from the defaults of the schema.
+    command_line
+        The part of it that the command line gives.
+    files
+        Configuration files, for what they say of which nothing is left in `config`.
+    schema_folder
+        Holds `CONFIG_SCHEMA` and `SAMPLES_SCHEMA`.
+
+    Raises
+    ------
+    ConfigurationError
+        With everything that is wrong with it.
+    """
+    too_large = size_problem(config)
+    if too_large:
+        raise ConfigurationError([too_large])
+    written = written_in(config, files, command_line)
+    schema = read_schema(schema_folder / CONFIG_SCHEMA)
+    remove_own_keys(config, schema)
+    read_command_line_numbers(config, command_line, schema)
+    read_command_line_parameters(config, command_line)
+    samples, problems = _samples_of(config, schema_folder)
+    if samples:
+        problems += complete_configuration(config, samples)
+    # without the sheet, there would seem to be no machines
+    problems = problems or schema_problems(config, schema, written)
+    if not problems:
+        fill_in_defaults(config, schema)
+        problems = consistency_problems(config, written)
+        problems += sheet_problems(config, samples) if samples else []
+    problems = [problem for file in files for problem in yaml_problems(file)] + problems
+    if problems:
+        raise ConfigurationError(problems)
+    return Checked(config, tuple(samples) if samples else None)
 
 
-def _is_number_as_text(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
+def _samples_of(config: Mapping[str, Any], schema_folder: Path) -> tuple[list[Sample], list[str]]:
+    """Lines of the sample sheet, if there is one, and what is wrong with it."""
+    path = value_at(config, ("dataset", "samples"))
+    if not path or not isinstance(path, str):
+        return [], []
     try:
-        float(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _missing_key(error: Any) -> str:
-    """jsonschema makes an error of each missing key, and says which one in its message only."""
-    return next(str(name) for name in error.validator_value if error.message.startswith(repr(name)))
-
-
-def _wrong_type(error: Any) -> str:
-    wanted = error.validator_value
-    names = " or ".join(_TYPE_NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
-    text = f"{_shown(error.instance)} is not allowed, {names} is needed"
-    if error.instance is None:
-        text = f"has no value, {names} is needed (leave the key out to take its default)"
-    elif _is_number_as_text(error.instance) and wanted == "integer":
-        text += " (write it without quotes)"
-    elif _is_number_as_text(error.instance):
-        text += f" (YAML reads {error.instance} as text: write it with a point, like 1.0e-4, and without quotes)"
-    elif wanted == "string" and isinstance(error.instance, int | float):
-        text += ' (put names made of digits in quotes, like "00")'
-    return text
-
-
-def _unknown_keys(error: Any) -> str:
-    allowed = list(error.schema.get("properties", {}))
-    parts = []
-    for name in error.instance:
-        if name in allowed:
-            continue
-        close = difflib.get_close_matches(str(name), allowed, n=1)
-        parts.append(f"unknown key {_shown(name)}" + (f", did you mean {close[0]!r}?" if close else "."))
-    return f"{' '.join(parts)} Allowed here: {', '.join(allowed)}"
-
-
-def _explain(error: Any) -> Iterator[str]:
-    """One line for each thing that is wrong."""
-    key, value, limit = _key(error.absolute_path), error.instance, error.validator_value
-    allowed = error.schema.get("description") if isinstance(error.schema, Mapping) else None
-    if error.validator in ("anyOf", "oneOf"):
-        # the alternative of the value's own type explains best what is wrong inside it
-        inside = [part for part in error.context or () if part.validator != "type" or len(part.path) > 0]
-        inside = [part for part in inside if part.validator not in ("const", "enum")] if len(inside) > 1 else inside
-        if inside and isinstance(value, Mapping):
-            for part in inside:
-                yield from _explain(part)
-            return
-        yield f"{key}: {_shown(value)} is not allowed. {allowed or ''}".rstrip()
-        return
-    match error.validator:
-        case "type":
-            text = _wrong_type(error)
-        case "additionalProperties":
-            text = _unknown_keys(error)
-        case "required":
-            text = f"the key {_missing_key(error)!r} is missing"
-        case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
-            text = f"{value!r} is out of range, {_LIMITS[error.validator]} {limit} is needed"
-        case "enum" | "const":
-            options = limit if isinstance(limit, list) else [limit]
-            text = f"{_shown(value)} is not allowed, choose from {', '.join(map(str, options))}"
-        case "uniqueItems":
-            twice = [item for number, item in enumerate(value) if item in value[:number]]
-            text = f"{', '.join(map(_shown, twice))} stands there more than once"
-        case "pattern":
-            text = f"{_shown(value)} is not allowed"
-        case "minItems" | "minProperties" | "minLength":
-            text = "is empty, at least one entry is needed"
-        case _:
-            text = error.message[: 2 * _MAX_SHOWN]
-    yield f"{key}: {text}" + (f". Meaning: {allowed}" if allowed and error.validator != "additionalProperties" else "")
-
-
-def _number(text: str, types: Any) -> int | float | bool | None:
-    """`text` as one of the JSON schema `types`, or None if it is none of them."""
-    for name in [types] if isinstance(types, str) else types:
-        try:
-            match name:
-                case "integer":
-                    return int(text)
-                case "number":
-                    return float(text)
-                case "boolean":
-                    return {"true": True, "false": False}[text.lower()]
-        except (ValueError, KeyError):
-            continue
-    return None
-
-
-def read_command_line_numbers(
-    config: dict[str, Any], command_line: Mapping[str, Any], schema: Mapping[str, Any]
-) -> None:
-    """Turn text into numbers, in place, where `schema` needs numbers and the text came from the command line.
-
-    Snakemake reads lists and mappings of ``--config`` as text throughout, so ``--config noise_factors='[0.2, 0.7]'``
-    arrives as two words.  Text in a configuration file stays text: there it is a mistake worth naming.
-    """
-    errors = list(Draft202012Validator(schema).iter_errors(config))
-    errors += [part for error in errors for part in error.context or ()]
-    for error in errors:
-        path = list(error.absolute_path)
-        if error.validator != "type" or not isinstance(error.instance, str):
-            continue
-        if _at(command_line, path) != error.instance:
-            continue
-        number = _number(error.instance, error.validator_value)
-        if number is not None:
-            _at(config, path[:-1])[path[-1]] = number
+        return read_samples(clean_path(path), read_schema(schema_folder / SAMPLES_SCHEMA)), []
+    except UserError as error:
+        return [], [str(error)]
 
 
 def read_command_line_parameters(config: Mapping[str, Any], command_line: Mapping[str, Any]) -> None:
@@ -188,47 +125,21 @@ def read_command_line_parameters(config: Mapping[str, Any], command_line: Mappin
     """
     detectors = config.get("detectors")
     for number, entry in enumerate(detectors if isinstance(detectors, list) else []):
-        given = _at(command_line, ["detectors", number, "parameters"])
-        parameters = _at(entry, ["parameters"])
-        name = str(_at(entry, ["method"]))
+        given = value_at(command_line, ("detectors", number, "parameters"))
+        parameters = value_at(entry, ("parameters",))
+        name = str(value_at(entry, ("method",)))
         if not isinstance(given, Mapping) or not isinstance(parameters, dict):
             continue
         if name in METHODS:
             read_command_line_numbers(parameters, given, _schema_of_parameters(METHODS[name]))
         elif name.startswith(PYOD_PREFIX):
             for key, value in parameters.items():
-                read = _number(value, ["integer", "number"]) if isinstance(value, str) else None
+                read = number_from_text(value, ["integer", "number"]) if isinstance(value, str) else None
                 parameters[key] = value if read is None else read
 
 
 def _schema_of_parameters(method: Method) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": False, "properties": dict(method.parameters)}
-
-
-def _at(values: Any, path: list[Any]) -> Any:
-    """The value at `path` in nested mappings and lists, or None."""
-    for part in path:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return values
-
-
-def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Everything in `config` that the JSON `schema` does not allow, a sentence each, naming key, value and remedy."""
-    unbounded = [f"{key}: {value!r} is not allowed, a finite number is needed" for key, value in _not_finite(config)]
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: [str(p) for p in error.path])
-    return unbounded + [line for error in errors for line in _explain(error)]
-
-
-def _not_finite(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[str, float]]:
-    """NaN and infinity pass every limit of a JSON schema."""
-    if isinstance(value, float) and not math.isfinite(value):
-        yield _key(path), value
-    inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for part, item in inside:
-        yield from _not_finite(item, (*path, part))
 
 
 def _pattern_problems(key: str, pattern: str, fields: tuple[str, ...], many: Mapping[str, bool]) -> Iterator[str]:
@@ -266,27 +177,25 @@ def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
             seen[name] = pair
 
 
-def _detector_problems(config: Mapping[str, Any]) -> Iterator[str]:
+def _detector_problems(config: Mapping[str, Any], written: Written) -> Iterator[str]:
     """Methods that do not exist, parameters that a method does not take, names that stand twice."""
     names: list[str] = []
     for number, entry in enumerate(config["detectors"]):
-        key = f"detectors[{number}]"
         given: Mapping[str, Any] = {"method": entry} if isinstance(entry, str) else entry
+        key = f"detectors[{number}]" if isinstance(entry, str) else f"detectors[{number}].method"
         name = given["method"]
-        try:
-            method = find_method(name)
-        except KeyError:
+        names.append(given.get("name", name))
+        method = _method(name)
+        if method is None:
             close = difflib.get_close_matches(name.upper(), METHODS, n=1)
             hint = f", did you mean {close[0]!r}?" if close else "."
             yield (
                 f"{key}: unknown detector {name!r}{hint} There are {', '.join(METHODS)}, and {PYOD_PREFIX}<class> for "
                 f"those of PyOD, such as {PYOD_PREFIX}ECOD"
             )
-            continue
-        if not name.startswith(PYOD_PREFIX):
-            for problem in schema_problems(given.get("parameters", {}), _schema_of_parameters(method)):
-                yield f"{key}.parameters.{problem}".replace(".parameters.the configuration:", ".parameters:")
-        names.append(given.get("name", name))
+        elif not name.startswith(PYOD_PREFIX):
+            place = ("detectors", number, "parameters")
+            yield from schema_problems(given.get("parameters", {}), _schema_of_parameters(method), written, place)
     for number, ensemble in enumerate(config["ensembles"]):
         yield from _ensemble_problems(f"ensembles[{number}]", ensemble, names, config["protocols"])
     names += [ensemble["name"] for ensemble in config["ensembles"]]
@@ -295,6 +204,15 @@ def _detector_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"detectors, ensembles: the name {name!r} stands there more than once. Give each entry a name of its own, "
             f"for example {{method: {name}, name: {name}-raw, representation: raw}}"
         )
+
+
+def _method(name: str) -> Method | None:
+    if name.startswith(PYOD_PREFIX) and not name.removeprefix(PYOD_PREFIX).isidentifier():
+        return None  # no name of a class, and perhaps none of a file
+    try:
+        return find_method(name)
+    except KeyError:
+        return None
 
 
 def _ensemble_problems(key: str, ensemble: Mapping[str, Any], names: list[str], protocols: list[str]) -> Iterator[str]:
@@ -342,7 +260,7 @@ def detector_settings(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [complete(entry) for entry in config["detectors"]]
 
 
-def consistency_problems(config: Mapping[str, Any]) -> list[str]:
+def consistency_problems(config: Mapping[str, Any], written: Written = NOTHING_WRITTEN) -> list[str]:
     """What a schema can't see: keys that contradict each other.  `config` has passed the schema, with defaults."""
     problems = []
     snrs = config["snrs"]
@@ -354,7 +272,7 @@ def consistency_problems(config: Mapping[str, Any]) -> list[str]:
     if "all" in snrs:
         problems.append("snrs: 'all' is what tables call the mean over the SNRs. Give this noise level another name")
     problems.extend(_name_problems(config))
-    problems.extend(_detector_problems(config))
+    problems.extend(_detector_problems(config, written))
     problems.extend(_file_name_problems(config))
     problems.extend(_share_problems(config))
     for machine, settings in config["machines"].items():

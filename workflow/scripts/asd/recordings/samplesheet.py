@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import UserError
-from ..plan.configuration import schema_problems
+from ..schema import schema_problems
 from .layout import Folder, clean_path
 
 REQUIRED = ("file", "machine", "id")
