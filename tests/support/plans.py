@@ -12,4 +12,5 @@ from places import REPOSITORY
 def plan_of(config: dict[str, Any]) -> Plan:
     """The plan of a configuration with defaults; what is given is not changed."""
     schemas = REPOSITORY / "workflow" / "schemas"
-    return Plan.from_config(*configuration.checked(copy.deepcopy(config), command_line={}, files=[], schemas=schemas))
+    checked = configuration.checked(copy.deepcopy(config), command_line={}, files=[], schema_folder=schemas)
+    return Plan.from_config(checked.config, checked.samples or ())

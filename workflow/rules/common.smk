@@ -100,16 +100,16 @@ def code(script):
 # ---------------------------------------------------------------------------------------------------- the plan
 
 try:
-    PLAN = Plan.from_config(
-        *configuration.checked(
-            config,
-            command_line=workflow.config_settings.config,
-            files=[*workflow.configfiles, *workflow.overwrite_configfiles],
-            schemas=WORKFLOW / "schemas",
-        )
+    CHECKED = configuration.checked(
+        config,
+        command_line=workflow.config_settings.config,
+        files=workflow.configfiles,
+        schema_folder=WORKFLOW / "schemas",
     )
 except configuration.ConfigurationError as error:
     stop("The configuration can't be used:", error.problems)
+
+PLAN = Plan.from_config(CHECKED.config, CHECKED.samples or ())
 
 # Of a module with a prefix: it stands before all that the workflow makes, but not before what the user has named
 PREFIX = workflow.modifier.path_modifier.replace_prefix("results").removesuffix("results")
