@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 
 from asd.ddae.denoiser import Denoiser, read_loss
 from asd.ddae.scaling import MinMaxScaling
-from asd.detection.scores import ScoredClips, Scores, read_scores, write_scores
+from asd.detection.scores import ScoredClips, Scores, UnitScores, read_scores, write_scores
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, import_cache, read_cache, read_clip_list, read_features, write_cache
 from asd.features.rows import count_rows
@@ -530,7 +530,7 @@ def write_small_scores(folder: Path, seed: int) -> None:
         "LOF": Scores(generator.normal(size=3), generator.normal(size=5), 1.9 + seed, (13, 2)),
         "KNN-raw": Scores(generator.normal(size=3), generator.normal(size=5), 2.0),
     }
-    write_scores(scores, clips, "paper", folder / "s.csv", folder / "s.json")
+    write_scores(UnitScores(clips, scores, "paper"), folder / "s.csv", folder / "s.json")
 
 
 def read_small_scores(folder: Path) -> Any:

@@ -20,7 +20,7 @@ import pytest
 import soundfile
 
 import asd.recordings.audio
-from asd.detection.units import read_units
+from asd.detection.units import read_unit_clips
 from asd.errors import UserError
 from asd.features.acoustic import clip_features
 from asd.features.caches import (
@@ -815,7 +815,7 @@ def test_a_damaged_cache_is_named_with_what_to_do(
         read_cache(*pair)
     assert str(pair[0].with_suffix("")) in str(caught.value)
     with pytest.raises(UserError, match=r"[Rr]un again"):
-        read_units([pair[0]], [pair[1]], [pair[0]], [pair[1]], {"units": [["snr6", "id_00"]]})
+        read_unit_clips([pair[0]], [pair[1]], [pair[0]], [pair[1]], {"units": [["snr6", "id_00"]]})
 
 
 def test_changed_rows_are_counted_and_the_first_is_named(pair: tuple[Path, Path]) -> None:

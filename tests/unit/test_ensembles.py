@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asd.detection.ensembles import Ensemble, combine, combine_files, ranked, standardised
-from asd.detection.scores import ScoredClips, ScoreFiles, Scores, threshold_of
+from asd.detection.scores import ScoredClips, Scores, UnitScores, threshold_of
 from asd.errors import UserError
 
 values = st.floats(-1e3, 1e3, allow_subnormal=False)
@@ -86,8 +86,8 @@ def test_members_must_have_scored_the_same_clips(members) -> None:
 CLIPS = ScoredClips(tuple(f"n{n}" for n in range(30)), tuple(f"m{n}" for n in range(6)), tuple("abcdef"))
 
 
-def files(seed: int, clips: ScoredClips = CLIPS) -> ScoreFiles:
-    return ScoreFiles(clips, {"KNN": member(seed), "LOF": member(100 + seed, 3.0)}, "paper")
+def files(seed: int, clips: ScoredClips = CLIPS) -> UnitScores:
+    return UnitScores(clips, {"KNN": member(seed), "LOF": member(100 + seed, 3.0)}, "paper")
 
 
 def test_every_detector_of_every_file_is_averaged() -> None:

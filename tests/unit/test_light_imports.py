@@ -40,7 +40,10 @@ def test_packages_are_blocked() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["asd.files.integrity", "asd.files.atomic", "asd.features.rows", "asd.ddae.run"],
+    [
+        *("asd.files.integrity", "asd.files.atomic", "asd.features.rows", "asd.splits", "asd.ddae.run"),
+        *("asd.detection.views", "asd.detection.detectors"),
+    ],
 )
 def test_a_module_is_imported_without_packages(module: str) -> None:
     run_without_packages(f"import {module}")
@@ -54,3 +57,29 @@ def test_rows_are_counted_without_numpy(tmp_path: Path) -> None:
         f"print(count_rows({str(tmp_path / 'c.npy')!r}), count_rows({str(tmp_path / 'none.npy')!r}, allow_empty=True))"
     )
     assert run_without_packages(code) == "7 0"
+
+
+def test_clips_are_counted_for_every_protocol_without_numpy() -> None:
+    code = """
+from asd.errors import UserError
+from asd.splits import AskedCounts, check_strict_counts, paper_counts, paper_ddae_count
+
+print(paper_counts(AskedCounts.auto(100, 40), 100, 40, "error", "here"), paper_ddae_count(9, 30, "error", "here"))
+check_strict_counts(10, 10, {"ddae": 20, "ad_train": 56, "ad_test": 24}, "here")
+try:
+    check_strict_counts(3, 3, {"ddae": 20, "ad_train": 56, "ad_test": 24}, "here")
+except UserError as error:
+    print(error)
+"""
+    counts, message = run_without_packages(code).splitlines()
+    assert counts == "Counts(n_train=78, n_normal=17, n_abnormal=16) 9"
+    assert message.startswith("here: 3 normal clips are too few for the strict protocol")
+
+
+def test_entries_of_the_configuration_are_completed_without_numpy() -> None:
+    code = """
+from asd.detection.detectors import METHODS, complete
+
+print(*(complete(name)["projection"] for name in (*METHODS, "PYOD:ECOD")))
+"""
+    assert set(run_without_packages(code).split()) == {"map-pca", "whitening", "standard"}

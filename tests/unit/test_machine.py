@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
-from asd.detection.scores import ScoredClips, ScoreFiles, Scores, read_scores, write_scores
+from asd.detection.scores import ScoredClips, Scores, UnitScores, read_scores, score_paths, write_scores
 from asd.errors import UserError
 from asd.evaluation import machine as module
 from asd.evaluation.machine import (
@@ -28,7 +28,7 @@ from asd.evaluation.machine import (
     confusion_counts,
     evaluate_machine,
     read_replicates,
-    read_units,
+    read_unit_scores,
     roc_bands,
     score_statistics,
     statistics_of_files,
@@ -41,13 +41,14 @@ from plain_evaluation import MAX_FPR, plain_repeated, plain_replicate
 from plain_method import plain_auc, plain_partial_auc
 
 NAN = math.nan
+PAPER = ("paper", "0.7", "0")
 
 pytestmark = pytest.mark.filterwarnings("error")  # NumPy's, about what is NaN or divided by 0
 
 
 def unit(**changes: str) -> Unit:
     where = {"protocol": "paper", "noise_factor": "0.7", "seed": "0", "snr": "snr6", "machine_id": "id_00"}
-    return Unit(**where | changes)
+    return Unit.of(**where | changes)
 
 
 def clips(n_normal: int, n_abnormal: int, first: int = 0) -> ScoredClips:
@@ -59,8 +60,8 @@ def clips(n_normal: int, n_abnormal: int, first: int = 0) -> ScoredClips:
     )
 
 
-def files(of: ScoredClips, scores: Mapping[str, Iterable[float]], threshold: float = 0.5) -> ScoreFiles:
-    return ScoreFiles(
+def files(of: ScoredClips, scores: Mapping[str, Iterable[float]], threshold: float = 0.5) -> UnitScores:
+    return UnitScores(
         of,
         {name: Scores(np.arange(3.0), np.array(list(values), float), threshold) for name, values in scores.items()},
         "paper",
@@ -82,7 +83,7 @@ def random_units(
     counts: tuple[int, int] = (9, 7),
     protocol: str = "paper",
     start: int = 0,
-) -> dict[Unit, ScoreFiles]:
+) -> dict[Unit, UnitScores]:
     """Detectors whose scores of abnormal clips are higher by `shifts`, in every unit."""
     random = np.random.default_rng(start)
     contents = {}
@@ -185,9 +186,11 @@ FACTOR = Scores(np.array([-9.0, -9.0, -9.0]), np.array([4.0, 3.0, 2.0, 1.0]), 1.
 MEAN = Scores(np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 2.0, 2.0]), 2.0)
 
 
-def written(folder: Path, scores: Mapping[str, Scores], of: ScoredClips = AWKWARD) -> tuple[Path, Path]:
-    paths = folder / "scores.csv", folder / "summary.json"
-    write_scores(scores, of, "paper", *paths)
+def written(
+    folder: Path, scores: Mapping[str, Scores], of: ScoredClips = AWKWARD, snr: str = "snr6"
+) -> tuple[Path, Path]:
+    paths = score_paths(folder, snr, "id_00")
+    write_scores(UnitScores(of, dict(scores), "paper"), *paths)
     return paths
 
 
@@ -223,7 +226,7 @@ def test_numbers_of_components_are_empty_where_there_was_no_map_test(tmp_path):
 
 
 def test_test_clips_are_read_without_the_training_clips(score_files):
-    content = read_units([unit()], [score_files[0]], [score_files[1]])[unit()]
+    content = read_unit_scores([score_files[0].parent], [PAPER], [("snr6", "id_00")])[unit()]
     assert content.clips == AWKWARD
     assert content.clips.labels.tolist() == [False, False, True, True]
     assert {name: scores.test.tolist() for name, scores in content.scores.items()} == {
@@ -241,8 +244,8 @@ def test_confusion_matrix_has_true_classes_as_rows_normal_first():
 
 
 def test_confusion_matrices_are_summed_over_files():
-    first = ScoreFiles(AWKWARD, {"IF": FOREST, "LOF": FACTOR}, "paper")
-    second = ScoreFiles(AWKWARD, {"LOF": FACTOR, "IF": MEAN}, "paper")
+    first = UnitScores(AWKWARD, {"IF": FOREST, "LOF": FACTOR}, "paper")
+    second = UnitScores(AWKWARD, {"LOF": FACTOR, "IF": MEAN}, "paper")
     assert summed_confusion([first], "IF").tolist() == [[1, 1], [1, 1]]
     assert summed_confusion([first, second], "IF").tolist() == [[3, 1], [3, 1]]
     assert summed_confusion(iter([first, second]), "LOF").tolist() == [[0, 4], [2, 2]]
@@ -253,7 +256,7 @@ def test_confusion_matrices_are_summed_over_files():
 
 def test_detectors_are_evaluated_in_the_order_of_their_scores():
     for names in (["IF", "LOF"], ["LOF", "IF"], ["LOF"]):
-        content = ScoreFiles(AWKWARD, dict.fromkeys(names, FOREST), "paper")
+        content = UnitScores(AWKWARD, dict.fromkeys(names, FOREST), "paper")
         assert [row["detector"] for row in statistics_of_files(content)] == names
 
 
@@ -269,27 +272,30 @@ def test_scores_that_differ_in_their_last_digit_are_told_apart(tmp_path):
 def test_units_are_keys():
     assert unit() == unit()
     assert {unit(): 1}[unit()] == 1
-    fields = [field.name for field in dataclasses.fields(Unit)]
-    assert fields == ["protocol", "noise_factor", "seed", "snr", "machine_id"]  # as the rules list them
-    assert len({unit(), *(unit(**{name: "x"}) for name in fields)}) == 6
+    others = ({"protocol": "strict"}, {"noise_factor": "all"}, {"seed": "1"}, {"snr": "snr0"}, {"machine_id": "id_02"})
+    assert len({unit(), *(unit(**other) for other in others)}) == 6
     with pytest.raises(dataclasses.FrozenInstanceError):
-        unit().seed = "1"  # type: ignore[misc]
+        unit().snr = "snr0"  # type: ignore[misc]
 
 
-def test_detectors_and_ensembles_of_a_unit_are_put_together(score_files, tmp_path):
-    ensemble = written(tmp_path / "ensembles", {"MEAN": MEAN})
-    other = written(tmp_path / "other", {"IF": MEAN})
-    units = [unit(), unit(snr="snr0"), unit()]
-    scores, summaries = zip(score_files, other, ensemble, strict=True)
-    contents = read_units(units, scores, summaries)
-    assert list(contents) == [unit(), unit(snr="snr0")]
+def test_detectors_and_ensembles_of_a_run_are_put_together(score_files, tmp_path):
+    detectors, ensembles, other_run = (tmp_path / name for name in ("detectors", "ensembles", "other"))
+    written(detectors, {"IF": MEAN}, snr="snr0")
+    for snr in ("snr6", "snr0"):
+        written(ensembles, {"MEAN": MEAN}, snr=snr)
+        written(other_run, {"LOF": MEAN}, snr=snr)
+    runs = [("paper", "0.7", "1"), PAPER, PAPER]
+    units = [["snr6", "id_00"], ["snr0", "id_00"]]
+    contents = read_unit_scores([other_run, detectors, str(ensembles)], runs, units)
+    assert list(contents) == [unit(seed="1"), unit(seed="1", snr="snr0"), unit(), unit(snr="snr0")]
     assert list(contents[unit()].scores) == ["IF", "LOF", "MEAN"]
     assert contents[unit()].clips == AWKWARD
     assert contents[unit()].protocol == "paper"
     assert contents[unit()].scores["MEAN"].test.tolist() == MEAN.test.tolist()
     assert contents[unit()].scores["LOF"].components == (0, 1)
-    assert list(contents[unit(snr="snr0")].scores) == ["IF"]
-    assert read_units([], [], []) == {}
+    assert list(contents[unit(snr="snr0")].scores) == ["IF", "MEAN"]
+    assert list(contents[unit(seed="1")].scores) == ["LOF"]
+    assert read_unit_scores([], [], units) == {}
 
 
 @pytest.mark.parametrize(
@@ -300,19 +306,24 @@ def test_detectors_and_ensembles_of_a_unit_are_put_together(score_files, tmp_pat
         ScoredClips(("NA", "a,b", "펌프"), AWKWARD.normal, AWKWARD.abnormal),
     ],
 )
-def test_files_of_a_unit_about_different_clips_are_refused(score_files, tmp_path, others):
-    ensemble = written(tmp_path / "ensembles", {"MEAN": MEAN}, others)
-    scores, summaries = zip(score_files, ensemble, strict=True)
-    with pytest.raises(UserError, match=r"ensembles.scores\.csv: not the clips .* Delete"):
-        read_units([unit(), unit()], scores, summaries)
-    assert len(read_units([unit(), unit(seed="1")], scores, summaries)) == 2  # other units may have other clips
+def test_files_of_a_run_about_different_clips_are_refused(score_files, tmp_path, others):
+    written(tmp_path / "ensembles", {"MEAN": MEAN}, others)
+    folders, units = [tmp_path / "detectors", tmp_path / "ensembles"], [("snr6", "id_00")]
+    with pytest.raises(UserError, match=r"ensembles.snr6_id_00\.csv: not the clips .* Delete"):
+        read_unit_scores(folders, [PAPER] * 2, units)
+    both = read_unit_scores(folders, [PAPER, ("paper", "0.7", "1")], units)
+    assert len(both) == 2  # other runs may have other clips
 
 
 def test_damaged_or_missing_files_are_refused(score_files):
+    folder = score_files[0].parent
+    with pytest.raises(UserError, match=r"snr0_id_00\.csv.*can't be read"):
+        read_unit_scores([folder], [PAPER], [("snr6", "id_00"), ("snr0", "id_00")])
+    score_files[1].write_bytes(score_files[0].read_bytes())
     with pytest.raises(UserError, match="can't be read"):
-        read_units([unit()], [score_files[0]], [score_files[0]])
+        read_unit_scores([folder], [PAPER], [("snr6", "id_00")])
     with pytest.raises(ValueError, match="zip"):
-        read_units([unit(), unit(seed="1")], [score_files[0]], [score_files[1]])
+        read_unit_scores([folder], [PAPER] * 2, [])
 
 
 # --- the bootstrap ---
@@ -344,7 +355,7 @@ class Draws:
 
 
 def assert_as_repeated_clips(
-    contents: Mapping[Unit, ScoreFiles], values: Replicates, draws: Draws, replicates: int, paucs: int
+    contents: Mapping[Unit, UnitScores], values: Replicates, draws: Draws, replicates: int, paucs: int
 ) -> None:
     """Compare every point and every replicate with `plain_replicate`."""
     snrs, ids = list(values.snrs), list(dict.fromkeys(unit.machine_id for unit in contents))
@@ -357,7 +368,8 @@ def assert_as_repeated_clips(
             [
                 (content.clips.labels, content.scores[detector].test, content.clips.tested)
                 for key, content in contents.items()
-                if (key.noise_factor, key.snr, key.machine_id) == (factor, snr, name) and detector in content.scores
+                if (key.run.noise_factor_text, key.snr, key.machine_id) == (factor, snr, name)
+                and detector in content.scores
             ]
             for name in ids
         ]
@@ -376,8 +388,10 @@ def assert_as_repeated_clips(
             assert samples[number, column] == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
-def entries_of(contents: Mapping[Unit, ScoreFiles]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((name, key.noise_factor) for key, content in contents.items() for name in content.scores))
+def entries_of(contents: Mapping[Unit, UnitScores]) -> list[tuple[str, str]]:
+    return list(
+        dict.fromkeys((name, key.run.noise_factor_text) for key, content in contents.items() for name in content.scores)
+    )
 
 
 def test_bootstrap_is_that_of_repeated_clips(monkeypatch):
@@ -386,9 +400,9 @@ def test_bootstrap_is_that_of_repeated_clips(monkeypatch):
         snrs=("snr6", "snr_6"),
         ids=("id_00", "id_02"),
         seeds=("0", "1", "7"),
-        factors=("0.7", "1.0"),
+        factors=("0.7", "1"),
     )
-    entries = [("IF", "1.0"), ("LOF", "0.7"), ("IF", "0.7")]  # as asked for, not as in the files
+    entries = [("IF", "1"), ("LOF", "0.7"), ("IF", "0.7")]  # as asked for, not as in the files
     monkeypatch.setattr(module, "MAX_CURVE_REPLICATES", 4)
     draws = Draws(monkeypatch)
     values = bootstrap(contents, entries, "fan", 9, 3)
@@ -438,7 +452,7 @@ def test_point_is_the_mean_over_ids_and_seeds():
 
 
 def test_an_ensemble_over_noise_factors_and_seeds_is_an_entry_of_its_own(monkeypatch):
-    contents = random_units({"LOF": 1.0, "IF": 0.5}, ids=("id_00", "id_02"), seeds=("0", "1"), factors=("0.7", "1.0"))
+    contents = random_units({"LOF": 1.0, "IF": 0.5}, ids=("id_00", "id_02"), seeds=("0", "1"), factors=("0.7", "1"))
     for seeds, name, start in ((("0", "1"), "MEAN", 1), (("all",), "EVERY", 2)):
         of_all = random_units({name: 1.2}, ids=("id_00", "id_02"), seeds=seeds, factors=("all",), start=start)
         contents |= of_all
@@ -461,8 +475,8 @@ def test_a_clip_keeps_its_weight_under_every_detector_noise_factor_seed_and_snr(
         ("u0",), tuple(of.normal[k] for k in turned[0]), tuple(of.abnormal[k - 30] for k in turned[1])
     )  # the same clips in another order
     contents = {}
-    for factor, snr, seed in itertools.product(("0.7", "1.0"), ("snr6", "snr0"), ("0", "1")):
-        mixed = (factor, snr, seed) in {("1.0", "snr6", "0"), ("0.7", "snr0", "1"), ("1.0", "snr0", "1")}
+    for factor, snr, seed in itertools.product(("0.7", "1"), ("snr6", "snr0"), ("0", "1")):
+        mixed = (factor, snr, seed) in {("1", "snr6", "0"), ("0.7", "snr0", "1"), ("1", "snr0", "1")}
         contents[unit(noise_factor=factor, snr=snr, seed=seed)] = (
             files(other, {"LOF": scores[order], "KNN": scores[order]})
             if mixed
@@ -489,7 +503,7 @@ def test_an_snr_with_another_number_of_clips_is_drawn_by_itself():
 def test_a_detector_is_exactly_as_good_as_itself():
     contents = random_units({"LOF": 1.0}, ids=("id_00", "id_02"), snrs=("snr6", "snr0"), seeds=("0", "1", "2"))
     contents = {
-        key: ScoreFiles(content.clips, {"LOF": content.scores["LOF"], "again": content.scores["LOF"]}, "paper")
+        key: UnitScores(content.clips, {"LOF": content.scores["LOF"], "again": content.scores["LOF"]}, "paper")
         for key, content in contents.items()
     }
     values = bootstrap(contents, entries_of(contents), "fan", 60, 0)
@@ -539,7 +553,9 @@ def test_the_seed_and_the_machine_start_the_random_numbers(varies):
     contents = random_units({"LOF": 1.0, "IF": 0.5}, seeds=seeds, counts=(20, 20))
     if varies == "seeds":  # the AUC of a seed is the same whatever the clips
         contents = {
-            key: files(content.clips, {name: content.clips.labels * float(key.seed in "03") for name in content.scores})
+            key: files(
+                content.clips, {name: content.clips.labels * float(key.run.seed in (0, 3)) for name in content.scores}
+            )
             for key, content in contents.items()
         }
     first, again, other, pump = (
@@ -598,7 +614,7 @@ def test_partial_aucs_have_fewer_replicates(replicates, partial):
 # --- seeds that test different clips, as under the strict protocol ---
 
 
-def strict_units(tested: Mapping[str, Mapping[str, Sequence[int]]], abnormal: int = 5) -> dict[Unit, ScoreFiles]:
+def strict_units(tested: Mapping[str, Mapping[str, Sequence[int]]], abnormal: int = 5) -> dict[Unit, UnitScores]:
     """ID -> seed -> numbers of the normal clips tested."""
     random = np.random.default_rng(0)
     contents = {}
@@ -686,18 +702,18 @@ def test_every_pair_is_compared_once_the_better_one_first():
     random = np.random.default_rng(0)
     auc = [[0.5, 0.9], [0.8, 0.7], [0.7, 0.4]]
     samples = np.array(auc)[:, :, None] + random.normal(scale=0.05, size=(3, 2, 200))
-    values = made_replicates(auc, samples, entries=(("LOF", "0.7"), ("LOF", "1.0"), ("MEAN", "all")))
+    values = made_replicates(auc, samples, entries=(("LOF", "0.7"), ("LOF", "1"), ("MEAN", "all")))
     rows = compare(values, 90.0)
     names = ("snr", "detector", "noise_factor", "other_detector", "other_noise_factor")
     assert [tuple(row[name] for name in names) for row in rows] == [
-        ("snr0", "LOF", "1.0", "MEAN", "all"),
-        ("snr0", "LOF", "1.0", "LOF", "0.7"),
+        ("snr0", "LOF", "1", "MEAN", "all"),
+        ("snr0", "LOF", "1", "LOF", "0.7"),
         ("snr0", "MEAN", "all", "LOF", "0.7"),
-        ("snr1", "LOF", "0.7", "LOF", "1.0"),
+        ("snr1", "LOF", "0.7", "LOF", "1"),
         ("snr1", "LOF", "0.7", "MEAN", "all"),
-        ("snr1", "LOF", "1.0", "MEAN", "all"),
-        ("all", "LOF", "1.0", "LOF", "0.7"),
-        ("all", "LOF", "1.0", "MEAN", "all"),
+        ("snr1", "LOF", "1", "MEAN", "all"),
+        ("all", "LOF", "1", "LOF", "0.7"),
+        ("all", "LOF", "1", "MEAN", "all"),
         ("all", "LOF", "0.7", "MEAN", "all"),
     ]
     assert [row["difference"] for row in rows] == pytest.approx([0.1, 0.3, 0.2, 0.2, 0.5, 0.3, 0.05, 0.2, 0.15])
@@ -771,13 +787,15 @@ def test_p_value_of_several_seeds_ids_and_noise_factors_is_that_of_the_mean_aucs
         snrs=("snr6", "snr0"),
         ids=("id_00", "id_02", "id_04"),
         seeds=("0", "1"),
-        factors=("0.7", "1.0"),
+        factors=("0.7", "1"),
         counts=(14, 11),
     )
     for name in ("id_02", "id_04"):  # IDs need not have the same numbers of clips
         for key in [key for key in contents if key.machine_id == name]:
             few = clips(8, 9)
-            random = np.random.default_rng([int(text[-1]) for text in (key.noise_factor, key.seed, key.snr, name)])
+            random = np.random.default_rng(
+                [int(text[-1]) for text in (key.run.noise_factor_text, key.run.seed_text, key.snr, name)]
+            )
             contents[key] = files(few, {detector: random_scores(few, random, 0.5) for detector in ("LOF", "IF")})
     rows = compare(bootstrap(contents, entries_of(contents), "fan", 10, 0), 95.0)
     assert len(rows) == 6 * 3
@@ -930,10 +948,10 @@ VIEWS = {
 
 
 @pytest.fixture
-def machine() -> dict[Unit, ScoreFiles]:
+def machine() -> dict[Unit, UnitScores]:
     """Two noise factors, seeds, SNRs and IDs under the paper protocol, with ensembles; one of each under *strict*."""
     many = {"snrs": ("snr6", "snr0"), "ids": ("id_00", "id_02")}
-    contents = random_units({"LOF": 1.0, "IF": 0.5}, seeds=("0", "1"), factors=("0.7", "1.0"), **many)
+    contents = random_units({"LOF": 1.0, "IF": 0.5}, seeds=("0", "1"), factors=("0.7", "1"), **many)
     of_all = random_units({"MEAN": 1.2}, seeds=("0", "1"), factors=("all",), start=1, **many)
     of_all |= random_units({"EVERY": 1.3}, seeds=("all",), factors=("all",), start=2, **many)
     return contents | random_units({"LOF": 0.8}, protocol="strict", start=3) | of_all
@@ -945,8 +963,8 @@ def test_rows_of_a_machine(machine):
     for key, content in machine.items():
         for name, scores in content.scores.items():
             row = next(rows)
-            assert (row["machine"], row["detector"], row["protocol"]) == ("fan", name, key.protocol)
-            assert (row["noise_factor"], row["seed"]) == (key.noise_factor, key.seed)
+            assert (row["machine"], row["detector"], row["protocol"]) == ("fan", name, key.run.protocol)
+            assert (row["noise_factor"], row["seed"]) == (key.run.noise_factor_text, key.run.seed_text)
             assert (row["snr"], row["id"]) == (key.snr, key.machine_id)
             assert [row["representation"], row["projection"]] == VIEWS[name]
             labels, decisions = content.clips.labels, scores.test > scores.threshold
@@ -968,13 +986,13 @@ def test_bootstrap_and_comparisons_of_a_machine_are_those_of_each_protocol(machi
     result = evaluate_machine(machine, "fan", VIEWS, replicates=5, confidence=80.0, seed=2)
     assert list(result.replicates) == ["paper", "strict"]
     assert result.replicates["paper"].entries == (
-        *(("LOF", "0.7"), ("IF", "0.7"), ("LOF", "1.0"), ("IF", "1.0")),
+        *(("LOF", "0.7"), ("IF", "0.7"), ("LOF", "1"), ("IF", "1")),
         *(("MEAN", "all"), ("EVERY", "all")),
     )
     assert result.replicates["strict"].entries == (("LOF", "0.7"),)
     expected = []
     for protocol, values in result.replicates.items():
-        alone = {key: content for key, content in machine.items() if key.protocol == protocol}
+        alone = {key: content for key, content in machine.items() if key.run.protocol == protocol}
         again = bootstrap(alone, values.entries, "fan", 5, 2)
         for name in ("auc", "pauc", "auc_replicates", "pauc_replicates", "covariance"):
             assert np.array_equal(getattr(values, name), getattr(again, name), equal_nan=True)
@@ -984,9 +1002,9 @@ def test_bootstrap_and_comparisons_of_a_machine_are_those_of_each_protocol(machi
 
 
 def test_an_ensemble_merged_with_the_detectors_of_a_unit_is_evaluated_beside_them(score_files, tmp_path):
-    ensemble = written(tmp_path / "ensembles", {"MEAN": MEAN})
-    scores, summaries = zip(score_files, ensemble, strict=True)
-    contents = read_units([unit(), unit()], scores, summaries)
+    written(tmp_path / "ensembles", {"MEAN": MEAN})
+    folders = [tmp_path / "detectors", tmp_path / "ensembles"]
+    contents = read_unit_scores(folders, [PAPER] * 2, [("snr6", "id_00")])
     result = evaluate_machine(contents, "fan", VIEWS, replicates=5, confidence=95.0, seed=0)
     assert [row["detector"] for row in result.rows] == ["IF", "LOF", "MEAN"]
     assert [(row["map_mfcc"], row["map_basic"]) for row in result.rows] == [(11, 3), (0, 1), ("", "")]
@@ -1016,7 +1034,7 @@ def test_ids_without_abnormal_clips_have_no_part_in_aucs():
     both = evaluate_machine(contents, "fan", views, **settings)
     alone = evaluate_machine(with_abnormal_clips(contents), "fan", views, **settings)
     assert both.comparisons == alone.comparisons
-    protocol = unit().protocol
+    protocol = unit().run.protocol
     assert_equal_replicates(both.replicates[protocol], alone.replicates[protocol])
     assert [row["id"] for row in both.rows if math.isnan(row["auc"])] == ["id_02", "id_02"]
     nothing = evaluate_machine({unit(): files(clips(9, 0), {"LOF": np.arange(9.0)})}, "fan", views, **settings)

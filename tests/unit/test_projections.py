@@ -7,7 +7,6 @@ import pytest
 
 from asd.detection.projections import (
     MAX_COMPONENTS,
-    PROJECTIONS,
     BlockProjection,
     Standardisation,
     Whitening,
@@ -15,6 +14,7 @@ from asd.detection.projections import (
     map_test,
 )
 from asd.detection.representations import blocks_of
+from asd.detection.views import PROJECTIONS
 from plain_method import plain_map_test, plain_pca
 
 

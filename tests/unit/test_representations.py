@@ -7,7 +7,8 @@ import pytest
 
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.scaling import MinMaxScaling
-from asd.detection.representations import REPRESENTATIONS, Represented, blocks_of, log_mel
+from asd.detection.representations import Represented, blocks_of, log_mel
+from asd.detection.views import REPRESENTATIONS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.collections import LineCollection, PolyCollection, QuadMesh
 from matplotlib.figure import Figure
 
-from asd.figures.results import REPRESENTATIONS, ablation, auc_by_noise_factor, auc_heat_map
+from asd.figures.results import ABLATION_VIEWS, ablation, auc_by_noise_factor, auc_heat_map
 from plain_figures import contrast, hard_to_read
 
 pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
@@ -287,7 +287,7 @@ def test_ablation_has_one_mark_for_each_representation_and_noise_factor_in_the_b
         ]
         shown = marks(axes)
         assert [x for _, x, _, _ in shown] == pytest.approx([auc_of("fan", f, snr, name) for name, f in expected])
-        of = [REPRESENTATIONS.index(ENTRIES[name][1]) for name, _ in expected]
+        of = [ABLATION_VIEWS.index(ENTRIES[name][1]) for name, _ in expected]
         symbols = dict(zip(of, (marker for _, _, marker, _ in shown), strict=True))
         assert len(set(symbols.values())) == 4
         assert [symbols[number] for number in of] == [marker for _, _, marker, _ in shown]
@@ -329,7 +329,7 @@ def test_ablation_of_several_machines_has_rows_and_leaves_out_other_detectors_an
 @pytest.mark.parametrize("most", [False, True])
 def test_ablation_nothing_overlaps(most):
     if most:
-        entries = {LONG.format(n): (f"방법 {n // 4} with quite a long name", REPRESENTATIONS[n % 4]) for n in range(10)}
+        entries = {LONG.format(n): (f"방법 {n // 4} with quite a long name", ABLATION_VIEWS[n % 4]) for n in range(10)}
         table = summary_of(entries, np.arange(6) / 10, ("fan", "pump"), ensembles=tuple(entries)[1:3])
     else:
         entries = {"LOF": ("LOF", "denoised")}

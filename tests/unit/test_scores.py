@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asd.detection.scores import ScoredClips, Scores, read_scores, write_scores
+from asd.detection.scores import ScoredClips, Scores, UnitScores, read_scores, score_paths, write_scores
 from asd.errors import UserError
 
 AWKWARD = ["a, b.wav", 'the "loud" one.wav', "팬 정상.wav", " spaces .wav", "NA", "two\nlines.wav", "'00'"]
@@ -25,7 +25,7 @@ SCORES = {
 @pytest.fixture
 def written(tmp_path: Path) -> tuple[Path, Path]:
     paths = tmp_path / "new" / "scores.csv", tmp_path / "new" / "summary.json"
-    write_scores(SCORES, CLIPS, "strict", *paths)
+    write_scores(UnitScores(CLIPS, SCORES, "strict"), *paths)
     return paths
 
 
@@ -90,7 +90,8 @@ def test_summary_holds_thresholds_and_counts(written) -> None:
 
 def test_awkward_file_names_survive(tmp_path: Path) -> None:
     clips = ScoredClips(tuple(AWKWARD[:4]), tuple(AWKWARD[4:]), ("이상,음.wav",))
-    write_scores({"LOF": Scores(np.arange(4.0), np.arange(4.0), 4.5)}, clips, "paper", tmp_path / "s", tmp_path / "j")
+    scores = {"LOF": Scores(np.arange(4.0), np.arange(4.0), 4.5)}
+    write_scores(UnitScores(clips, scores, "paper"), tmp_path / "s", tmp_path / "j")
     assert read_scores(tmp_path / "s", tmp_path / "j").clips == clips
 
 
@@ -137,7 +138,7 @@ def test_damaged_files_are_named(written, damage: str) -> None:
             summary.write_text("[" * 100_000)
         case "scores of others":
             others = {"LOF": Scores(np.zeros(3), np.zeros(5), 0.0)}
-            write_scores(others, CLIPS, "strict", scores, summary.with_name("other.json"))
+            write_scores(UnitScores(CLIPS, others, "strict"), scores, summary.with_name("other.json"))
     with pytest.raises(UserError, match=r"scores\.csv.*can't be read"):
         read_scores(scores, summary)
 
@@ -148,11 +149,17 @@ def test_scores_that_are_not_finite_are_refused_when_they_are_written(tmp_path: 
     values = {"train": np.zeros(3), "test": np.zeros(5), "threshold": 0.0}
     values[where] = value if where == "threshold" else np.append(values[where][1:], value)
     with pytest.raises(UserError, match=r"KNN gave scores that are not finite.*detectors"):
-        write_scores({"KNN": Scores(**values)}, CLIPS, "paper", tmp_path / "s.csv", tmp_path / "s.json")
+        write_scores(UnitScores(CLIPS, {"KNN": Scores(**values)}, "paper"), tmp_path / "s.csv", tmp_path / "s.json")
     assert os.listdir(tmp_path) == []
 
 
 def test_the_same_scores_are_written_in_the_same_bytes(written, tmp_path: Path) -> None:
     again = tmp_path / "s.csv", tmp_path / "s.json"
-    write_scores(SCORES, CLIPS, "strict", *again)
+    write_scores(UnitScores(CLIPS, SCORES, "strict"), *again)
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in written]
+
+
+def test_a_pair_of_files_is_called_after_snr_and_id(tmp_path: Path) -> None:
+    write_scores(UnitScores(CLIPS, SCORES, "paper"), *score_paths(tmp_path / "nf0.7_seed0", "snr_6", "id_00"))
+    assert sorted(os.listdir(tmp_path / "nf0.7_seed0")) == ["snr_6_id_00.csv", "snr_6_id_00.json"]
+    assert read_scores(*score_paths(str(tmp_path / "nf0.7_seed0"), "snr_6", "id_00")).clips == CLIPS

@@ -18,7 +18,9 @@ from asd.detection.projections import fit_projection
 from asd.detection.representations import Represented, blocks_of
 from asd.detection.scores import Scores, threshold_of
 from asd.detection.scoring import cross_fitted_scores, detect
-from asd.splits import Parts, Rows
+from asd.detection.units import UnitClips
+from asd.features.caches import Cache, ClipRecord
+from asd.splits import Counts, Split, paper_split
 from plain_method import plain_map_test, plain_pca
 
 PAPER = ["IF", "OCSVM", "LOF"]
@@ -28,10 +30,9 @@ EXTRA = [
     {"method": "KNN", "name": "KNN-residual", "representation": "residual"},
 ]
 DETECTORS = {about["name"]: Detector(**about) for about in map(complete, [*METHODS, *EXTRA])}
-PARTS = Parts(n_train=40, n_normal=9, n_abnormal=6)
 SHUFFLED = np.random.default_rng(3).permutation(60)
-STRICT = Rows(np.sort(SHUFFLED[:40]), np.sort(SHUFFLED[40:49]), np.arange(6))
-ROWS = {"paper": PARTS.rows(), "strict": STRICT}
+STRICT = Split(np.sort(SHUFFLED[:40]), np.sort(SHUFFLED[40:49]), np.arange(6))
+SPLITS = {"paper": paper_split(Counts(n_train=40, n_normal=9, n_abnormal=6)), "strict": STRICT}
 
 Detect = Callable[..., dict[str, Scores]]
 
@@ -72,22 +73,32 @@ def denoiser(normal) -> Denoiser:
     return Denoiser(MinMaxScaling.fit([normal]), networks)
 
 
+def unit_of(normal: np.ndarray, abnormal: np.ndarray, split: Split) -> UnitClips:
+    """An ID at an SNR with these features, its clips called after kind and row."""
+    caches = [
+        Cache(features, [ClipRecord(f"{kind}{row}.wav") for row in range(len(features))])
+        for kind, features in (("normal", normal), ("abnormal", abnormal))
+    ]
+    return UnitClips("snr6", "id_00", *caches, split)
+
+
 @pytest.fixture(scope="module")
 def run(normal, abnormal, denoiser) -> Detect:
     """`detect` on the data above, of which any part can be replaced."""
 
     def detect_with(protocol: str = "paper", names: list[str] = NAMES, **changes: Any) -> dict[str, Scores]:
-        given = {"normal": normal, "abnormal": abnormal, "rows": ROWS[protocol], "denoiser": denoiser, **changes}
-        arguments = [given.pop(name) for name in ("normal", "abnormal", "rows", "denoiser")]
-        options = {"threshold_percentile": 90.0, "folds": 4, "seed": 0, **given}
-        return detect(*arguments, [DETECTORS[name] for name in names], protocol=protocol, **options)
+        features = {"normal": normal, "abnormal": abnormal}
+        features |= {kind: changes.pop(kind) for kind in features if kind in changes}
+        unit = unit_of(features["normal"], features["abnormal"], SPLITS[protocol])
+        options = {"threshold_percentile": 90.0, "folds": 4, "seed": 0, **changes}
+        return detect(unit, denoiser, [DETECTORS[name] for name in names], protocol=protocol, **options).scores
 
     return detect_with
 
 
 @pytest.fixture(scope="module")
 def detections(run) -> dict[str, dict[str, Scores]]:
-    return {protocol: run(protocol) for protocol in ROWS}
+    return {protocol: run(protocol) for protocol in SPLITS}
 
 
 def plain_denoise(denoiser: Denoiser, features: np.ndarray) -> np.ndarray:
@@ -142,10 +153,10 @@ def test_nearest_neighbours_step_by_step(normal, abnormal, denoiser, detections)
     assert detections["paper"]["KNN"].components is None
 
 
-@pytest.mark.parametrize("protocol", ROWS)
+@pytest.mark.parametrize("protocol", SPLITS)
 def test_every_detector_scores_what_it_would_score_clip_by_clip(normal, abnormal, denoiser, detections, protocol):
-    rows = ROWS[protocol]
-    train = Represented.of(normal[rows.train], denoiser)
+    split = SPLITS[protocol]
+    train = Represented.of(normal[split.train], denoiser)
     for name, detector in DETECTORS.items():
         view = train.get(detector.representation)
         projection = fit_projection(detector.projection, view, blocks_of(detector.representation))
@@ -154,12 +165,12 @@ def test_every_detector_scores_what_it_would_score_clip_by_clip(normal, abnormal
             fitted.score(
                 projection.apply(Represented.of(clip[np.newaxis], denoiser).get(detector.representation))
             ).item()
-            for clip in [*normal[rows.normal], *abnormal[rows.abnormal]]
+            for clip in [*normal[split.normal], *abnormal[split.abnormal]]
         ]
         assert detections[protocol][name].test == pytest.approx(one_by_one, rel=1e-4, abs=1e-4)
 
 
-@pytest.mark.parametrize("protocol", ROWS)
+@pytest.mark.parametrize("protocol", SPLITS)
 def test_each_clip_of_the_three_parts_has_one_score(detections, protocol):
     assert list(detections[protocol]) == NAMES
     for scores in detections[protocol].values():
@@ -169,17 +180,17 @@ def test_each_clip_of_the_three_parts_has_one_score(detections, protocol):
         assert np.isfinite(scores.test).all()
 
 
-@pytest.mark.parametrize("protocol", ROWS)
+@pytest.mark.parametrize("protocol", SPLITS)
 def test_test_clips_come_normal_ones_first(normal, abnormal, run, detections, protocol):
     """A strange clip put at one place changes the score at that place, and at no other."""
-    rows = ROWS[protocol]
+    split = SPLITS[protocol]
     strange = clips(1, 5, shift=-8.0)[0]
     for place in (0, 8, 9, 14):
         changed_normal, changed_abnormal = normal.copy(), abnormal.copy()
         if place < 9:
-            changed_normal[rows.normal[place]] = strange
+            changed_normal[split.normal[place]] = strange
         else:
-            changed_abnormal[rows.abnormal[place - 9]] = strange
+            changed_abnormal[split.abnormal[place - 9]] = strange
         changed = run(protocol, normal=changed_normal, abnormal=changed_abnormal)
         for name in NAMES:
             before, after = detections[protocol][name], changed[name]
@@ -195,17 +206,17 @@ def test_thresholds_are_the_percentile_of_the_training_scores(run, percentile):
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")
-@pytest.mark.parametrize("protocol", ROWS)
+@pytest.mark.parametrize("protocol", SPLITS)
 @pytest.mark.parametrize("poisoned", ["normal test clips", "abnormal test clips", "clips of no part"])
 def test_test_clips_never_influence_models_or_thresholds(normal, abnormal, run, detections, poisoned, protocol):
-    rows = ROWS[protocol]
+    split = SPLITS[protocol]
     changed_normal, changed_abnormal = normal.copy(), abnormal.copy()
     if poisoned == "normal test clips":
-        changed_normal[rows.normal] = 1e6
+        changed_normal[split.normal] = 1e6
     elif poisoned == "abnormal test clips":
-        changed_abnormal[rows.abnormal] = 1e6
+        changed_abnormal[split.abnormal] = 1e6
     else:
-        changed_normal[np.setdiff1d(np.arange(60), [*rows.train, *rows.normal])] = 1e6
+        changed_normal[np.setdiff1d(np.arange(60), [*split.train, *split.normal])] = 1e6
         changed_abnormal[6:] = 1e6
     result = run(protocol, normal=changed_normal, abnormal=changed_abnormal)
     unchanged = {"normal test clips": [*range(9, 15)], "abnormal test clips": [*range(9)]}.get(poisoned, [*range(15)])
@@ -283,7 +294,7 @@ def test_the_paper_s_threshold_flags_more_new_normals_than_asked_for():
 
 
 def test_shifted_clips_score_higher_than_normal_ones(detections):
-    for protocol, name in ((protocol, name) for protocol in ROWS for name in (*PAPER, "KNN", "MAHALANOBIS", "GMM")):
+    for protocol, name in ((protocol, name) for protocol in SPLITS for name in (*PAPER, "KNN", "MAHALANOBIS", "GMM")):
         scores = detections[protocol][name].test
         assert np.median(scores[9:]) > np.median(scores[:9])
 

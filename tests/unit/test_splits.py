@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from asd.errors import UserError
 from asd.splits import (
     AUTO_SHARES,
-    Parts,
-    Split,
-    ddae_rows,
-    detection_rows,
-    parts,
+    AskedCounts,
+    Counts,
+    check_strict_counts,
+    detection_splits,
+    paper_counts,
+    paper_ddae_count,
+    paper_split,
+    strict_ddae_count,
     strict_ddae_rows,
-    strict_rows,
+    strict_split,
     training_rows,
 )
 from table_2 import TABLE_2
@@ -39,13 +42,13 @@ WHERE = "machine fan, ID id_00, SNR snr6"
 
 def test_automatic_shares_are_20_56_and_24_per_cent_of_all_clips() -> None:
     assert AUTO_SHARES == {"ddae": 20, "ad_train": 56, "ad_test": 24}
-    assert Split.auto(80, 20) == Split(20, 56, 24)
-    assert Split.auto(96, 24) == Split(24, 67, 28)
+    assert AskedCounts.auto(80, 20) == AskedCounts(20, 56, 24)
+    assert AskedCounts.auto(96, 24) == AskedCounts(24, 67, 28)
 
 
 @pytest.mark.parametrize(("machine", "name"), IDS_OF_TABLE_2)
 def test_automatic_counts_are_within_three_clips_of_table_2(machine: str, name: str) -> None:
-    split = Split.auto(*MIMII_COUNTS[machine][name])
+    split = AskedCounts.auto(*MIMII_COUNTS[machine][name])
     for automatic, published in zip((split.ddae, split.ad_train, split.ad_test), TABLE_2[machine][name], strict=True):
         assert abs(automatic - published) <= 3
 
@@ -56,7 +59,7 @@ counts = st.integers(0, 3000)
 @settings(deadline=None, derandomize=True)
 @given(counts, counts)
 def test_automatic_counts_are_rounded_down_and_never_exceed_the_clips(n_normal: int, n_abnormal: int) -> None:
-    split, total = Split.auto(n_normal, n_abnormal), n_normal + n_abnormal
+    split, total = AskedCounts.auto(n_normal, n_abnormal), n_normal + n_abnormal
     for count, share in ((split.ddae, 0.20), (split.ad_train, 0.56), (split.ad_test, 0.24)):
         assert isinstance(count, int)
         assert total * share - 1 < count <= total * share + 1e-6
@@ -71,47 +74,47 @@ def test_automatic_counts_are_rounded_down_and_never_exceed_the_clips(n_normal: 
 def test_table_2_is_met_where_clips_suffice(machine: str, name: str, on_shortfall: str) -> None:
     ddae, ad_train, ad_test = TABLE_2[machine][name]
     n_normal, n_abnormal = MIMII_COUNTS[machine][name]
-    expected = Parts(n_train=ad_train, n_normal=ad_test - ad_test // 2, n_abnormal=ad_test // 2)
-    assert parts(Split(ddae, ad_train, ad_test), n_normal, n_abnormal, on_shortfall, WHERE) == expected
-    assert ddae_rows(ddae, n_normal, on_shortfall, WHERE) == ddae
+    expected = Counts(n_train=ad_train, n_normal=ad_test - ad_test // 2, n_abnormal=ad_test // 2)
+    assert paper_counts(AskedCounts(ddae, ad_train, ad_test), n_normal, n_abnormal, on_shortfall, WHERE) == expected
+    assert paper_ddae_count(ddae, n_normal, on_shortfall, WHERE) == ddae
 
 
 def test_an_odd_test_clip_is_a_normal_one() -> None:
-    assert parts(Split(285, 794, 339), 1011, 407, "error", WHERE) == Parts(794, 170, 169)
+    assert paper_counts(AskedCounts(285, 794, 339), 1011, 407, "error", WHERE) == Counts(794, 170, 169)
 
 
 @pytest.mark.parametrize(("machine", "name"), TOO_FEW_ABNORMAL)
 def test_the_two_pumps_with_too_few_abnormal_clips_stop_or_shrink(machine: str, name: str) -> None:
-    split, there = Split(*TABLE_2[machine][name]), MIMII_COUNTS[machine][name]
+    split, there = AskedCounts(*TABLE_2[machine][name]), MIMII_COUNTS[machine][name]
     with pytest.raises(UserError, match=f"there are {there[1]}"):
-        parts(split, *there, "error", WHERE)
+        paper_counts(split, *there, "error", WHERE)
     n_test = TOO_FEW_ABNORMAL[machine, name]
-    assert parts(split, *there, "shrink", WHERE) == Parts(split.ad_train, *n_test)
+    assert paper_counts(split, *there, "shrink", WHERE) == Counts(split.ad_train, *n_test)
 
 
 @pytest.mark.parametrize("name", MIMII_COUNTS["valve"])
 def test_valve_has_no_table_and_is_split_by_shares(name: str) -> None:
     n_normal, n_abnormal = MIMII_COUNTS["valve"][name]
-    split = Split.auto(n_normal, n_abnormal)
-    result = parts(split, n_normal, n_abnormal, "shrink", WHERE)
+    split = AskedCounts.auto(n_normal, n_abnormal)
+    result = paper_counts(split, n_normal, n_abnormal, "shrink", WHERE)
     assert result.n_train == (n_normal + n_abnormal) * 56 // 100
     assert result.n_abnormal == min(n_abnormal, split.ad_test // 2)
 
 
 # ------------------------------------------------------------------------------------------------ what always holds
 
-splits = st.builds(Split, ddae=st.integers(1, 400), ad_train=st.integers(2, 900), ad_test=st.integers(2, 500))
+splits = st.builds(AskedCounts, ddae=st.integers(1, 400), ad_train=st.integers(2, 900), ad_test=st.integers(2, 500))
 there = st.integers(0, 1200)
 
 
-def is_short(split: Split, n_normal: int, n_abnormal: int) -> bool:
+def is_short(split: AskedCounts, n_normal: int, n_abnormal: int) -> bool:
     test_normal, test_abnormal = (split.ad_test + 1) // 2, split.ad_test // 2
     return split.ad_train + test_normal > n_normal or test_abnormal > n_abnormal
 
 
-def result_or_message(split: Split, n_normal: int, n_abnormal: int, on_shortfall: str) -> Parts | str:
+def result_or_message(split: AskedCounts, n_normal: int, n_abnormal: int, on_shortfall: str) -> Counts | str:
     try:
-        return parts(split, n_normal, n_abnormal, on_shortfall, WHERE)  # type: ignore[arg-type]
+        return paper_counts(split, n_normal, n_abnormal, on_shortfall, WHERE)  # type: ignore[arg-type]
     except UserError as error:
         return str(error)
 
@@ -119,10 +122,10 @@ def result_or_message(split: Split, n_normal: int, n_abnormal: int, on_shortfall
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(splits, there, there, st.sampled_from(["error", "shrink"]))
 def test_parts_do_not_overlap_and_never_exceed_what_is_there(
-    split: Split, n_normal: int, n_abnormal: int, on_shortfall: str
+    split: AskedCounts, n_normal: int, n_abnormal: int, on_shortfall: str
 ) -> None:
     result = result_or_message(split, n_normal, n_abnormal, on_shortfall)
-    if isinstance(result, Parts):
+    if isinstance(result, Counts):
         train = set(range(result.n_train))
         test = set(range(n_normal)[result.n_train : result.n_train + result.n_normal])
         assert not train & test
@@ -137,15 +140,15 @@ def test_parts_do_not_overlap_and_never_exceed_what_is_there(
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(splits, there, there)
-def test_both_test_classes_shrink_alike(split: Split, n_normal: int, n_abnormal: int) -> None:
+def test_both_test_classes_shrink_alike(split: AskedCounts, n_normal: int, n_abnormal: int) -> None:
     result = result_or_message(split, n_normal, n_abnormal, "shrink")
-    if isinstance(result, Parts):
+    if isinstance(result, Counts):
         assert result.n_normal - result.n_abnormal in (0, 1)
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(splits, there, there)
-def test_error_stops_exactly_when_clips_are_short(split: Split, n_normal: int, n_abnormal: int) -> None:
+def test_error_stops_exactly_when_clips_are_short(split: AskedCounts, n_normal: int, n_abnormal: int) -> None:
     result = result_or_message(split, n_normal, n_abnormal, "error")
     if is_short(split, n_normal, n_abnormal):
         assert isinstance(result, str)
@@ -153,24 +156,24 @@ def test_error_stops_exactly_when_clips_are_short(split: Split, n_normal: int, n
         assert "on_shortfall" in result
         assert str(n_normal) in result or str(n_abnormal) in result
     else:
-        assert result == Parts(split.ad_train, (split.ad_test + 1) // 2, split.ad_test // 2)
+        assert result == Counts(split.ad_train, (split.ad_test + 1) // 2, split.ad_test // 2)
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(splits, there, there)
-def test_shrink_changes_nothing_when_clips_suffice(split: Split, n_normal: int, n_abnormal: int) -> None:
+def test_shrink_changes_nothing_when_clips_suffice(split: AskedCounts, n_normal: int, n_abnormal: int) -> None:
     if not is_short(split, n_normal, n_abnormal):
-        expected = Parts(split.ad_train, (split.ad_test + 1) // 2, split.ad_test // 2)
+        expected = Counts(split.ad_train, (split.ad_test + 1) // 2, split.ad_test // 2)
         assert result_or_message(split, n_normal, n_abnormal, "shrink") == expected
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(splits, there, there)
 def test_shrink_takes_as_many_test_clips_as_one_of_the_classes_has(
-    split: Split, n_normal: int, n_abnormal: int
+    split: AskedCounts, n_normal: int, n_abnormal: int
 ) -> None:
     result = result_or_message(split, n_normal, n_abnormal, "shrink")
-    if isinstance(result, Parts):
+    if isinstance(result, Counts):
         whole = result.n_normal + result.n_abnormal == split.ad_test
         no_more_normal = result.n_train + result.n_normal == n_normal
         no_more_abnormal = result.n_abnormal == n_abnormal
@@ -180,25 +183,25 @@ def test_shrink_takes_as_many_test_clips_as_one_of_the_classes_has(
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(splits, there, there)
 def test_shrink_keeps_the_training_clips_while_there_are_more_normal_ones(
-    split: Split, n_normal: int, n_abnormal: int
+    split: AskedCounts, n_normal: int, n_abnormal: int
 ) -> None:
     result = result_or_message(split, n_normal, n_abnormal, "shrink")
-    if isinstance(result, Parts) and n_normal > split.ad_train:
+    if isinstance(result, Counts) and n_normal > split.ad_train:
         assert result.n_train == split.ad_train
 
 
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(splits, st.integers(3, 40), st.integers(1, 40))
-def test_shrink_stops_only_when_a_part_would_be_empty(split: Split, n_normal: int, n_abnormal: int) -> None:
+def test_shrink_stops_only_when_a_part_would_be_empty(split: AskedCounts, n_normal: int, n_abnormal: int) -> None:
     # three normal clips (two to train, one to test) and an abnormal one are always enough
     result = result_or_message(split, n_normal, n_abnormal, "shrink")
-    assert isinstance(result, Parts), result
+    assert isinstance(result, Counts), result
 
 
 @pytest.mark.parametrize(("n_normal", "n_abnormal"), [(0, 10), (1, 10), (2, 10), (100, 0), (0, 0)])
 @pytest.mark.parametrize("on_shortfall", ["error", "shrink"])
 def test_too_few_clips_stop_either_way_with_the_counts(n_normal: int, n_abnormal: int, on_shortfall: str) -> None:
-    message = result_or_message(Split(5, 10, 6), n_normal, n_abnormal, on_shortfall)
+    message = result_or_message(AskedCounts(5, 10, 6), n_normal, n_abnormal, on_shortfall)
     assert isinstance(message, str)
     assert message.startswith(WHERE)
     if on_shortfall == "shrink":
@@ -206,7 +209,7 @@ def test_too_few_clips_stop_either_way_with_the_counts(n_normal: int, n_abnormal
 
 
 def test_the_message_says_what_is_asked_for_what_is_there_and_what_to_do() -> None:
-    message = result_or_message(Split(5, 90, 20), 95, 7, "error")
+    message = result_or_message(AskedCounts(5, 90, 20), 95, 7, "error")
     assert isinstance(message, str)
     assert message.startswith(f"{WHERE}: ")
     assert "90 + 10 normal clips" in message
@@ -218,19 +221,19 @@ def test_the_message_says_what_is_asked_for_what_is_there_and_what_to_do() -> No
 
 
 def test_the_message_does_not_mention_a_class_that_suffices() -> None:
-    message = result_or_message(Split(5, 90, 20), 1000, 7, "error")
+    message = result_or_message(AskedCounts(5, 90, 20), 1000, 7, "error")
     assert isinstance(message, str)
     assert "abnormal" in message
     assert "1000" not in message
 
 
 def test_training_shrinks_in_proportion_when_normal_clips_do_not_even_suffice_for_it() -> None:
-    assert parts(Split(5, 90, 20), 50, 50, "shrink", WHERE) == Parts(45, 5, 5)
+    assert paper_counts(AskedCounts(5, 90, 20), 50, 50, "shrink", WHERE) == Counts(45, 5, 5)
 
 
 def test_shrinking_is_logged_with_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
-    parts(Split(5, 90, 20), 1000, 7, "shrink", WHERE)
-    ddae_rows(30, 12, "shrink", WHERE)
+    paper_counts(AskedCounts(5, 90, 20), 1000, 7, "shrink", WHERE)
+    paper_ddae_count(30, 12, "shrink", WHERE)
     shrunk, ddae = (record.getMessage() for record in caplog.records)
     assert WHERE in shrunk
     assert "90 train, 8 normal and 7 abnormal ones test" in shrunk
@@ -239,8 +242,8 @@ def test_shrinking_is_logged_with_what_is_left(caplog: pytest.LogCaptureFixture)
 
 
 def test_nothing_is_logged_when_clips_suffice(caplog: pytest.LogCaptureFixture) -> None:
-    parts(Split(5, 90, 20), 1000, 10, "shrink", WHERE)
-    ddae_rows(30, 30, "shrink", WHERE)
+    paper_counts(AskedCounts(5, 90, 20), 1000, 10, "shrink", WHERE)
+    paper_ddae_count(30, 30, "shrink", WHERE)
     assert not caplog.records
 
 
@@ -248,21 +251,21 @@ def test_nothing_is_logged_when_clips_suffice(caplog: pytest.LogCaptureFixture) 
 
 
 def test_the_ddae_trains_on_as_many_clips_as_asked_for() -> None:
-    assert ddae_rows(30, 30, "error", WHERE) == 30
-    assert ddae_rows(30, 1000, "shrink", WHERE) == 30
+    assert paper_ddae_count(30, 30, "error", WHERE) == 30
+    assert paper_ddae_count(30, 1000, "shrink", WHERE) == 30
 
 
 def test_the_ddae_stops_or_takes_what_there_is_when_clips_are_short() -> None:
     with pytest.raises(UserError, match=f"{WHERE}: .*30 normal.*there are 12.*on_shortfall"):
-        ddae_rows(30, 12, "error", WHERE)
-    assert ddae_rows(30, 12, "shrink", WHERE) == 12
+        paper_ddae_count(30, 12, "error", WHERE)
+    assert paper_ddae_count(30, 12, "shrink", WHERE) == 12
 
 
 @pytest.mark.parametrize(("ddae", "n_normal"), [(30, 0), (0, 30), (0, 0)])
 @pytest.mark.parametrize("on_shortfall", ["error", "shrink"])
 def test_the_ddae_never_trains_on_nothing(ddae: int, n_normal: int, on_shortfall: str) -> None:
     with pytest.raises(UserError, match=WHERE):
-        ddae_rows(ddae, n_normal, on_shortfall, WHERE)  # type: ignore[arg-type]
+        paper_ddae_count(ddae, n_normal, on_shortfall, WHERE)  # type: ignore[arg-type]
 
 
 # --- strict protocol
@@ -275,7 +278,7 @@ shares_of_clips = st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(
 
 
 def test_paper_parts_are_the_first_rows() -> None:
-    rows = Parts(n_train=3, n_normal=2, n_abnormal=4).rows()
+    rows = paper_split(Counts(n_train=3, n_normal=2, n_abnormal=4))
     assert [part.tolist() for part in (rows.train, rows.normal, rows.abnormal)] == [[0, 1, 2], [3, 4], [0, 1, 2, 3]]
 
 
@@ -284,7 +287,7 @@ def test_paper_parts_are_the_first_rows() -> None:
 def test_no_clip_has_two_roles_at_any_snr(n_reference, n_normal, n_abnormal, shares, seed) -> None:
     trained = strict_ddae_rows(n_reference, shares["ddae"], seed, "fan/id_00", WHERE)
     assume(n_normal - len(trained) >= 3)
-    rows = strict_rows(n_normal, n_abnormal, n_reference, shares, seed, "fan/id_00", WHERE)
+    rows = strict_split(n_normal, n_abnormal, n_reference, shares, seed, "fan/id_00", WHERE)
     parts_of = [set(trained.tolist()), set(rows.train.tolist()), set(rows.normal.tolist())]
     assert sum(map(len, parts_of)) == len(set.union(*parts_of))
     assert len(trained) >= 1
@@ -300,29 +303,63 @@ def test_no_clip_has_two_roles_at_any_snr(n_reference, n_normal, n_abnormal, sha
 @given(st.integers(50, 2000), st.integers(0, 1000))
 def test_the_shares_are_those_asked_for(n_normal, seed) -> None:
     trained = strict_ddae_rows(n_normal, 20, seed, "fan/id_00", WHERE)
-    rows = strict_rows(n_normal, 9, n_normal, SHARES, seed, "fan/id_00", WHERE)
+    rows = strict_split(n_normal, 9, n_normal, SHARES, seed, "fan/id_00", WHERE)
     for part, share in ((trained, 0.20), (rows.train, 0.56), (rows.normal, 0.24)):
         assert len(part) == pytest.approx(share * n_normal, abs=1.01)
 
 
 def test_the_same_recordings_have_the_same_role_at_every_snr() -> None:
-    first, second = (strict_rows(500, n, 500, SHARES, 3, "fan/id_00", WHERE) for n in (10, 20))
+    first, second = (strict_split(500, n, 500, SHARES, 3, "fan/id_00", WHERE) for n in (10, 20))
     assert np.array_equal(first.train, second.train)
     assert np.array_equal(first.normal, second.normal)
 
 
 def test_seed_and_id_shuffle_differently() -> None:
     units = [(0, "fan/id_00"), (1, "fan/id_00"), (0, "fan/id_02"), (0, "pump/id_00")]
-    tested = {tuple(strict_rows(200, 5, 200, SHARES, *unit, WHERE).normal.tolist()) for unit in units}
+    tested = {tuple(strict_split(200, 5, 200, SHARES, *unit, WHERE).normal.tolist()) for unit in units}
     assert len(tested) == len(units)
-    everywhere = np.concatenate([strict_rows(200, 5, 200, SHARES, seed, "x", WHERE).normal for seed in range(60)])
+    everywhere = np.concatenate([strict_split(200, 5, 200, SHARES, seed, "x", WHERE).normal for seed in range(60)])
     assert set(everywhere.tolist()) == set(range(200))
 
 
 @pytest.mark.parametrize(("n_normal", "n_abnormal", "n_reference"), [(3, 5, 3), (0, 5, 100), (4, 2, 900)])
 def test_too_few_clips_for_the_strict_protocol_are_named(n_normal, n_abnormal, n_reference) -> None:
     with pytest.raises(UserError, match=f"{WHERE}.*too few for the strict protocol"):
-        strict_rows(n_normal, n_abnormal, n_reference, {**SHARES, "ddae": 90}, 0, "fan/id_00", WHERE)
+        strict_split(n_normal, n_abnormal, n_reference, {**SHARES, "ddae": 90}, 0, "fan/id_00", WHERE)
+
+
+@settings(deadline=None, max_examples=300, derandomize=True, database=None)
+@given(st.integers(0, 30), st.integers(0, 60), shares_of_clips, st.integers(0, 2**32 - 1))
+def test_counts_that_no_seed_can_split_are_refused_beforehand(n_normal, n_reference, shares, seed) -> None:
+    """Where there are no fewer clips than at the reference SNR, all counts that can't be split are."""
+
+    def message(split) -> str:
+        try:
+            split()
+        except UserError as error:
+            return str(error)
+        return ""
+
+    before = message(lambda: check_strict_counts(n_normal, n_reference, shares, WHERE))
+    later = message(lambda: strict_split(n_normal, 5, n_reference, shares, seed, "fan/id_00", WHERE))
+    assert before in ("", later)
+    if n_normal >= n_reference:
+        assert before == later
+
+
+def test_counts_that_some_seed_can_split_are_not_refused_beforehand() -> None:
+    shares = {"ddae": 50, "ad_train": 30, "ad_test": 20}
+    check_strict_counts(4, 9, shares, WHERE)  # 5 unseen rows might all train the DDAE
+    with pytest.raises(UserError, match=r"2 normal clips are too few .* beside 4 clips that train the DDAE"):
+        check_strict_counts(2, 9, shares, WHERE)
+    with pytest.raises(UserError, match="at least 4 are needed"):
+        check_strict_counts(9, 3, shares, WHERE)
+
+
+@pytest.mark.parametrize(("n_normal", "share", "count"), [(4, 1, 1), (4, 99, 1), (10, 20, 2), (10, 90, 7)])
+def test_the_ddae_leaves_three_clips_under_the_strict_protocol(n_normal, share, count) -> None:
+    assert strict_ddae_count(n_normal, share, WHERE) == count
+    assert len(strict_ddae_rows(n_normal, share, 0, "fan/id_00", WHERE)) == count
 
 
 def test_training_rows_follow_the_protocol() -> None:
@@ -342,23 +379,23 @@ def test_detection_rows_follow_the_protocol() -> None:
     common = {"machine": "fan", "reference_snr": "snr6"}
     counts = {("snr6", "id_00"): (50, 9), ("snr0", "id_00"): (40, 8)}
     paper = {**common, "protocol": "paper", "clips": [[30, 10], [20, 6]], "on_shortfall": "error"}
-    rows = detection_rows(counts, paper)
+    rows = detection_splits(counts, paper)
     assert rows["snr0", "id_00"].train.tolist() == [*range(20)]
     assert rows["snr0", "id_00"].normal.tolist() == [20, 21, 22]
     assert rows["snr6", "id_00"].abnormal.tolist() == [*range(5)]
     strict = {**common, "protocol": "strict", "shares": SHARES, "seed": 7}
     trained = training_rows({"id_00": 50}, {**strict, "share": 20})["id_00"]
     for unit, (n_normal, _) in counts.items():
-        part = detection_rows(counts, strict)[unit]
+        part = detection_splits(counts, strict)[unit]
         together = np.concatenate([part.train, part.normal, trained[trained < n_normal]])
         assert sorted(together.tolist()) == [*range(n_normal)]
 
 
 def test_without_abnormal_clips_strict_tests_normal_ones_and_paper_says_so() -> None:
-    rows = strict_rows(100, 0, 100, SHARES, 0, "fan/id_00", WHERE)
-    with_abnormal = strict_rows(100, 7, 100, SHARES, 0, "fan/id_00", WHERE)
+    rows = strict_split(100, 0, 100, SHARES, 0, "fan/id_00", WHERE)
+    with_abnormal = strict_split(100, 7, 100, SHARES, 0, "fan/id_00", WHERE)
     assert rows.abnormal.tolist() == []
     assert rows.normal.tolist() == with_abnormal.normal.tolist()
     for on_shortfall in ("error", "shrink"):
-        assert "protocols: [strict]" in result_or_message(Split(5, 10, 6), 100, 0, on_shortfall)
-        assert "protocols: [strict]" not in str(result_or_message(Split(5, 10, 6), 3, 1, on_shortfall))
+        assert "protocols: [strict]" in result_or_message(AskedCounts(5, 10, 6), 100, 0, on_shortfall)
+        assert "protocols: [strict]" not in str(result_or_message(AskedCounts(5, 10, 6), 3, 1, on_shortfall))

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.detection.scores import ScoredClips, ScoreFiles, Scores
+from asd.detection.scores import ScoredClips, Scores, UnitScores
 from asd.evaluation import tables
 from asd.evaluation.machine import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
 from asd.evaluation.statistics import holm
@@ -789,7 +789,7 @@ def test_markdown_and_page_are_valid_whatever_the_names(detectors, snrs, machine
 # --- from scores to tables ---
 
 
-def scored_machine(start: int, ids: Sequence[str], protocol: str = "paper") -> dict[Unit, ScoreFiles]:
+def scored_machine(start: int, ids: Sequence[str], protocol: str = "paper") -> dict[Unit, UnitScores]:
     """Three detectors and an ensemble over noise factors at two SNRs, with two seeds."""
     random = np.random.default_rng(start)
     of = ScoredClips(("t",), tuple(f"n{k}" for k in range(12)), tuple(f"a{k}" for k in range(10)))
@@ -805,7 +805,7 @@ def scored_machine(start: int, ids: Sequence[str], protocol: str = "paper") -> d
             )
             for detector, shift in names.items()
         }
-        contents[Unit(protocol, factor, seed, snr, name)] = ScoreFiles(of, scores, "paper")
+        contents[Unit.of(protocol, factor, seed, snr, name)] = UnitScores(of, scores, "paper")
     return contents
 
 
@@ -961,9 +961,9 @@ def test_leaderboard_agrees_with_the_comparisons_and_the_table(machines):
 def test_collect_with_a_single_detector(tmp_path):
     """There is nothing to compare then, and the table of comparisons has no rows."""
     contents = {
-        unit: ScoreFiles(files.clips, {"IF": files.scores["IF"]}, "paper")
+        unit: UnitScores(files.clips, {"IF": files.scores["IF"]}, "paper")
         for unit, files in scored_machine(0, ("id_00",)).items()
-        if unit.noise_factor == "0.7"
+        if unit.run.noise_factor == 0.7
     }
     result = evaluate_machine(contents, "fan", VIEWS, replicates=10, confidence=90.0, seed=0)
     paths = tmp_path / "fan.csv", tmp_path / "fan.comparisons.csv", tmp_path / "fan.npz"
@@ -1008,11 +1008,11 @@ def test_numbers_of_a_leaderboard_stay_numbers_where_a_cell_is_empty(tmp_path, t
 # ------------------------------------------------------------------------------------------ without abnormal clips
 
 
-def unlabelled_machine() -> dict[Unit, ScoreFiles]:
+def unlabelled_machine() -> dict[Unit, UnitScores]:
     """A machine with normal clips only: one of four is flagged."""
     of = ScoredClips(("t",), ("n0", "n1", "n2", "n3"), ())
     scores = {"LOF": Scores(np.zeros(1), np.array([0.0, 1.0, 0.2, 0.3]), 0.5)}
-    return {Unit("strict", "0.7", seed, "snr6", "id_00"): ScoreFiles(of, scores, "strict") for seed in "01"}
+    return {Unit.of("strict", "0.7", seed, "snr6", "id_00"): UnitScores(of, scores, "strict") for seed in "01"}
 
 
 def test_machines_without_abnormal_clips_have_false_alarms_but_no_auc_and_no_rank(inputs, machines, tmp_path):

@@ -1,15 +1,16 @@
-"""Rule combine_scores: ensembles of the scores of some IDs, at all SNRs."""
+"""Rule combine_scores: ensembles of the scores of all IDs of a machine at all SNRs, of one run."""
 
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from asd.detection.ensembles import Ensemble, combine_files
-    from asd.detection.scores import read_scores, write_scores
+    from asd.detection.scores import read_scores, score_paths, write_scores
+    from asd.files.atomic import whole_folder
 
-    settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output
+    settings = snakemake.params.settings
     ensembles = [Ensemble(**about) for about in settings["ensembles"]]
-    members = list(zip(settings["members"], files.scores, files.summaries, strict=True))
-    for unit, *paths in zip(settings["units"], output.scores, output.summaries, strict=True):
-        contents = [read_scores(scores, summary) for of, scores, summary in members if of == unit]
-        combined = combine_files(contents, ensembles, settings["threshold_percentile"])
-        write_scores(combined.scores, combined.clips, combined.protocol, *paths)
+    with whole_folder(snakemake.output.scores) as folder:
+        for unit in settings["units"]:
+            members = [read_scores(*score_paths(member, *unit)) for member in snakemake.input.scores]
+            combined = combine_files(members, ensembles, settings["threshold_percentile"])
+            write_scores(combined, *score_paths(folder, *unit))

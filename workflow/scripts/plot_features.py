@@ -1,29 +1,25 @@
-"""Rule plot_features: features before and after denoising, and projections of the clips, of some IDs of a machine."""
+"""Rule plot_features: features before and after denoising, and projections of the clips, of one ID at all SNRs."""
 
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from asd.ddae.denoiser import Denoiser
-    from asd.detection.units import read_units
+    from asd.detection.units import read_unit_clips
     from asd.figures.features import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
     from asd.figures.style import save
 
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
     labels = settings["snr_labels"]
-    denoiser = Denoiser.load(files.weights[0])
-    units = read_units(files.normal, files.normal_clips, files.abnormal, files.abnormal_clips, settings)
-    for number, machine_id in enumerate(settings["ids"]):
-        features, projections = {}, {}
-        for unit in units:
-            if unit.machine_id != machine_id:
-                continue
-            train, normal, abnormal = (unit.normal[unit.rows.train], *unit.test())
-            features[labels[unit.snr]] = FeaturePanel(
-                normal, abnormal, denoiser.denoise_unscaled(normal), denoiser.denoise_unscaled(abnormal)
-            )
-            projected, explained = project_2d(*(denoiser.denoise(clips) for clips in (train, normal, abnormal)))
-            projections[labels[unit.snr], machine_id] = ProjectionPanel(*projected, explained)
-        about = f"noise factor {wildcards.nf}, seed {settings['seed']}, {settings['protocol']} protocol"
-        title = f"{wildcards.machine} {machine_id}, {about}"
-        save(denoising(features, f"{title}: test clips before and after denoising"), snakemake.output.denoising[number])
-        save(projection(projections, f"{title}: denoised features"), snakemake.output.projection[number])
+    denoiser = Denoiser.load(files.weights)
+    features, projections = {}, {}
+    for unit in read_unit_clips(files.normal, files.normal_clips, files.abnormal, files.abnormal_clips, settings):
+        train, normal, abnormal = (unit.train(), *unit.test())
+        features[labels[unit.snr]] = FeaturePanel(
+            normal, abnormal, denoiser.denoise_unscaled(normal), denoiser.denoise_unscaled(abnormal)
+        )
+        projected, explained = project_2d(*(denoiser.denoise(clips) for clips in (train, normal, abnormal)))
+        projections[labels[unit.snr], unit.machine_id] = ProjectionPanel(*projected, explained)
+    about = f"noise factor {wildcards.nf}, seed {settings['seed']}, {settings['protocol']} protocol"
+    title = f"{wildcards.machine} {wildcards.id}, {about}"
+    save(denoising(features, f"{title}: test clips before and after denoising"), snakemake.output.denoising)
+    save(projection(projections, f"{title}: denoised features"), snakemake.output.projection)

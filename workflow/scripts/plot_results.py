@@ -23,7 +23,7 @@ with job_log(snakemake.log[0]):
     for number, (machine, protocol) in enumerate(product(settings["machines"], settings["protocols"])):
         title = f"{machine}, {protocol} protocol"
         here, ids = (table[(table["machine"] == machine) & (table["protocol"] == protocol)] for table in (summary, auc))
-        save(auc_by_snr(ids[ids["noise_factor"] != "all"], labels, title), output["auc"][number])
+        save(auc_by_snr(ids, labels, title), output["auc"][number])
         if "noise_factor" in output:
             save(auc_by_noise_factor(here, labels, title), output["noise_factor"][number])
         if "ablation" in output:

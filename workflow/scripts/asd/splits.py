@@ -16,12 +16,13 @@ import logging
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 
@@ -31,28 +32,14 @@ AUTO_SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
 """Per cent of an ID's clips, normal and abnormal together, as in Table 2 of Kim & Kim (2024).  The strict protocol's
 default takes the same shares of the normal clips alone."""
 
-Indices = NDArray[np.intp]
+Indices: TypeAlias = "NDArray[np.intp]"
+
+
+# --------------------------------------------------------------------------------------- how many clips: no NumPy here
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows of the feature caches of one ID at one SNR, each int [clips] in ascending order.
-
-    Attributes
-    ----------
-    train
-        Normal clips that the detectors are fitted on.
-    normal, abnormal
-        Clips that test them.
-    """
-
-    train: Indices
-    normal: Indices
-    abnormal: Indices
-
-
-@dataclass(frozen=True)
-class Split:
+class AskedCounts:
     """Numbers of clips asked for: DDAE training, detector training, detector test (both classes together)."""
 
     ddae: int
@@ -60,27 +47,19 @@ class Split:
     ad_test: int
 
     @classmethod
-    def auto(cls, n_normal: int, n_abnormal: int) -> Split:
+    def auto(cls, n_normal: int, n_abnormal: int) -> AskedCounts:
         """The published shares (20/56/24 %) of the clips there are, rounded down."""
         total = n_normal + n_abnormal
         return cls(**{name: total * share // 100 for name, share in AUTO_SHARES.items()})
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Rows of one ID at one SNR.
-
-    Normal rows ``[:n_train]`` train the detectors; the next `n_normal` and abnormal rows ``[:n_abnormal]`` test them.
-    """
+class Counts:
+    """Numbers of clips of one ID at one SNR that train the detectors, and of those of each class that test them."""
 
     n_train: int
     n_normal: int
     n_abnormal: int
-
-    def rows(self) -> Rows:
-        """The same parts as row numbers."""
-        normal = np.arange(self.n_train + self.n_normal)
-        return Rows(normal[: self.n_train], normal[self.n_train :], np.arange(self.n_abnormal))
 
 
 def _halves(ad_test: int) -> tuple[int, int]:
@@ -88,8 +67,8 @@ def _halves(ad_test: int) -> tuple[int, int]:
     return ad_test - ad_test // 2, ad_test // 2
 
 
-def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfall, where: str) -> Parts:
-    """Parts of the clips there are, as `split` asks for.
+def paper_counts(asked: AskedCounts, n_normal: int, n_abnormal: int, on_shortfall: OnShortfall, where: str) -> Counts:
+    """Numbers of the clips there are that train and test the detectors under the paper's protocol, as `asked`.
 
     Parameters
     ----------
@@ -107,8 +86,8 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
         If clips are short and `on_shortfall` is ``"error"``, or if a part would be empty.
     """
     strict = "" if n_abnormal else " Without abnormal clips, use protocols: [strict], which can do without them."
-    test_normal, test_abnormal = _halves(split.ad_test)
-    train = split.ad_train
+    test_normal, test_abnormal = _halves(asked.ad_test)
+    train = asked.ad_train
     short = []
     if train + test_normal > n_normal:
         short.append(f"{train} + {test_normal} normal clips (training + test), there are {n_normal}")
@@ -122,7 +101,7 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
     if short:
         if train >= n_normal:
             train = max(2, n_normal * train // (train + test_normal))
-        ad_test = min(split.ad_test, 2 * (n_normal - train), 2 * n_abnormal + 1)
+        ad_test = min(asked.ad_test, 2 * (n_normal - train), 2 * n_abnormal + 1)
         test_normal, test_abnormal = _halves(ad_test)
         logger.warning(
             "%s: fewer clips than the split asks for (%s): %d train, %d normal and %d abnormal ones test",
@@ -133,11 +112,11 @@ def parts(split: Split, n_normal: int, n_abnormal: int, on_shortfall: OnShortfal
             f"{where}: {n_normal} normal and {n_abnormal} abnormal clips are too few, they give {train} training, "
             f"{test_normal} normal and {test_abnormal} abnormal test clips; at least 2, 1 and 1 are needed.{strict}"
         )
-    return Parts(train, test_normal, test_abnormal)
+    return Counts(train, test_normal, test_abnormal)
 
 
-def ddae_rows(ddae: int, n_normal: int, on_shortfall: OnShortfall, where: str) -> int:
-    """Number of normal clips of one ID that train the DDAE.
+def paper_ddae_count(ddae: int, n_normal: int, on_shortfall: OnShortfall, where: str) -> int:
+    """Number of normal clips of one ID that train the DDAE under the paper's protocol.
 
     Raises
     ------
@@ -149,26 +128,16 @@ def ddae_rows(ddae: int, n_normal: int, on_shortfall: OnShortfall, where: str) -
             f"{where}: the split asks for {ddae} normal clips to train the DDAE, there are {n_normal}. Lower "
             "machines.<name>.split, or set on_shortfall: shrink to train with those there are."
         )
-    rows = min(ddae, n_normal)
-    if rows < ddae:
-        logger.warning("%s: fewer clips than the split asks for: %d instead of %d train the DDAE", where, rows, ddae)
-    if rows < 1:
+    count = min(ddae, n_normal)
+    if count < ddae:
+        logger.warning("%s: fewer clips than the split asks for: %d instead of %d train the DDAE", where, count, ddae)
+    if count < 1:
         raise UserError(f"{where}: no normal clip is left to train the DDAE ({ddae} asked for, {n_normal} there).")
-    return rows
+    return count
 
 
-def unit_name(machine: str, machine_id: str) -> str:
-    """What the clips of an ID are shuffled by, beside the seed."""
-    return f"{machine}/{machine_id}"
-
-
-def _shuffled(n: int, seed: int, unit: str) -> Indices:
-    """Row numbers 0 .. n-1 in an order that depends on nothing but `n`, the `seed` and the name of the ID."""
-    return np.random.default_rng([seed, zlib.crc32(unit.encode())]).permutation(n)
-
-
-def strict_ddae_rows(n_normal: int, share: float, seed: int, unit: str, where: str) -> Indices:
-    """Rows of the normal clips at the reference SNR that train the DDAE under the strict protocol.
+def strict_ddae_count(n_normal: int, share: float, where: str) -> int:
+    """Number of normal clips of one ID that train the DDAE under the strict protocol.
 
     Parameters
     ----------
@@ -176,17 +145,8 @@ def strict_ddae_rows(n_normal: int, share: float, seed: int, unit: str, where: s
         Normal clips of the ID at the reference SNR.
     share
         Per cent of them that train the DDAE; at least one clip does.
-    seed
-        Of the shuffle, the run's own.
-    unit
-        Name of machine and ID, so that IDs are shuffled differently.
     where
         What the clips are, for messages.
-
-    Returns
-    -------
-    int [clips]
-        In ascending order.
 
     Raises
     ------
@@ -198,11 +158,117 @@ def strict_ddae_rows(n_normal: int, share: float, seed: int, unit: str, where: s
             f"{where}: {n_normal} normal clips are too few for the strict protocol, which keeps clips that train the "
             "DDAE, train the detectors (2) and test them apart; at least 4 are needed."
         )
-    count = min(max(1, round(n_normal * share / 100)), n_normal - 3)
-    return np.sort(_shuffled(n_normal, seed, unit)[:count])
+    return min(max(1, round(n_normal * share / 100)), n_normal - 3)
 
 
-def strict_rows(
+def _strict_test_count(left: int, n_normal: int, taken: int, shares: Mapping[str, float], where: str) -> int:
+    """Normal test clips among the `left` ones of `n_normal` that do not train the DDAE, as `taken` others do.
+
+    Raises
+    ------
+    UserError
+        If fewer than two clips would train the detectors, or none test them.
+    """
+    tested = min(max(1, round(left * shares["ad_test"] / (shares["ad_train"] + shares["ad_test"]))), left - 2)
+    if tested < 1:
+        raise UserError(
+            f"{where}: {n_normal} normal clips are too few for the strict protocol: beside {taken} clips that "
+            "train the DDAE, 2 have to train the detectors, and 1 to test them."
+        )
+    return tested
+
+
+def check_strict_counts(n_normal: int, n_reference: int, shares: Mapping[str, float], where: str) -> None:
+    """Refuse numbers of clips that the strict protocol can't split, whatever the seed.
+
+    Where there are fewer clips than at the reference SNR, the seed decides how many of them train the DDAE: what passes
+    here may still be refused by `strict_split`.
+
+    Parameters
+    ----------
+    n_normal
+        Normal clips of an ID at some SNR.
+    n_reference, shares, where
+        As for `strict_split`.
+
+    Raises
+    ------
+    UserError
+        As `strict_split` does.
+    """
+    taken = strict_ddae_count(n_reference, shares["ddae"], where)
+    missing = max(0, n_reference - n_normal)
+    _strict_test_count(n_normal - max(0, taken - missing), n_normal, taken, shares, where)
+
+
+# ------------------------------------------------------------------------------------------------------ which clips
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the feature caches of one ID at one SNR, each int [clips] in ascending order.
+
+    Attributes
+    ----------
+    train
+        Normal clips that the detectors are fitted on.
+    normal, abnormal
+        Clips that test them.
+    """
+
+    train: Indices
+    normal: Indices
+    abnormal: Indices
+
+
+def paper_split(counts: Counts) -> Split:
+    """The first normal clips train, the next normal and the first abnormal ones test."""
+    import numpy as np
+
+    normal = np.arange(counts.n_train + counts.n_normal)
+    return Split(normal[: counts.n_train], normal[counts.n_train :], np.arange(counts.n_abnormal))
+
+
+def unit_name(machine: str, machine_id: str) -> str:
+    """What the clips of an ID are shuffled by, beside the seed."""
+    return f"{machine}/{machine_id}"
+
+
+def _shuffled(n: int, seed: int, unit: str) -> Indices:
+    """Row numbers 0 .. n-1 in an order that depends on nothing but `n`, the `seed` and the name of the ID."""
+    import numpy as np
+
+    return np.random.default_rng([seed, zlib.crc32(unit.encode())]).permutation(n)
+
+
+def strict_ddae_rows(n_normal: int, share: float, seed: int, unit: str, where: str) -> Indices:
+    """Rows of the normal clips at the reference SNR that train the DDAE under the strict protocol.
+
+    Parameters
+    ----------
+    n_normal, share, where
+        As for `strict_ddae_count`.
+    seed
+        Of the shuffle, the run's own.
+    unit
+        Name of machine and ID, so that IDs are shuffled differently.
+
+    Returns
+    -------
+    int [clips]
+        In ascending order.
+
+    Raises
+    ------
+    UserError
+        As `strict_ddae_count` does.
+    """
+    import numpy as np
+
+    return np.sort(_shuffled(n_normal, seed, unit)[: strict_ddae_count(n_normal, share, where)])
+
+
+def strict_split(
     n_normal: int,
     n_abnormal: int,
     n_reference: int,
@@ -210,7 +276,7 @@ def strict_rows(
     seed: int,
     unit: str,
     where: str,
-) -> Rows:
+) -> Split:
     """Rows of one ID at one SNR under the strict protocol.
 
     Normal rows that train the DDAE at the reference SNR are left out; of the others, in shuffled order, the shares
@@ -232,16 +298,13 @@ def strict_rows(
     UserError
         As `strict_ddae_rows` does, or if fewer than two clips would train, or no normal one test.
     """
+    import numpy as np
+
     taken = strict_ddae_rows(n_reference, shares["ddae"], seed, unit, where)
     order = _shuffled(n_normal, seed, unit)
     left = order[~np.isin(order, taken)]
-    tested = min(max(1, round(len(left) * shares["ad_test"] / (shares["ad_train"] + shares["ad_test"]))), len(left) - 2)
-    if tested < 1:
-        raise UserError(
-            f"{where}: {n_normal} normal clips are too few for the strict protocol: beside {len(taken)} clips that "
-            "train the DDAE, 2 have to train the detectors, and 1 to test them."
-        )
-    return Rows(np.sort(left[tested:]), np.sort(left[:tested]), np.arange(n_abnormal))
+    tested = _strict_test_count(len(left), n_normal, len(taken), shares, where)
+    return Split(np.sort(left[tested:]), np.sort(left[:tested]), np.arange(n_abnormal))
 
 
 def training_rows(counts: Mapping[str, int], settings: Mapping[str, Any]) -> dict[str, Indices]:
@@ -260,20 +323,22 @@ def training_rows(counts: Mapping[str, int], settings: Mapping[str, Any]) -> dic
     UserError
         If there are too few clips.
     """
+    import numpy as np
+
     rows = {}
     for number, (name, count) in enumerate(counts.items()):
         where = f"machine {settings['machine']}, SNR {settings['reference_snr']}, ID {name}"
         if settings["protocol"] == "paper":
-            rows[name] = np.arange(ddae_rows(settings["clips"][number], count, settings["on_shortfall"], where))
+            rows[name] = np.arange(paper_ddae_count(settings["clips"][number], count, settings["on_shortfall"], where))
         else:
             unit = unit_name(settings["machine"], name)
             rows[name] = strict_ddae_rows(count, settings["share"], settings["seed"], unit, where)
     return rows
 
 
-def detection_rows(
+def detection_splits(
     counts: Mapping[tuple[str, str], tuple[int, int]], settings: Mapping[str, Any]
-) -> dict[tuple[str, str], Rows]:
+) -> dict[tuple[str, str], Split]:
     """Rows of some IDs of a machine that train and test the detectors.
 
     Parameters
@@ -289,15 +354,15 @@ def detection_rows(
     UserError
         If there are too few clips.
     """
-    rows = {}
+    splits = {}
     for number, ((snr, name), (n_normal, n_abnormal)) in enumerate(counts.items()):
         where = f"machine {settings['machine']}, SNR {snr}, ID {name}"
         if settings["protocol"] == "paper":
-            split = Split(0, *settings["clips"][number])
-            rows[snr, name] = parts(split, n_normal, n_abnormal, settings["on_shortfall"], where).rows()
+            asked = AskedCounts(0, *settings["clips"][number])
+            splits[snr, name] = paper_split(paper_counts(asked, n_normal, n_abnormal, settings["on_shortfall"], where))
         else:
             reference = counts[settings["reference_snr"], name][0]
             unit = unit_name(settings["machine"], name)
             shares, seed = settings["shares"], settings["seed"]
-            rows[snr, name] = strict_rows(n_normal, n_abnormal, reference, shares, seed, unit, where)
-    return rows
+            splits[snr, name] = strict_split(n_normal, n_abnormal, reference, shares, seed, unit, where)
+    return splits

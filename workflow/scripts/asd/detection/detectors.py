@@ -4,26 +4,28 @@ To add one, write a function here and decorate it with `detector`: its name, wha
 schema each) are all the workflow needs; the configuration then takes the name.  The function is given training rows,
 float [clips, dimensions], the seed and the parameters, and returns a `Fitted`.
 
-scikit-learn and PyOD are imported when a detector is fitted, not before: the configuration is checked against this
-module each time Snakemake starts.
+NumPy, scikit-learn and PyOD are imported when a detector is fitted, not before: the configuration is checked against
+this module each time Snakemake starts, be they installed there or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import UserError
-from .projections import ProjectionName
-from .representations import Representation
+from .views import ProjectionName, Representation
 
-Rows = NDArray[np.floating]
-Score = Callable[[Rows], NDArray[np.float64]]
-"""Maps rows, float [clips, dimensions], to scores, float64 [clips]; higher is more anomalous."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Projected: TypeAlias = "NDArray[np.floating]"
+"""Clips as a detector is given them, float [clips, dimensions]."""
+
+ScoreFunction: TypeAlias = "Callable[[Projected], NDArray[np.float64]]"
+"""Maps projected clips, float [clips, dimensions], to scores, float64 [clips]; higher is more anomalous."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Fitted:
         Scores of the training rows themselves, float64 [clips], for thresholds of the *paper* protocol.
     """
 
-    score: Score
+    score: ScoreFunction
     training_scores: NDArray[np.float64]
 
 
@@ -105,7 +107,7 @@ def find_method(name: str) -> Method:
     return METHODS[name]
 
 
-def _on_training_rows(score: Score, train: Rows) -> Fitted:
+def _on_training_rows(score: ScoreFunction, train: Projected) -> Fitted:
     return Fitted(score, score(train))
 
 
@@ -113,7 +115,7 @@ def _on_training_rows(score: Score, train: Rows) -> Fitted:
 
 
 @detector("IF", representation="denoised", projection="map-pca")
-def isolation_forest(train: Rows, seed: int) -> Fitted:
+def isolation_forest(train: Projected, seed: int) -> Fitted:
     """Isolation forest (Liu, Ting & Zhou, 2008) as in the paper: scikit-learn's defaults, 100 trees."""
     from sklearn.ensemble import IsolationForest
 
@@ -135,7 +137,7 @@ def isolation_forest(train: Rows, seed: int) -> Fitted:
         }
     },
 )
-def one_class_svm(train: Rows, seed: int, nu: float) -> Fitted:
+def one_class_svm(train: Projected, seed: int, nu: float) -> Fitted:
     """One-class SVM (Schölkopf et al., 2001) as in the paper: Gaussian kernel, ``gamma="scale"``."""
     from sklearn.svm import OneClassSVM
 
@@ -156,7 +158,7 @@ def one_class_svm(train: Rows, seed: int, nu: float) -> Fitted:
         }
     },
 )
-def local_outlier_factor(train: Rows, seed: int, n_neighbors: int) -> Fitted:
+def local_outlier_factor(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     """Local outlier factor (Breunig et al., 2000) as in the paper, with scikit-learn's 20 neighbours."""
     from sklearn.neighbors import LocalOutlierFactor
 
@@ -168,8 +170,10 @@ def local_outlier_factor(train: Rows, seed: int, n_neighbors: int) -> Fitted:
 
 
 @detector("MAHALANOBIS", representation="raw+denoised", projection="whitening")
-def mahalanobis(train: Rows, seed: int) -> Fitted:
+def mahalanobis(train: Projected, seed: int) -> Fitted:
     """Mahalanobis distance to the mean of the training clips, once the rows are whitened (see `.projections`)."""
+    import numpy as np
+
     mean = train.mean(axis=0)
     return _on_training_rows(lambda rows: np.linalg.norm(rows - mean, axis=1), train)
 
@@ -187,18 +191,19 @@ def mahalanobis(train: Rows, seed: int) -> Fitted:
         }
     },
 )
-def nearest_neighbours(train: Rows, seed: int, n_neighbors: int) -> Fitted:
+def nearest_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     """Distance to the nearest training clips (Ramaswamy, Rastogi & Shim, 2000), their mean where several are asked for.
 
     A training clip is not its own neighbour, so its score is that of a clip left out.
     """
+    import numpy as np
     from sklearn.neighbors import NearestNeighbors
 
     neighbours = min(n_neighbors, len(train) - 1)
     # brute force: in hundreds of dimensions, trees visit every leaf
     model = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(train)
 
-    def score(rows: Rows) -> NDArray[np.float64]:
+    def score(rows: Projected) -> NDArray[np.float64]:
         return np.asarray(model.kneighbors(rows)[0].mean(axis=1), np.float64)
 
     left_out = np.asarray(model.kneighbors()[0].mean(axis=1), np.float64)
@@ -218,7 +223,7 @@ def nearest_neighbours(train: Rows, seed: int, n_neighbors: int) -> Fitted:
         }
     },
 )
-def locally_normalised_neighbours(train: Rows, seed: int, n_neighbors: int) -> Fitted:
+def locally_normalised_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     """Nearest training clips by distances in units of how far these clips are from their own neighbours.
 
     The distance to each training clip is divided by that clip's radius, its mean distance to its own nearest
@@ -230,6 +235,7 @@ def locally_normalised_neighbours(train: Rows, seed: int, n_neighbors: int) -> F
 
     A training clip is not its own neighbour, so its score is that of a clip left out.
     """
+    import numpy as np
     from sklearn.metrics.pairwise import euclidean_distances
 
     rows = np.asarray(train, np.float64)
@@ -241,7 +247,7 @@ def locally_normalised_neighbours(train: Rows, seed: int, n_neighbors: int) -> F
     def log_of_ratios(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
         return np.log(np.maximum(_mean_of_smallest(distances / radius, count), 1e-12))
 
-    def score(others: Rows) -> NDArray[np.float64]:
+    def score(others: Projected) -> NDArray[np.float64]:
         return log_of_ratios(euclidean_distances(np.asarray(others, np.float64), rows), min(n_neighbors, len(rows)))
 
     return Fitted(score, log_of_ratios(between, min(n_neighbors, len(rows) - 1)))
@@ -249,6 +255,8 @@ def locally_normalised_neighbours(train: Rows, seed: int, n_neighbors: int) -> F
 
 def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Mean of the `count` smallest of each row of [rows, columns]."""
+    import numpy as np
+
     return np.asarray(np.partition(distances, count - 1, axis=1)[:, :count].mean(axis=1), np.float64)
 
 
@@ -265,8 +273,9 @@ def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.
         }
     },
 )
-def gaussian_mixture(train: Rows, seed: int, n_components: int) -> Fitted:
+def gaussian_mixture(train: Projected, seed: int, n_components: int) -> Fitted:
     """Negative log-likelihood under a mixture of Gaussians with full covariances, fitted by EM."""
+    import numpy as np
     from sklearn.mixture import GaussianMixture
 
     rows = np.asarray(train, np.float64)
@@ -312,9 +321,11 @@ def _pyod_class(name: str) -> type[Any]:
 
 
 def _pyod(name: str) -> Callable[..., Fitted]:
-    def fit(train: Rows, seed: int, **parameters: Any) -> Fitted:
+    def fit(train: Projected, seed: int, **parameters: Any) -> Fitted:
         """Any detector of PyOD (Zhao, Nasrullah & Li, 2019), with its own defaults."""
         import inspect
+
+        import numpy as np
 
         model_class = _pyod_class(name)
         if "random_state" in inspect.signature(model_class.__init__).parameters:
@@ -326,7 +337,7 @@ def _pyod(name: str) -> Callable[..., Fitted]:
             raise UserError(f"detectors: {PYOD_PREFIX}{name} does not take these parameters: {error}") from error
         model.fit(rows)
 
-        def score(rows: Rows) -> NDArray[np.float64]:
+        def score(rows: Projected) -> NDArray[np.float64]:
             return np.asarray(model.decision_function(np.asarray(rows, np.float64)), np.float64)
 
         return Fitted(score, np.asarray(model.decision_scores_, np.float64))
@@ -353,8 +364,10 @@ class Detector:
     projection: ProjectionName
     parameters: Mapping[str, Any]
 
-    def fit(self, train: Rows, seed: int) -> Fitted:
+    def fit(self, train: Projected, seed: int) -> Fitted:
         """Fit on projected training rows, float [clips, dimensions]."""
+        import numpy as np
+
         fitted = find_method(self.method).fit(train, seed, **self.parameters)
         # some scikit-learn detectors answer float32 rows in float32
         return Fitted(

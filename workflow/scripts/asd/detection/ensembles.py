@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..ddae.run import ProtocolName
 from ..errors import UserError
-from .scores import ScoreFiles, Scores, threshold_of
+from .scores import Scores, UnitScores, threshold_of
 
 Average = Literal["z", "rank"]
 
@@ -77,8 +77,8 @@ class Ensemble:
 
 
 def combine_files(
-    members: Sequence[ScoreFiles], ensembles: Sequence[Ensemble], threshold_percentile: float
-) -> ScoreFiles:
+    members: Sequence[UnitScores], ensembles: Sequence[Ensemble], threshold_percentile: float
+) -> UnitScores:
     """Scores of some ensembles on one ID at one SNR.
 
     Parameters
@@ -106,4 +106,4 @@ def combine_files(
         )
         for ensemble in ensembles
     }
-    return ScoreFiles(first.clips, scores, first.protocol)
+    return UnitScores(first.clips, scores, first.protocol)

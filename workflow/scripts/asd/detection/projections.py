@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS
 from .representations import Blocks
+from .views import ProjectionName
 
 if TYPE_CHECKING:
     from sklearn.decomposition import PCA
@@ -185,17 +186,13 @@ class Whitening:
         return self.standardisation.apply(rows) @ self.matrix
 
 
-ProjectionName = Literal["map-pca", "whitening", "standard"]
-PROJECTIONS: tuple[ProjectionName, ...] = ("map-pca", "whitening", "standard")
-
-
 def fit_projection(name: ProjectionName, train: NDArray[np.floating], blocks: Blocks) -> Projection:
     """The projection of that name, fitted on training rows, float [clips, columns].
 
     Raises
     ------
     ValueError
-        If the name is not one of `PROJECTIONS`.
+        If the name is not one of `asd.detection.views.PROJECTIONS`.
     """
     match name:
         case "map-pca":

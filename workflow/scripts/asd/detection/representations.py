@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +11,7 @@ from numpy.typing import NDArray
 from ..ddae.denoiser import Denoiser
 from ..ddae.scaling import MinMaxScaling
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
-
-Representation = Literal["denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised"]
-REPRESENTATIONS: tuple[Representation, ...] = (
-    *("denoised", "raw", "raw+denoised", "residual"),
-    *("log-mel", "log-mel+denoised"),
-)
+from .views import Representation
 
 Blocks = Sequence[slice]
 """Columns of an array that belong together: MFCC and basic block, once or twice."""
@@ -101,7 +95,7 @@ class Represented:
         Raises
         ------
         ValueError
-            If the name is not one of `REPRESENTATIONS`.
+            If the name is not one of `asd.detection.views.REPRESENTATIONS`.
         """
         match representation:
             case "denoised":

@@ -62,8 +62,14 @@ class ScoredClips:
 
 
 @dataclass(frozen=True)
-class ScoreFiles:
-    """What `write_scores` wrote."""
+class UnitScores:
+    """What all detectors say of the clips of one ID at one SNR.
+
+    Attributes
+    ----------
+    scores
+        Detector -> its scores.
+    """
 
     clips: ScoredClips
     scores: dict[str, Scores]
@@ -82,19 +88,17 @@ def threshold_of(training_scores: NDArray[np.float64], percentile: float, protoc
     return float(np.percentile(training_scores, percentile, method=method))  # type: ignore[call-overload]
 
 
-def write_scores(
-    scores: Mapping[str, Scores],
-    clips: ScoredClips,
-    protocol: ProtocolName,
-    scores_path: StrPath,
-    summary_path: StrPath,
-) -> None:
+def score_paths(folder: StrPath, snr: str, machine_id: str) -> tuple[Path, Path]:
+    """The two files of an ID at an SNR in the folder of a run: scores and summary, as `write_scores` takes them."""
+    stem = f"{snr}_{machine_id}"
+    return Path(folder, f"{stem}.csv"), Path(folder, f"{stem}.json")
+
+
+def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPath) -> None:
     """Write one line for each clip, and what all of them share.
 
     Parameters
     ----------
-    scores
-        Detector -> its scores.
     scores_path
         CSV: file, part (train or test), label (normal or abnormal), protocol, and for each detector its score, written
         so that it is read back exactly, and its decision (normal or abnormal).
@@ -107,6 +111,7 @@ def write_scores(
     UserError
         If a score is not finite.
     """
+    clips, scores, protocol = content.clips, content.scores, content.protocol
     _check_finite(scores)
     lines = [(file, "train", "normal") for file in clips.train]
     lines += [(file, "test", "normal") for file in clips.normal]
@@ -124,9 +129,9 @@ def write_scores(
             score = columns[name][number]
             line += [repr(score), "abnormal" if score > result.threshold else "normal"]
         writer.writerow(line)
-    content = text.getvalue().encode("utf-8")
+    written = text.getvalue().encode("utf-8")
     with whole_file(scores_path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(written)
     tested = {name: result.components for name, result in scores.items() if result.components is not None}
     summary: dict[str, Any] = {
         "protocol": protocol,
@@ -136,7 +141,7 @@ def write_scores(
         "n_train": len(clips.train),
         "n_normal": len(clips.normal),
         "n_abnormal": len(clips.abnormal),
-        "scores_crc32": seal_of(content),
+        "scores_crc32": seal_of(written),
     }
     with whole_file(summary_path) as temporary:
         temporary.write_text(json.dumps(sealed_mapping(summary), indent=2) + "\n", encoding="utf-8")
@@ -157,7 +162,7 @@ def _check_finite(scores: Mapping[str, Scores]) -> None:
             )
 
 
-def read_scores(scores_path: StrPath, summary_path: StrPath) -> ScoreFiles:
+def read_scores(scores_path: StrPath, summary_path: StrPath) -> UnitScores:
     """Read both files back.
 
     Raises
@@ -183,7 +188,7 @@ def read_scores(scores_path: StrPath, summary_path: StrPath) -> ScoreFiles:
             values = np.array([float(line[column]) for line in lines])
             counts = (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
             scores[name] = Scores(values[:n_train], values[n_train:], float(threshold), counts)
-        return ScoreFiles(clips, scores, summary["protocol"])
+        return UnitScores(clips, scores, summary["protocol"])
     except (
         *(ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error),
         *(FileNotFoundError, IsADirectoryError),

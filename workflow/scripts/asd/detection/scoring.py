@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..ddae.denoiser import Denoiser
 from ..ddae.run import ProtocolName
-from ..splits import Indices, Rows
 from .detectors import Detector
 from .projections import fit_projection
 from .representations import Represented, blocks_of
-from .scores import ScoredClips, Scores, threshold_of, write_scores
+from .scores import Scores, UnitScores, threshold_of
 from .units import UnitClips
-
-Path = str | os.PathLike[str]
 
 
 def _fit_and_score(
@@ -67,9 +63,7 @@ def cross_fitted_scores(
 
 
 def detect(
-    normal: NDArray[np.float32],
-    abnormal: NDArray[np.float32],
-    rows: Rows,
+    clips: UnitClips,
     denoiser: Denoiser,
     detectors: Sequence[Detector],
     *,
@@ -77,15 +71,11 @@ def detect(
     threshold_percentile: float,
     folds: int | None = None,
     seed: int,
-) -> dict[str, Scores]:
-    """Denoise, project, fit the detectors on the training rows, and score training and test rows.
+) -> UnitScores:
+    """Denoise, project, fit the detectors on the training clips of an ID at an SNR, and score training and test clips.
 
     Parameters
     ----------
-    normal, abnormal
-        Unscaled features in file order, float32 [clips, 136].
-    rows
-        Which of them train and which test.
     protocol
         Whose training scores count: under *paper* those of the models themselves, under *strict* cross-fitted ones.
     threshold_percentile
@@ -94,58 +84,13 @@ def detect(
         Of the cross-fitting, which only *strict* needs.
     seed
         Of detectors that draw random numbers, and of the folds.
-
-    Returns
-    -------
-    dict
-        Name of the detector -> scores of the clips: training, then normal, then abnormal test clips.
     """
-    train = Represented.of(normal[rows.train], denoiser)
-    test = Represented.of(np.concatenate([normal[rows.normal], abnormal[rows.abnormal]]), denoiser)
+    train = Represented.of(clips.train(), denoiser)
+    test = Represented.of(np.concatenate(clips.test()), denoiser)
     cross_fitted = {} if protocol == "paper" else cross_fitted_scores(train, detectors, folds or 2, seed)
-    results = {}
+    scores = {}
     for detector, training_scores, test_scores, counts in _fit_and_score(train, test, detectors, seed):
         training_scores = cross_fitted.get(detector.name, training_scores)
         threshold = threshold_of(training_scores, threshold_percentile, protocol)
-        results[detector.name] = Scores(training_scores, test_scores, threshold, counts)
-    return results
-
-
-def detect_files(
-    denoiser: Denoiser,
-    unit: UnitClips,
-    files: Mapping[str, Sequence[str]],
-    detectors: Sequence[Detector],
-    *,
-    scores_path: Path,
-    summary_path: Path,
-    protocol: ProtocolName,
-    threshold_percentile: float,
-    folds: int | None,
-    seed: int,
-) -> None:
-    """`detect` on one ID at one SNR, and the two files that `asd.detection.scores.write_scores` writes.
-
-    Parameters
-    ----------
-    files
-        ``normal`` and ``abnormal`` -> names of all clips, in the order of their features.
-    """
-    rows = unit.rows
-    scores = detect(
-        unit.normal,
-        unit.abnormal,
-        rows,
-        denoiser,
-        detectors,
-        protocol=protocol,
-        threshold_percentile=threshold_percentile,
-        folds=folds,
-        seed=seed,
-    )
-
-    def names(kind: str, indices: Indices) -> tuple[str, ...]:
-        return tuple(files[kind][row] for row in indices)
-
-    clips = ScoredClips(names("normal", rows.train), names("normal", rows.normal), names("abnormal", rows.abnormal))
-    write_scores(scores, clips, protocol, scores_path, summary_path)
+        scores[detector.name] = Scores(training_scores, test_scores, threshold, counts)
+    return UnitScores(clips.names(), scores, protocol)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.caches import read_cache
-from ..splits import Rows, detection_rows
-
-Path = str | os.PathLike[str]
+from ..features.caches import Cache, read_cache
+from ..files import StrPath
+from ..splits import Split, detection_splits
+from .scores import ScoredClips
 
 
 @dataclass(frozen=True)
@@ -23,27 +22,40 @@ class UnitClips:
     Attributes
     ----------
     normal, abnormal
-        Unscaled features in file order, float32 [clips, 136].
-    rows
+        Unscaled features, float32 [clips, 136], and the clips they are of, in file order.
+    split
         Which of them train and which test.
     """
 
     snr: str
     machine_id: str
-    normal: NDArray[np.float32]
-    abnormal: NDArray[np.float32]
-    rows: Rows
+    normal: Cache
+    abnormal: Cache
+    split: Split
+
+    def train(self) -> NDArray[np.float32]:
+        """Features of the training clips, float32 [n_train, 136]."""
+        return self.normal.features[self.split.train]
 
     def test(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Features of the normal and of the abnormal test clips."""
-        return self.normal[self.rows.normal], self.abnormal[self.rows.abnormal]
+        """Features of the normal and of the abnormal test clips, float32 [n_normal, 136] and [n_abnormal, 136]."""
+        return self.normal.features[self.split.normal], self.abnormal.features[self.split.abnormal]
+
+    def names(self) -> ScoredClips:
+        """Names of the training and of the test clips."""
+        parts = (
+            (self.normal, self.split.train),
+            (self.normal, self.split.normal),
+            (self.abnormal, self.split.abnormal),
+        )
+        return ScoredClips(*(tuple(cache.clips[row].file for row in rows) for cache, rows in parts))
 
 
-def read_units(
-    normal: Sequence[Path],
-    normal_clips: Sequence[Path],
-    abnormal: Sequence[Path],
-    abnormal_clips: Sequence[Path],
+def read_unit_clips(
+    normal: Sequence[StrPath],
+    normal_clips: Sequence[StrPath],
+    abnormal: Sequence[StrPath],
+    abnormal_clips: Sequence[StrPath],
     settings: Mapping[str, Any],
 ) -> list[UnitClips]:
     """The clips of some IDs at all SNRs.
@@ -55,7 +67,7 @@ def read_units(
     normal_clips, abnormal_clips
         Their clip lists.
     settings
-        As `asd.splits.detection_rows` takes them.
+        As `asd.splits.detection_splits` takes them.
 
     Raises
     ------
@@ -63,12 +75,8 @@ def read_units(
         If a cache can't be read or does not match its checksums, or if there are too few clips.
     """
     units = [(snr, name) for snr, name in settings["units"]]
-    caches = [
-        (read_cache(*first).features, read_cache(*second, allow_empty=True).features)
-        for first, second in zip(
-            zip(normal, normal_clips, strict=True), zip(abnormal, abnormal_clips, strict=True), strict=True
-        )
-    ]
-    counts = {unit: (len(first), len(second)) for unit, (first, second) in zip(units, caches, strict=True)}
-    rows = detection_rows(counts, settings)
-    return [UnitClips(*unit, *pair, rows[unit]) for unit, pair in zip(units, caches, strict=True)]
+    first = [read_cache(*paths) for paths in zip(normal, normal_clips, strict=True)]
+    second = [read_cache(*paths, allow_empty=True) for paths in zip(abnormal, abnormal_clips, strict=True)]
+    caches = dict(zip(units, zip(first, second, strict=True), strict=True))
+    splits = detection_splits({unit: (len(one.clips), len(two.clips)) for unit, (one, two) in caches.items()}, settings)
+    return [UnitClips(*unit, *pair, splits[unit]) for unit, pair in caches.items()]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..detection.scores import ScoreFiles, read_scores
+from ..ddae.run import ALL, ProtocolName, Run
+from ..detection.scores import UnitScores, read_scores, score_paths
 from ..errors import UserError
+from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import read_archive, seal_of
 from .statistics import (
@@ -47,48 +48,61 @@ MAX_CURVE_REPLICATES = 500  # partial AUCs and bands of curves take longer, and 
 _CHECKSUMS = "checksums"  # member of an archive of replicates: CRC-32 of the tables that go with them
 _MAX_REPLICATES_BYTES = 2**32  # 1000 entries at 10 SNRs in 100,000 replicates
 
-ALL_SNRS = "all"
+ALL_SNRS = ALL
 """What tables call the mean over the SNRs."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """What a pair of score files is about.  Noise factor and seed are text: ``all`` for an ensemble over them."""
+    """What scores are about."""
 
-    protocol: str
-    noise_factor: str
-    seed: str
+    run: Run
     snr: str
     machine_id: str
 
+    @classmethod
+    def of(cls, protocol: ProtocolName, noise_factor: str, seed: str, snr: str, machine_id: str) -> Unit:
+        """From texts, as parameters of rules have them."""
+        return cls(Run.of(noise_factor, seed, protocol), snr, machine_id)
+
 
 Entry = tuple[str, str]
-"""Detector and noise factor: what is ranked and compared."""
+"""Detector and text of the noise factor: what is ranked and compared."""
 
 
-def read_units(
-    units: Sequence[Unit], scores: Sequence[str | os.PathLike[str]], summaries: Sequence[str | os.PathLike[str]]
-) -> dict[Unit, ScoreFiles]:
-    """Scores of all detectors of each unit; a unit may stand there twice, with detectors and with ensembles.
+def read_unit_scores(
+    folders: Sequence[StrPath], runs: Sequence[tuple[ProtocolName, str, str]], units: Sequence[tuple[str, str]]
+) -> dict[Unit, UnitScores]:
+    """Scores of all detectors of every run on every ID at every SNR.
+
+    Parameters
+    ----------
+    folders
+        Of each of `runs`: two files for each of `units`, as `asd.detection.scores.score_paths` calls them.
+    runs
+        Protocol, noise factor and seed; one may stand there twice, with detectors and with ensembles.
+    units
+        SNR and ID.
 
     Raises
     ------
     UserError
-        If a file is damaged, or files of one unit are about different clips.
+        If a file is missing or damaged, or files of one run, SNR and ID are about different clips.
     """
-    contents: dict[Unit, ScoreFiles] = {}
-    for unit, *paths in zip(units, scores, summaries, strict=True):
-        files = read_scores(*paths)
+    contents: dict[Unit, UnitScores] = {}
+    for (folder, run), (snr, machine_id) in itertools.product(zip(folders, runs, strict=True), units):
+        unit, paths = Unit.of(*run, snr, machine_id), score_paths(folder, snr, machine_id)
+        scores = read_scores(*paths)
         if unit in contents:
             before = contents[unit]
-            if before.clips != files.clips:
+            if before.clips != scores.clips:
                 raise UserError(f"{paths[0]}: not the clips that the detectors scored. Delete the file and run again.")
-            files = ScoreFiles(files.clips, {**before.scores, **files.scores}, files.protocol)
-        contents[unit] = files
+            scores = UnitScores(scores.clips, {**before.scores, **scores.scores}, scores.protocol)
+        contents[unit] = scores
     return contents
 
 
-def with_abnormal_clips(contents: Mapping[Unit, ScoreFiles]) -> dict[Unit, ScoreFiles]:
+def with_abnormal_clips(contents: Mapping[Unit, UnitScores]) -> dict[Unit, UnitScores]:
     """The units of `contents` that there is an AUC of."""
     return {unit: files for unit, files in contents.items() if files.clips.abnormal}
 
@@ -98,7 +112,7 @@ def confusion_counts(labels: NDArray[np.bool_], decisions: NDArray[np.bool_]) ->
     return np.bincount(2 * labels + decisions, minlength=4).reshape(2, 2)
 
 
-def summed_confusion(contents: Iterable[ScoreFiles], detector: str) -> NDArray[np.int64]:
+def summed_confusion(contents: Iterable[UnitScores], detector: str) -> NDArray[np.int64]:
     """Confusion matrix of a detector's decisions, summed over some files; int64 [2, 2] as `confusion_counts`."""
     total = np.zeros((2, 2), np.int64)
     for content in contents:
@@ -140,7 +154,7 @@ def score_statistics(
     return {"auc": auc, "pauc": pauc, **counts, **decision_statistics(tn, fp, fn, tp)}
 
 
-def statistics_of_files(files: ScoreFiles) -> list[dict[str, Any]]:
+def statistics_of_files(files: UnitScores) -> list[dict[str, Any]]:
     """Statistics of each detector on one ID at one SNR."""
     clips = files.clips
     counts = {"n_train": len(clips.train), "n_normal": len(clips.normal), "n_abnormal": len(clips.abnormal)}
@@ -196,12 +210,12 @@ def _random(*names: Any) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(str(name).encode()) for name in names])
 
 
-def _seeds_of(units: Iterable[Unit]) -> list[str]:
-    return list(dict.fromkeys(unit.seed for unit in units))
+def _seeds_of(units: Iterable[Unit]) -> list[int | None]:
+    return list(dict.fromkeys(unit.run.seed for unit in units))
 
 
 def bootstrap(
-    files: Mapping[Unit, ScoreFiles], entries: Sequence[Entry], machine: str, replicates: int, seed: int
+    files: Mapping[Unit, UnitScores], entries: Sequence[Entry], machine: str, replicates: int, seed: int
 ) -> Replicates:
     """AUCs of a machine's `entries` under one protocol, and their bootstrap over seeds and clips.
 
@@ -236,7 +250,7 @@ def bootstrap(
             scored = [
                 content
                 for unit, content in here.items()
-                if unit.noise_factor == noise_factor and detector in content.scores
+                if unit.run.noise_factor_text == noise_factor and detector in content.scores
             ]
             by_seed = [_unit_aucs(content, detector, _columns(weights, content)) for content in scored]
             drawn = seed_weights[len(scored)]
@@ -269,7 +283,7 @@ def _mean_of_those_there(values: NDArray[np.float64], weights: NDArray[np.float6
 
 
 def _clip_weights(
-    contents: Sequence[ScoreFiles], replicates: int, random: np.random.Generator
+    contents: Sequence[UnitScores], replicates: int, random: np.random.Generator
 ) -> dict[tuple[bool, str], NDArray[np.int32]]:
     """Weight of each test clip (label and name) of an ID at an SNR in each replicate, int [replicates]."""
     clips = sorted(
@@ -279,14 +293,14 @@ def _clip_weights(
     return dict(zip(clips, bootstrap_weights(strata, replicates, random).T, strict=True))
 
 
-def _columns(weights: Mapping[tuple[bool, str], NDArray[np.int32]], content: ScoreFiles) -> NDArray[np.int32]:
+def _columns(weights: Mapping[tuple[bool, str], NDArray[np.int32]], content: UnitScores) -> NDArray[np.int32]:
     """Weights of the clips of these files, int [replicates, clips]."""
     clips = zip(content.clips.labels.tolist(), content.clips.tested, strict=True)
     return np.stack([weights[clip] for clip in clips], axis=1)
 
 
 def _unit_aucs(
-    content: ScoreFiles, detector: str, weights: NDArray[np.int32]
+    content: UnitScores, detector: str, weights: NDArray[np.int32]
 ) -> tuple[tuple[float, NDArray[np.float64]], tuple[float, NDArray[np.float64]]]:
     """AUC and partial AUC, each as it is and in each replicate."""
     labels, scores = content.clips.labels, content.scores[detector].test
@@ -297,7 +311,7 @@ def _unit_aucs(
 
 
 def _shared_placements(
-    scored: Sequence[ScoreFiles], detector: str
+    scored: Sequence[UnitScores], detector: str
 ) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Names of the test clips and DeLong's structural components, averaged over the seeds.
 
@@ -322,8 +336,8 @@ def _delong_covariance(
 
 def write_replicates(
     by_protocol: Mapping[str, Replicates],
-    path: str | os.PathLike[str],
-    tables: Sequence[str | os.PathLike[str]] = (),
+    path: StrPath,
+    tables: Sequence[StrPath] = (),
 ) -> None:
     """Write the replicates of every protocol as a NumPy archive, with checksums of the `tables` that go with them."""
     arrays: dict[str, NDArray[Any]] = {
@@ -343,9 +357,7 @@ def write_replicates(
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read_replicates(
-    path: str | os.PathLike[str], tables: Sequence[str | os.PathLike[str]] = ()
-) -> dict[str, Replicates]:
+def read_replicates(path: StrPath, tables: Sequence[StrPath] = ()) -> dict[str, Replicates]:
     """Read what `write_replicates` wrote, and compare the `tables` with their checksums.
 
     Raises
@@ -392,7 +404,7 @@ class RocCurve:
 
 
 def roc_bands(
-    contents: Mapping[Unit, ScoreFiles], machine: str, *, replicates: int, confidence: float, seed: int
+    contents: Mapping[Unit, UnitScores], machine: str, *, replicates: int, confidence: float, seed: int
 ) -> dict[str, RocCurve]:
     """ROC curve of each detector at one noise factor and SNR, averaged vertically over IDs and seeds.
 
@@ -506,7 +518,7 @@ class MachineResults:
 
 
 def evaluate_machine(
-    contents: Mapping[Unit, ScoreFiles],
+    contents: Mapping[Unit, UnitScores],
     machine: str,
     views: Mapping[str, Sequence[str]],
     *,
@@ -527,18 +539,19 @@ def evaluate_machine(
     """
     rows = []
     for unit, files in contents.items():
-        where = {"machine": machine, "noise_factor": unit.noise_factor, "seed": unit.seed}
-        where |= {"snr": unit.snr, "id": unit.machine_id, "protocol": unit.protocol}
+        run = unit.run
+        where = {"machine": machine, "noise_factor": run.noise_factor_text, "seed": run.seed_text}
+        where |= {"snr": unit.snr, "id": unit.machine_id, "protocol": run.protocol}
         for statistics in statistics_of_files(files):
             representation, projection = views[statistics["detector"]]
             rows.append({**where, **statistics, "representation": representation, "projection": projection})
-    results, comparisons = {}, []
+    results: dict[str, Replicates] = {}
+    comparisons = []
     labelled = with_abnormal_clips(contents)
-    for protocol in dict.fromkeys(unit.protocol for unit in labelled):
-        files_of = {unit: files for unit, files in labelled.items() if unit.protocol == protocol}
-        entries = list(
-            dict.fromkeys((name, unit.noise_factor) for unit, files in files_of.items() for name in files.scores)
-        )
+    for protocol in dict.fromkeys(unit.run.protocol for unit in labelled):
+        files_of = {unit: files for unit, files in labelled.items() if unit.run.protocol == protocol}
+        scored = ((unit.run, name) for unit, files in files_of.items() for name in files.scores)
+        entries = list(dict.fromkeys((name, run.noise_factor_text) for run, name in scored))
         results[protocol] = bootstrap(files_of, entries, machine, replicates, seed)
         for row in compare(results[protocol], confidence):
             comparisons.append({"protocol": protocol, "machine": machine, **row})

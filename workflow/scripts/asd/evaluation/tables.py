@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..ddae.run import ALL
 from ..errors import UserError
 from ..files.atomic import whole_file
 from .machine import Entry, Replicates, read_replicates
@@ -46,7 +47,7 @@ def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def _number(text: str) -> float | int | str:
-    """A noise factor or seed: ``all`` stays text."""
+    """A noise factor or seed; `ALL` stays text."""
     try:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
@@ -56,7 +57,7 @@ def _number(text: str) -> float | int | str:
 def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
     """The rows of several tables that `write_table` wrote, one after the other; names stay text, even ``00``.
 
-    Noise factors and seeds are numbers, except for the ``all`` of ensembles.
+    Noise factors and seeds are numbers, except for the `ALL` of ensembles.
     """
     columns = ("machine", "snr", "id", "detector", "worst_id", "protocol", "noise_factor", "seed")
     names = dict.fromkeys((*columns, "other_detector", "other_noise_factor", "representation", "projection"), str)
@@ -293,7 +294,7 @@ def format_summary(summary: pd.DataFrame) -> str:
 
 
 def _factor(noise_factor: Any) -> str:
-    return "all noise factors" if noise_factor == "all" else f"noise factor {noise_factor:g}"
+    return "all noise factors" if noise_factor == ALL else f"noise factor {noise_factor:g}"
 
 
 def _cell(mean: Any, std: Any) -> str:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from ..ddae.run import ALL
 from .style import (
     COLUMN_WIDTH,
     END_WIDTH,
@@ -41,9 +42,7 @@ from .style import (
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL = "all"
-"""What the column ``noise_factor`` says of ensembles over the noise factors."""
-REPRESENTATIONS = ("raw", "denoised", "raw+denoised", "residual")
+ABLATION_VIEWS = ("raw", "denoised", "raw+denoised", "residual")
 
 _FEW = 4  # detectors whose bands can be told apart
 _MAP = "viridis"
@@ -111,7 +110,7 @@ def auc_by_noise_factor(summary: pd.DataFrame, snr_labels: Mapping[str, str], ti
     ----------
     summary
         Rows of one machine and protocol with the columns ``machine, noise_factor, snr, detector, auc_mean, auc_low,
-        auc_high``; the noise factor is a number or ``"all"``.  Rows may be missing or NaN.
+        auc_high``; the noise factor is a number or `ALL`.  Rows may be missing or NaN.
     snr_labels
         SNR -> text above its panel, in the order of the panels.
     title
@@ -173,7 +172,7 @@ def auc_by_noise_factor(summary: pd.DataFrame, snr_labels: Mapping[str, str], ti
         axes.set_title(fitted(figure, label, MEDIUM, width))
         ticks = _ticks_that_fit(factors, width * (span / (span + beyond - factors[-1]) if ensembles and factors else 1))
         names = [f"{factor:g}" for factor in ticks]
-        axes.set_xticks([*ticks, *[beyond] * bool(ensembles)], [*names, *["all"] * bool(ensembles)])
+        axes.set_xticks([*ticks, *[beyond] * bool(ensembles)], [*names, *[ALL] * bool(ensembles)])
         left = (factors[0] if factors else beyond) - half - 0.05 * span
         right = (beyond if ensembles or not factors else factors[-1]) + half + 0.05 * span
         axes.set_xlim(left, right)
@@ -215,7 +214,7 @@ def auc_heat_map(summary: pd.DataFrame, snr_labels: Mapping[str, str], title: st
     """Mean AUC as a table with colours: rows are machines and SNRs, columns are detectors.
 
     There is a panel for each noise factor if there are up to three, otherwise one of the mean over those noise
-    factors that a detector has; ensembles over the noise factors (``"all"``) have a panel of their own.  Each machine
+    factors that a detector has; ensembles over the noise factors (`ALL`) have a panel of their own.  Each machine
     of several SNRs has a last row with the mean over them, empty for a detector that lacks one.  The best of a row in
     its panel is bold, to the three digits shown.  Colours are the same in all figures, from 0.5 (chance, and below)
     to 1; hatched cells have no value.
@@ -391,7 +390,7 @@ def ablation(
         Rows of one protocol with the columns ``machine, noise_factor, snr, detector, auc_mean, auc_low, auc_high``.
         Several machines have rows of panels.
     entries
-        Detector of `summary` -> method, and representation: one of `REPRESENTATIONS`.  Other detectors are left out.
+        Detector of `summary` -> method, and representation: one of `ABLATION_VIEWS`.  Other detectors are left out.
     snr_labels
         SNR -> text above its panel, in the order of the panels.
     title
@@ -413,7 +412,7 @@ def ablation(
     at = 0.0
     for method in methods:
         start = at
-        for representation in REPRESENTATIONS:
+        for representation in ABLATION_VIEWS:
             names = named.get((method, representation), [])
             there = {factor for _, factor, _, name in found if name in names}
             used = [factor for factor in factors if factor in there]
@@ -466,7 +465,7 @@ def ablation(
         axes.locator_params(axis="x", nbins=max(2, 15 // columns))
     for axes in grid[-1]:
         axes.set_xlabel("AUC")
-    shown = [name for name in REPRESENTATIONS if any(key[1] == name for key in lanes)]
+    shown = [name for name in ABLATION_VIEWS if any(key[1] == name for key in lanes)]
     handles: list[Artist] = [line_key(name, linestyle="-", linewidth=0.9, **_mark(name, 1.0, 4.5)) for name in shown]
     if "raw" in shown:
         handles.append(line_key("raw, as a reference", **_REFERENCE))

@@ -26,6 +26,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from ..ddae.run import ALL
 from ..files.atomic import whole_file
 
 if TYPE_CHECKING:
@@ -398,14 +399,14 @@ def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -
     ----------
     table
         Rows of one machine with the columns of ``auc.csv``.  Noise factors may be numbers or text; ensembles over
-        them (``"all"``) are left out.
+        them (`ALL`) are left out.
     snr_labels
         SNR -> text below the axis, in the order along it.
     title
         Above all panels.
     """
     snrs = list(snr_labels)
-    table = table[table["noise_factor"] != "all"].astype({"noise_factor": float})
+    table = table[table["noise_factor"] != ALL].astype({"noise_factor": float})
     noise_factors = sorted(table["noise_factor"].unique())
     detectors = list(dict.fromkeys(table["detector"]))
     styles = detector_styles(detectors)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import socket
 import time
 import zlib
@@ -84,6 +85,36 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new, hidden folder beside `path`; rename it to `path`, in place of what was there, when the block ends
+    without an error.
+
+    Files in it are best written by `whole_file`.  What a killed process left of an earlier attempt is removed.
+
+    Raises
+    ------
+    UserError
+        If something is wrong with the disk.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path, folder=True)
+        temporary.mkdir()
+        yield temporary
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except OSError as error:
+        if (message := disk_problem(error, path)) is None:
+            raise
+        raise UserError(message) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def _to_disk(path: Path) -> None:
     """Wait until the content of `path` is on the disk.
 
@@ -144,14 +175,18 @@ def _host() -> str:
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Remove temporary files of earlier attempts at `path`, as far as that is possible."""
-    start, end = f".{path.stem}.", f".part{path.suffix}"
+def _remove_leftovers(path: Path, *, folder: bool = False) -> None:
+    """Remove temporary files or folders of earlier attempts at `path`, as far as that is possible."""
+    start, end = (f".{path.name}.", ".part") if folder else (f".{path.stem}.", f".part{path.suffix}")
     with contextlib.suppress(OSError):
         for name in os.listdir(path.parent):
             if name.startswith(start) and (made := _MAKER.fullmatch(name[len(start) :].removesuffix(end))):
                 temporary = path.with_name(name)
-                if _is_left_over(temporary, host=made[1], process=int(made[2])):
+                if not _is_left_over(temporary, host=made[1], process=int(made[2])):
+                    continue
+                if folder:
+                    shutil.rmtree(temporary)
+                else:
                     temporary.unlink()
 
 

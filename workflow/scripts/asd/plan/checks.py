@@ -8,7 +8,7 @@ from .. import splits
 from ..demo import catalogue, ownership
 from ..errors import UserError
 from ..recordings.layout import doubly_used
-from .parameters import split_of, strict_shares
+from .parameters import asked_counts, strict_shares
 from .run import DEMO_ROOT, Plan, clip_counts, recordings
 
 _SHOWN = 12
@@ -45,13 +45,13 @@ def _require_clips(plan: Plan, machine: str, snr: str, machine_id: str) -> None:
     shortfall = plan.config["on_shortfall"]
     normal, abnormal = clip_counts(plan, machine, snr, machine_id)
     if "paper" in plan.protocols:
-        split = split_of(plan, machine, snr, machine_id)
-        splits.parts(split, normal, abnormal, shortfall, where)
+        asked = asked_counts(plan, machine, snr, machine_id)
+        splits.paper_counts(asked, normal, abnormal, shortfall, where)
         if snr == plan.reference_snr:
-            splits.ddae_rows(split.ddae, normal, shortfall, where)
+            splits.paper_ddae_count(asked.ddae, normal, shortfall, where)
     if "strict" in plan.protocols:
         reference = clip_counts(plan, machine, plan.reference_snr, machine_id)[0]
-        splits.strict_counts(normal, reference, strict_shares(plan), where)
+        splits.check_strict_counts(normal, reference, strict_shares(plan), where)
 
 
 def ids_without_abnormal_clips(plan: Plan) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from ..ddae.run import ProtocolName, Run
 from ..errors import UserError
 from ..recordings.layout import Folder, doubly_used
-from ..splits import Split
+from ..splits import AskedCounts
 from . import configuration, paths
 from .run import Plan, clip_counts, recordings
 
@@ -78,12 +78,12 @@ def check(plan: Plan) -> Settings:
 # ------------------------------------------------------------------------------------------------------------ splits
 
 
-def split_of(plan: Plan, machine: str, snr: str, machine_id: str) -> Split:
+def asked_counts(plan: Plan, machine: str, snr: str, machine_id: str) -> AskedCounts:
     """Numbers of clips that the paper's protocol asks for; automatic ones follow from the clips of this SNR."""
     counts = plan.config["machines"][machine]["split"]
     if counts == "auto":
-        return Split.auto(*clip_counts(plan, machine, snr, machine_id))
-    return Split(**counts[machine_id])
+        return AskedCounts.auto(*clip_counts(plan, machine, snr, machine_id))
+    return AskedCounts(**counts[machine_id])
 
 
 def strict_shares(plan: Plan) -> dict[str, float]:
@@ -95,7 +95,7 @@ def _clips_of_training(plan: Plan, machine: str, protocol: ProtocolName) -> Sett
     """What decides which clips train the DDAE."""
     if protocol == "strict":
         return {"share": strict_shares(plan)["ddae"]}
-    counts = [split_of(plan, machine, plan.reference_snr, name).ddae for name in plan.ids(machine)]
+    counts = [asked_counts(plan, machine, plan.reference_snr, name).ddae for name in plan.ids(machine)]
     return {"clips": counts, "on_shortfall": plan.config["on_shortfall"]}
 
 
@@ -110,7 +110,7 @@ def _clips_of_detection(plan: Plan, machine: str, protocol: ProtocolName, ids: l
     }
     if protocol == "strict":
         return {**common, "shares": strict_shares(plan)}
-    asked = [split_of(plan, machine, *unit) for unit in units]
+    asked = [asked_counts(plan, machine, *unit) for unit in units]
     return {
         **common,
         "clips": [[split.ad_train, split.ad_test] for split in asked],
@@ -221,6 +221,7 @@ def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: Protoco
         "snr_labels": snr_labels(plan),
         "detectors": plan.detector_names,
         "protocol": protocol,
+        "seed": plan.seeds[0],
     }
 
 

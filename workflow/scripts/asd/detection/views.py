@@ -1,0 +1,16 @@
+"""What detectors can be given of a clip: the names of representations and projections, as the configuration has them.
+
+A module of its own, without NumPy, since the plan of a run reads them on machines that have none.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Representation = Literal["denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised"]
+REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
+"""See `.representations`."""
+
+ProjectionName = Literal["map-pca", "whitening", "standard"]
+PROJECTIONS: tuple[ProjectionName, ...] = get_args(ProjectionName)
+"""See `.projections`."""
