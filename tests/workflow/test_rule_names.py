@@ -1,4 +1,4 @@
-"""A rule's name stands for all of its jobs: every machine and ID, however many there are and whatever a job takes at once."""
+"""A rule's name stands for all of its jobs: every machine and ID, whatever a job takes at once."""
 
 from __future__ import annotations
 

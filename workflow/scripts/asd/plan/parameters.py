@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..ddae.run import ProtocolName, Run
+from ..ddae.run import ProtocolName, Run, noise_factor_text
 from ..errors import UserError
 from ..recordings.layout import Folder, doubly_used
 from ..splits import AskedCounts
@@ -217,7 +217,8 @@ def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings
 def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
     """Histograms of a machine, in the order of the figures; of the first seed."""
     return {
-        **_scores(plan, machine, [Run(noise_factor, plan.seeds[0], protocol)]),
+        "runs": [[protocol, noise_factor_text(noise_factor), str(plan.seeds[0])]],
+        "units": [list(unit) for unit in plan.units(machine)],
         "snr_labels": snr_labels(plan),
         "detectors": plan.detector_names,
         "protocol": protocol,

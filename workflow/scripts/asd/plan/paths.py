@@ -130,9 +130,9 @@ def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolN
     return scores(plan, machine, plan.scored_at(noise_factor, protocol))
 
 
-def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
-    """Folder of the detectors' scores of the first seed."""
-    return of_run(SCORES, machine, Run(noise_factor, plan.seeds[0], protocol))
+def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
+    """The folder of the detectors' scores of the first seed."""
+    return [of_run(SCORES, machine, Run(noise_factor, plan.seeds[0], protocol))]
 
 
 def weights_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:

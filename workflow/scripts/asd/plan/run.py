@@ -140,7 +140,7 @@ class Plan:
         return list(self.config["ensembles"])
 
     def ensembles_at(self, run: Run) -> list[dict[str, Any]]:
-        """The ensembles whose scores belong to a run: over all noise factors, or seeds, where it has none of its own."""
+        """The ensembles that belong to a run: those over all noise factors, or seeds, where it has none of its own."""
         return [
             ensemble
             for ensemble in self.ensembles
