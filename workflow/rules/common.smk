@@ -26,7 +26,7 @@ if str(SCRIPTS) not in sys.path:
 
 from asd import splits
 from asd.demo import ownership
-from asd.plan import configuration, fingerprint
+from asd.plan import archives, configuration, fingerprint
 from asd.recordings import layout as dataset
 from asd.recordings import samplesheet as samples
 from asd.joblog import USER_ERROR
@@ -894,45 +894,34 @@ def recordings_to_make():
     ]
 
 
-def download_settings(wildcards):
-    """Archives that the configured machines and SNRs need, in this order."""
-    download = config.get("download")
-    if download is None:
-        stop(
-            "Nothing to download:",
-            [
-                "download: the configuration has no such key. config/mimii.yaml has one, and config/README.md says what "
-                "it means."
-            ],
-        )
-    names = [
-        dataset.fill(download["archive"], {"machine": machine, "snr_dir": snr_dir})
-        for machine, snr_dir in product(MACHINES, SNRS.values())
-    ]
-    unknown = [name for name in names if name not in download["archives"]]
-    if unknown:
-        stop(
-            "The configuration can't be used:",
-            [
-                f"download.archives: there is no {name!r}, which the machines and snrs need. There are "
-                f"{', '.join(download['archives'])}"
-                for name in unknown
-            ],
-        )
-    if "root" not in config["dataset"]:
-        stop("Nothing to download:", [f"dataset.root: {configuration.NO_ROOT}"])
-    return {
-        "root": ROOT,
-        "archives": [
-            {
-                "name": name,
-                "url": download["url"].format(archive=name),
-                **dict(sorted(download["archives"][name].items())),
-            }
-            for name in dict.fromkeys(names)
-        ],
-        "delete_archives": download["delete_archives"],
-    }
+# Unpacked by this run: the mark of another run says nothing, since its folder may have been deleted.
+ARCHIVE_MARK = f".snakemake/archives/{{archive}}.{STARTED:.0f}"
+
+
+@cache
+def archives_left():
+    """Archives that `download` has yet to fetch; stops if they can't be had or have no room."""
+    asked = workflow.resource_settings
+    try:
+        names = archives.archives_left(config, ROOT)
+        archives.require_space_for(config, ROOT, names, asked.cores or asked.local_cores or 1)
+    except UserError as error:
+        stop("The archives can't be fetched:", [str(error)])
+    if not names:
+        logger.info(f"All archives are unpacked already ({ROOT}).")
+    return names
+
+
+def marks_of_archives_left(wildcards):
+    return on_this_computer([ARCHIVE_MARK.format(archive=name) for name in archives_left()])
+
+
+def archive_settings(wildcards):
+    return archives.archive_settings(config, ROOT, wildcards.archive)
+
+
+def megabytes_of_archive(wildcards):
+    return math.ceil(archives.bytes_to_come(config, ROOT, wildcards.archive) / 1e6)
 
 
 def check_settings(wildcards):
