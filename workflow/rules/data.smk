@@ -18,10 +18,10 @@ rule fetch_archive:
         touch(on_this_computer([ARCHIVE_MARK])[0]),
     log:
         "results/logs/fetch_archive/{archive}.log",
+    retries: 2
     localrule: True
     conda:
         "../../envs/download.yaml"
-    retries: 2
     resources:
         mem_mb=500,
         disk_mb=megabytes_of_archive,
