@@ -1,4 +1,4 @@
-"""Small archives, what is in them, and `download` with little patience."""
+"""Small archives, what is in them, and `fetch_archive` with little patience."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import io
 import random
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from asd.download.archives import Archive, Retry, download
+from asd.download.archives import Archive, Retry, fetch_archive
 from asd.errors import UserError
 from faulty_server import Fault, FaultyServer
 
@@ -37,7 +36,6 @@ QUICK = Retry(
     connect_timeout=2.0,
     read_timeout=0.25,
 )
-LOCK = ".download.lock"
 OVERSHOOT = 400_000  # bytes that a server has under way before it learns that the client has hung up
 
 Content = dict[str, bytes]
@@ -61,29 +59,27 @@ def zipped(content: Mapping[str | zipfile.ZipInfo, bytes] | Content) -> bytes:
     return stream.getvalue()
 
 
-def described(content: bytes, server: FaultyServer, name: str = "fan", unpacked: int | None = None) -> Archive:
+def described(content: bytes, server: FaultyServer, name: str = "fan", unpacked: int = 0) -> Archive:
+    """Of an archive that a server has; nothing said of its unpacked size, so that it is looked up once it is there."""
     return Archive(name, f"{server.url}/{name}.zip", len(content), hashlib.md5(content).hexdigest(), unpacked)
 
 
 def tree(folder: Path) -> Content:
     """All files below a folder, hidden ones as well, by their path."""
     return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != LOCK
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
 
 
-def fetch(archives: Sequence[Archive] | Archive, root: Path, *, delete_archives: bool = True, **options: Any) -> None:
-    archives = [archives] if isinstance(archives, Archive) else archives
+def fetch(archive: Archive, root: Path, *, delete_archive: bool = True, retry: Retry = QUICK) -> None:
     with patch("os.sync"):  # it would wait for all that others write to this disk
-        download(archives, root, **{"delete_archives": delete_archives, "retry": QUICK} | options)
+        fetch_archive(archive, root, delete_archive=delete_archive, retry=retry)
 
 
-def failure(archives: Sequence[Archive] | Archive, root: Path, **options: Any) -> str:
+def failure(archive: Archive, root: Path, *, delete_archive: bool = True, retry: Retry = QUICK) -> str:
     """What the user is told."""
     with pytest.raises(UserError) as caught:
-        fetch(archives, root, **options)
+        fetch(archive, root, delete_archive=delete_archive, retry=retry)
     return str(caught.value)
 
 

@@ -21,10 +21,9 @@ from hypothesis import strategies as st
 
 from asd.download import zips as module
 from asd.download.archives import Archive
-from asd.download.transfer import Halt, Stopped
 from asd.errors import UserError
 from faulty_server import FaultyServer
-from small_archives import CONTENT, LOCK, WHOLE, Content, described, failure, fetch, tree, unpacked
+from small_archives import CONTENT, WHOLE, Content, described, failure, fetch, tree, unpacked
 
 
 @pytest.fixture(autouse=True)
@@ -89,9 +88,9 @@ def refused(whole: bytes, root: Path) -> str:
     root.mkdir(parents=True)
     (root / "fan.zip").write_bytes(whole)
     around = sorted(root.parent.rglob("*"))
-    archive = Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest())
+    archive = Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest(), 0)
     message = failure(archive, root)
-    assert sorted(path for path in root.parent.rglob("*") if path.name != LOCK) == around
+    assert sorted(root.parent.rglob("*")) == around
     assert str(root / "fan.zip") in message
     assert "\n" not in message
     return message
@@ -116,7 +115,7 @@ def test_modes_and_flags_of_ordinary_members_are_no_reason_to_refuse(tmp_path: P
         root.mkdir()
         whole = raw_zip([b"good", b"a:/fine" if number > 9 else b"fine"], mode=mode)
         (root / "fan.zip").write_bytes(whole)
-        fetch(Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest()), root)
+        fetch(Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest(), 0), root)
         assert tree(root) == {"fan/good": b"data", "fan/fine": b"data"}
         assert (root / "fan" / "fine").stat().st_mode & 0o7000 == 0
 
@@ -140,15 +139,15 @@ def test_whatever_the_names_nothing_is_written_outside_and_all_or_nothing_inside
     encoded = [name.encode("utf-8", "surrogatepass") for name in names]
     whole = raw_zip(encoded)
     (root / "fan.zip").write_bytes(whole)
-    archive = Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest())
+    archive = Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest(), 0)
     try:
         fetch(archive, root)
     except UserError:
-        assert sorted(os.listdir(root)) == [LOCK, "fan.zip"]
+        assert sorted(os.listdir(root)) == ["fan.zip"]
     else:
         files = [name for name in names if not name.endswith("/")]
         assert sum(path.is_file() for path in (root / "fan").rglob("*")) == len(files)
-        assert sorted(os.listdir(root)) == [LOCK, "fan"]
+        assert sorted(os.listdir(root)) == ["fan"]
     assert [path.name for path in (base, base / "a", base / "a" / "b") for path in path.iterdir()] == ["a", "b", "root"]
     shutil.rmtree(base)
 
@@ -171,10 +170,10 @@ def test_an_archive_that_was_made_wrong_leaves_nothing(tmp_path: Path, whole: by
     root = tmp_path / "root"
     root.mkdir()
     (root / "fan.zip").write_bytes(whole)
-    message = failure(Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest()), root)
+    message = failure(Archive("fan", "http://127.0.0.1:9/", len(whole), hashlib.md5(whole).hexdigest(), 0), root)
     assert re.search(said, message)
     assert str(root) in message
-    assert sorted(os.listdir(root)) == [LOCK, "fan.zip"]
+    assert sorted(os.listdir(root)) == ["fan.zip"]
 
 
 # ---------------------------------------------------------------------------------------------------- all or nothing
@@ -197,7 +196,7 @@ def test_the_folder_appears_only_when_all_is_in_it(tmp_path: Path, monkeypatch: 
             with monkeypatch.context() as patch:
                 patch.setattr(module, "_unpack_member", unpack_some)
                 failure(archive, tmp_path)
-            assert sorted(os.listdir(tmp_path)) == [LOCK, "fan.zip"]
+            assert sorted(os.listdir(tmp_path)) == ["fan.zip"]
         fetch(archive, tmp_path)
         assert len(server.requests) == 1
     assert tree(tmp_path) == unpacked(CONTENT)
@@ -207,20 +206,6 @@ def test_all_is_on_the_disk_before_the_folder_gets_its_name(tmp_path: Path, monk
     synced: list[Content] = []
     monkeypatch.setattr(os, "sync", lambda: synced.append(tree(tmp_path)))
     with zipfile.ZipFile(io.BytesIO(WHOLE)) as archive:
-        module.unpack(archive, archive.infolist(), tmp_path / "new", tmp_path / "fan", lambda: None)
+        module.unpack(archive, archive.infolist(), tmp_path / "new", tmp_path / "fan")
     assert synced == [unpacked(CONTENT, "new")]
     assert tree(tmp_path) == unpacked(CONTENT)
-
-
-def test_a_stop_ends_verifying_and_unpacking_at_their_next_block(tmp_path: Path) -> None:
-    path = tmp_path / "fan.zip"
-    path.write_bytes(WHOLE)
-    halt = Halt()
-    halt.stop()
-    with pytest.raises(Stopped):
-        module.md5(path, halt.check)
-    with zipfile.ZipFile(path) as archive:
-        with pytest.raises(Stopped):
-            module._is_whole(archive, archive.infolist()[0], halt.check)
-        with pytest.raises(Stopped):
-            module._unpack_member(archive, archive.infolist()[0], tmp_path, halt.check)

@@ -56,7 +56,7 @@ def test_demo_is_planned_and_only_training_asks_for_a_gpu(s3: S3Server, tmp_path
     run = snakemake(tmp_path, "--dry-run", "--profile", PROFILE, "--config", few).ok()
     rules = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
     names = {*re.findall(r"rule (\w+):", rules), *re.findall(r'name:\n +numbered\("(\w+)"', rules)}
-    assert run.requests.keys() == names - {"download", "check", "import_features"}
+    assert run.requests.keys() == names - {"download", "fetch_archive", "check", "import_features"}
     assert {rule for rule, jobs in run.requests.items() if any("gpu" in job for job in jobs)} == {"train_ddae"}
     assert all(job["gpu"] == 1 and job["scale"] == 0 for job in run.requests["train_ddae"])
     assert run.output.count("gpu_manufacturer=nvidia") == len(run.requests["train_ddae"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -17,10 +19,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-from faulty_server import FaultyServer
+from faulty_server import Answer, FaultyServer
 from places import REPOSITORY
+from small_archives import wait_until
 from small_data import SNRS, make_recordings, small_config, write_clip
-from workflow_runner import job, snakemake, working_copy, write_config
+from workflow_runner import Run, job, snakemake, working_copy, write_config
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SHORT = {"ddae": {"epochs": 2, "batch_size": 4, "device": "cpu"}, "statistics": {"replicates": 100}}
@@ -247,38 +250,94 @@ def archives(folder: Path) -> dict[str, bytes]:
     return packed
 
 
+def download_config(server: FaultyServer) -> dict[str, Any]:
+    """Of the fan alone, at all SNRs."""
+    config: dict[str, Any] = small_config("new folder", ids=("id_00",))
+    del config["machines"]["pump"]
+    config["download"] = {
+        "url": f"{server.url}/{{archive}}.zip",
+        "archives": {
+            name.removesuffix(".zip"): {"bytes": len(content), "md5": md5(content).hexdigest()}
+            for name, content in server.files.items()
+        },
+        "delete_archives": True,
+    }
+    return config
+
+
+def fetched(run: Run) -> list[str]:
+    """Archives that jobs were for, in alphabetical order."""
+    return sorted(re.findall(r"^Job \d+: Fetching and unpacking ([^,]+), log: ", run.output, re.MULTILINE))
+
+
+FANS = sorted(f"{snr_dir}_fan" for snr_dir in SNRS.values())
+
+
 def test_download_fetches_what_the_configuration_needs_and_nothing_twice(tmp_path: Path) -> None:
-    packed = archives(tmp_path / "original")
-    with FaultyServer(packed) as server:
-        config: dict[str, Any] = small_config("new folder", ids=("id_00",))
-        del config["machines"]["pump"]
-        config["download"] = {
-            "url": f"{server.url}/{{archive}}.zip",
-            "archives": {
-                name.removesuffix(".zip"): {"bytes": len(content), "md5": md5(content).hexdigest()}
-                for name, content in packed.items()
-            },
-            "delete_archives": True,
-        }
-        path = write_config(tmp_path, config)
-        run = snakemake(tmp_path, "download", "--configfile", path, cores=2).ok()
-        assert run.jobs == [job("download")]
-        requests = len(server.requests)
-        assert requests >= 2
+    with FaultyServer(archives(tmp_path / "original"), {f"{FANS[0]}.zip": [Answer(404)]}) as server:
+        path = write_config(tmp_path, download_config(server))
+        run = snakemake(tmp_path, "download", "--configfile", path, cores=4).ok()
+        assert fetched(run) == sorted([*FANS, FANS[0]]), "one is tried again"
+        assert len(server.requests) == len(FANS) + 1
         root = tmp_path / "new folder"
-        assert sorted(entry.name for entry in root.iterdir() if entry.is_dir()) == [
-            f"{dir}_fan" for dir in sorted(SNRS.values())
-        ]
-        assert not list(root.glob("*.zip*"))
+        assert sorted(entry.name for entry in root.iterdir()) == FANS
+        for name in FANS:
+            assert "unpacked" in (tmp_path / f"results/logs/fetch_archive/{name}.log").read_text(encoding="utf-8")
         for file in root.rglob("*.wav"):
             assert file.read_bytes() == (tmp_path / "original" / file.relative_to(root)).read_bytes()
         assert len(list(root.rglob("*.wav"))) == len(list((tmp_path / "original").glob("*_fan/**/*.wav"))) > 0
+
         for file in root.rglob("*"):
             os.utime(file, (1e9, 1e9))
-        snakemake(tmp_path, "download", "--configfile", path, cores=2).ok()
-        assert len(server.requests) == requests
+        (tmp_path / "elsewhere").mkdir()
+        config = ["--configfile", path, "--config", f"dataset={{root: {root}}}"]
+        for directory in (tmp_path, tmp_path / "elsewhere"):
+            run = snakemake(directory, "download", *config).ok()
+            assert "All archives are unpacked already" in run.output
+            assert fetched(run) == []
+        assert len(server.requests) == len(FANS) + 1
+
+        shutil.rmtree(root / FANS[1])
+        assert fetched(snakemake(tmp_path, "download", "--configfile", path).ok()) == FANS[1:2]
+        assert sorted(entry.name for entry in root.iterdir()) == FANS
     snakemake(tmp_path, "check", "--configfile", path).ok()
     snakemake(tmp_path, "results/features/fan/snr6_id_00_normal.npy", "--configfile", path).ok()
+
+
+def test_a_killed_download_is_resumed_by_the_same_command(tmp_path: Path) -> None:
+    """Without another word: Snakemake itself would refuse to work on outputs that a killed one has locked."""
+    with FaultyServer(archives(tmp_path / "original"), pace=0.05) as server:
+        path = write_config(tmp_path, download_config(server))
+        command = ["-s", REPOSITORY / "Snakefile", "-d", tmp_path, "--cores", "4", "download", "--configfile", path]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *map(str, command)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        root = tmp_path / "new folder"
+        parts = [root / f"{name}.zip.part" for name in FANS]
+        try:
+            wait_until(lambda: all(part.exists() and part.stat().st_size > 0 for part in parts), seconds=60)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        sizes = {f"{part.name.removesuffix('.part')}": part.stat().st_size for part in parts}
+        server.pace = 0.0
+        server.requests.clear()
+        snakemake(tmp_path, "download", "--configfile", path, cores=4).ok()
+        assert {request.name: request.start for request in server.requests} == sizes
+        assert sorted(entry.name for entry in root.iterdir()) == FANS
+
+
+def test_download_without_room_is_refused_before_the_first_byte(tmp_path: Path) -> None:
+    with FaultyServer(archives(tmp_path / "original")) as server:
+        config = download_config(server)
+        config["download"]["archives"][FANS[0]]["unpacked"] = 10**18
+        run = snakemake(tmp_path, "download", "--configfile", write_config(tmp_path, config), cores=2).failed()
+        assert "of free disk space" in run.output
+        assert not server.requests
+        assert not (tmp_path / "new folder").exists()
 
 
 def test_download_of_something_that_is_not_offered_is_refused(tmp_path: Path) -> None:

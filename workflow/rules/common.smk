@@ -83,7 +83,7 @@ from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.joblog import USER_ERROR
-from asd.plan import Plan, checks, configuration, fingerprint, parameters, paths, work
+from asd.plan import Plan, archives, checks, configuration, fingerprint, parameters, paths, work
 from asd.plan.run import DEMO_ROOT, demo_recordings, given_cache, recordings
 from asd.recordings.layout import KINDS, Folder, state_of_files
 
@@ -152,6 +152,7 @@ ARGUMENTS = {
     "machine": lambda wildcards: wildcards.machine,
     "id": lambda wildcards: wildcards.id,
     "detector": lambda wildcards: wildcards.detector,
+    "archive": lambda wildcards: wildcards.archive,
     "protocol": protocol_of,
     "noise_factor": lambda wildcards: float(wildcards.nf),
     "run": lambda wildcards: Run.of(wildcards.nf, wildcards.seed, protocol_of(wildcards)),
@@ -216,6 +217,28 @@ def caches_given(wildcards):
 def clip_lists_given(wildcards):
     path = paths.given_clip_list(given_cache(PLAN, folder_of(wildcards)))
     return given_by_user([] if path is None else [path])
+
+
+# Unpacked by this run: the mark of another run says nothing, since its folder may have been deleted.
+ARCHIVE_MARK = f".snakemake/archives/{{archive}}.{STARTED:.0f}"
+
+
+@cache
+def archives_left():
+    """Archives that `download` has yet to fetch; stops if they can't be had or have no room."""
+    asked = workflow.resource_settings
+    try:
+        names = archives.archives_left(PLAN)
+        archives.require_space_for(PLAN, names, asked.cores or asked.local_cores or 1)
+    except UserError as error:
+        stop("The archives can't be fetched:", [str(error)])
+    if not names:
+        logger.info(f"All archives are unpacked already ({PLAN.root}).")
+    return names
+
+
+def marks_of_archives_left(wildcards):
+    return given_by_user([ARCHIVE_MARK.format(archive=name) for name in archives_left()])
 
 
 # --------------------------------------------------------------------------------------------- before and after a run

@@ -1,22 +1,37 @@
 # Before a run: recordings are fetched, and looked at. Neither has outputs that other rules wait for.
 
 
-# Runs whenever it is asked for: what is there already, and whole, costs nothing. Time stamps have no say in it.
+# What is left to fetch is looked up whenever it is asked for: an archive whose folder is there is done, whatever files of
+# earlier runs and time stamps say.
 rule download:
+    input:
+        marks_of_archives_left,
+    # compute nodes often have no Internet, so nothing of it is submitted
+    localrule: True
+    message:
+        "The archives of the recordings are unpacked."
+
+
+# The folder is no output, for Snakemake would delete it before the job and after a failed one.
+rule fetch_archive:
+    output:
+        touch(given_by_user([ARCHIVE_MARK])[0]),
     log:
-        "results/logs/download.log",
-    # compute nodes often have no Internet, so it is not submitted
+        "results/logs/fetch_archive/{archive}.log",
+    retries: 2
     localrule: True
     conda:
         "../../envs/download.yaml"
-    threads: 4  # archives at a time
     resources:
-        mem_mb=1000,
+        mem_mb=500,
+        disk_mb=planned(archives.megabytes_to_come, "archive"),
         runtime=2880,
     params:
-        settings={},
+        settings=planned(archives.archive_settings, "archive"),
+    message:
+        "Fetching and unpacking {wildcards.archive}, log: {log}"
     script:
-        "../scripts/download_recordings.py"
+        "../scripts/fetch_archive.py"
 
 
 # Reads headers only.

@@ -11,35 +11,32 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TextIO
 
 import requests
+import urllib3
 from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema, RequestException, Timeout
-from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError
 
 from ..errors import UserError
-from ..files.atomic import disk_problem
+from .place import amount, disk_errors
+from .zips import SIGNATURE
 
 logger = logging.getLogger(__name__)
 
-_BLOCK = 2**18  # bytes between two looks at whether to stop
+_BLOCK = 2**18  # bytes that are read at once
 _IGNORED_RANGES = 3  # answers in a row with the whole archive before its server is taken to know no ranges
 _PAGE_BYTES = 2**16  # of a page, in which its title is looked for
 _TITLE_LENGTH = 100
-_LINE_INTERVAL = 30.0  # seconds between two lines of progress in a log
-_LINE = "{percentage:.0f} %, {n_fmt}B of {total_fmt}B, {rate_fmt}, {remaining} left"
-_BAR_INTERVAL = 0.5  # seconds, on a terminal
+_LINE_INTERVAL = 30.0  # seconds between two lines about how far an archive is
 _PASSING = (  # answers that may be others later on
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -64,9 +61,9 @@ class Retry:
         Seconds without a connection, and without a byte.
     """
 
-    attempts: int = 10
+    attempts: int = 8
     first_pause: float = 1.0
-    longest_pause: float = 120.0
+    longest_pause: float = 60.0
     longest_asked_pause: float = 900.0
     connect_timeout: float = 20.0
     read_timeout: float = 60.0
@@ -75,10 +72,6 @@ class Retry:
         """Seconds to wait after so many `failures` in a row, of a server that asked for `asked` seconds."""
         own = min(self.first_pause * 2.0 ** (failures - 1), self.longest_pause)
         return max(own, min(asked, self.longest_asked_pause))
-
-
-class Stopped(BaseException):
-    """The user has pressed Ctrl-C; no `Exception`, for nobody may take it for a fault of a server or an archive."""
 
 
 class _Trouble(Exception):
@@ -100,113 +93,54 @@ class RangesIgnored(_Trouble):
     """The server sends the whole archive where a part was asked for."""
 
 
-# ----------------------------------------------------------------------------------------------- progress, stopping
+# -------------------------------------------------------------------------------------------------- saying, stopping
 
 
-class _Lines(io.TextIOBase):
-    """A stream for tqdm that makes a line of each state of its bar, for logs know no carriage return."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        if line := text.strip():
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
-        return len(text)
+def say(name: str, text: str, level: int = logging.INFO) -> None:
+    """Write a line about an archive to the log and to the terminal: nobody looks at a log while waiting."""
+    line = f"{name}: {text}"
+    logger.log(level, "%s", line)
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")  # whole, for other archives write there too
+        sys.stderr.flush()
 
 
-class Progress:
-    """One bar over the bytes of all archives that are fetched, and what is said above it.
+class _Progress:
+    """Says now and then how far an archive is; in lines, since several of them share a terminal."""
 
-    Messages go to the log and to stderr: in a job, the log is a file that nobody looks at while waiting.
+    def __init__(self, name: str, size: int) -> None:
+        self._name = name
+        self._size = size
+        self._arrived = 0  # bytes since the last line
+        self._said = time.monotonic()
+
+    def arrived(self, size: int, position: int) -> None:
+        """Count `size` more bytes, which end at `position`."""
+        self._arrived += size
+        seconds = time.monotonic() - self._said
+        if seconds >= _LINE_INTERVAL:
+            rate = self._arrived / seconds
+            minutes = (self._size - position) / rate / 60
+            done = f"{position / self._size:.0%}, {amount(position)} of {amount(self._size)}"
+            say(self._name, f"{done}, {amount(rate)}/s, {minutes:.0f} min left")
+            self._arrived, self._said = 0, time.monotonic()
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the process itself, where nothing is left to do then.
+
+    While the name of a server is looked up, which may take half a minute, Python hears of no signal.
     """
-
-    def __init__(self, present: int, total: int) -> None:
-        """Begin with `present` of `total` bytes, which earlier runs have fetched."""
-        self._present = present
-        self._total = total
-        self._bar: Any = None
-        self._lock = threading.Lock()
-        self.fetched = 0
-
-    def arrived(self, size: int) -> None:
-        """Count `size` more bytes; the bar appears with the first ones."""
-        with self._lock:
-            self.fetched += size
-            if self._bar is None:
-                self._bar = self._new_bar()
-            self._bar.update(size)
-
-    def again(self, size: int) -> None:
-        """Expect `size` more bytes than was thought."""
-        with self._lock:
-            self._total += size
-            if self._bar is not None:
-                self._bar.total = self._total
-
-    def _new_bar(self) -> Any:
-        terminal = sys.stderr.isatty()
-        return tqdm(
-            total=self._total,
-            initial=self._present,
-            unit="B",
-            unit_scale=True,
-            miniters=0,
-            mininterval=_BAR_INTERVAL if terminal else _LINE_INTERVAL,
-            file=sys.stderr if terminal else _Lines(sys.stderr),
-            bar_format=None if terminal else _LINE,
-            dynamic_ncols=terminal,
-        )
-
-    def say(self, text: str, level: int = logging.INFO) -> None:
-        """Write a line to the log and to stderr."""
-        logger.log(level, "%s", text)
-        tqdm.write(text, file=sys.stderr)
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        if self._bar is not None:
-            self._bar.close()
-
-
-class Halt:
-    """Stops threads: those that work at their next block, those that wait for a pause or for bytes at once."""
-
-    def __init__(self) -> None:
-        self._stop = threading.Event()
-        self._responses: set[requests.Response] = set()
-        self._lock = threading.Lock()
-
-    def stop(self) -> None:
-        """Stop all threads."""
-        self._stop.set()
-        with self._lock:
-            for response in self._responses:
-                with suppress(Exception):  # it may have ended by itself meanwhile, in one of many ways
-                    response.raw.shutdown()
-
-    def check(self) -> None:
-        """Raise `Stopped` in a thread that is to stop."""
-        if self._stop.is_set():
-            raise Stopped
-
-    def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until a stop."""
-        self._stop.wait(seconds)
-        self.check()
-
-    @contextmanager
-    def reading(self, response: requests.Response) -> Iterator[None]:
-        """Have `response` hung up by a stop."""
-        with self._lock:
-            self._responses.add(response)
-        try:
-            self.check()  # it may have come too late for a stop
-            yield
-        finally:
-            with self._lock:
-                self._responses.discard(response)
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 # --------------------------------------------------------------------------------------------------------- transfer
@@ -214,16 +148,10 @@ class Halt:
 
 def _asked_pause(retry_after: str | None) -> float:
     """Seconds that a header ``Retry-After`` asks for, which it gives as seconds or as a date; 0 where it does not."""
-    text = (retry_after or "").strip()
-    if re.fullmatch(r"[0-9]+", text):
-        return float(text)
     try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        return urllib3.Retry().parse_retry_after(retry_after or "")
+    except (InvalidHeader, ValueError, OverflowError):
         return 0.0
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, moment.timestamp() - time.time())
 
 
 def _reason(error: BaseException, retry: Retry) -> str:
@@ -254,31 +182,15 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
         yield block
 
 
-def _beginning(response: requests.Response, size: int) -> bytes:
-    """The first `size` bytes of a body, or as many as there are before whatever goes wrong."""
-    head = b""
-    with suppress(HTTPError, OSError):
-        for block in _blocks(response):
-            head += block
-            if len(head) >= size:
-                break
-    return head
-
-
-def _content_length(response: requests.Response) -> int | None:
-    """Length of the body in bytes, where it is said."""
-    text = response.headers.get("Content-Length", "")
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
 def _something_else(response: requests.Response, head: bytes = b"") -> _NotTheArchive:
     """What a server sends that is not the archive; `head` is what has been read of it."""
-    head += _beginning(response, _PAGE_BYTES)
+    with suppress(HTTPError, OSError):
+        head += response.raw.read(_PAGE_BYTES)
     if "html" in response.headers.get("Content-Type", "").lower() or head.lstrip().startswith(b"<"):
         title = _title(head)[:_TITLE_LENGTH]
         return _NotTheArchive("a page" + (f' ("{title}")' if title else ""))
-    length = _content_length(response)
-    return _NotTheArchive("something" + ("" if length is None else f" of {length} bytes") + " that is not this archive")
+    length = response.headers.get("Content-Length")
+    return _NotTheArchive("something" + (f" of {length} bytes" if length else "") + " that is not this archive")
 
 
 def _write(file: io.FileIO, block: bytes) -> None:
@@ -288,35 +200,18 @@ def _write(file: io.FileIO, block: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn errors of files into a `UserError` that names the file, or `path` where the error does not.
-
-    Errors of requests are of the same type, so they must be caught inside of it.
-    """
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or path
-        message = disk_problem(error, where) or f"{where}: can't be written or read ({error.strerror or error})."
-        raise UserError(message) from None
-
-
 class Transfer:
     """Bytes of one archive, from its server into a file."""
 
-    def __init__(
-        self, url: str, size: int, part: Path, halt: Halt, progress: Progress, retry: Retry, *, signature: bytes
-    ) -> None:
-        """Of an archive of `size` bytes that begins with `signature`, into `part`: ``NAME.zip.part``."""
+    def __init__(self, url: str, size: int, part: Path, retry: Retry) -> None:
+        """Of an archive of `size` bytes, into `part`: ``NAME.zip.part``."""
         self._url = url
         self._size = size
-        self._signature = signature
         self._part = part
         self._whole = part.with_suffix("")
-        self._halt = halt
-        self._progress = progress
+        self._name = self._whole.stem
         self._retry = retry
+        self._progress = _Progress(self._name, size)
         self._session = requests.Session()
 
     def fetch(self, start: int, end: int, *, mending: bool = False) -> None:
@@ -329,6 +224,7 @@ class Transfer:
         RangesIgnored
             If the server goes on sending the whole archive.
         """
+        self._progress = _Progress(self._name, self._size)
         with disk_errors(self._part), self._part.open("r+b" if self._part.exists() else "x+b", buffering=0) as file:
             try:
                 file.seek(start)
@@ -341,11 +237,9 @@ class Transfer:
         """Ask for the bytes from the position of `file` to before `end` until all have arrived."""
         failures = ignored = 0
         while (position := file.tell()) < end:
-            self._halt.check()
             try:
                 self._request(file, end)
             except _Trouble as trouble:
-                self._halt.check()  # a stop looks like a dropped connection
                 arrived = file.tell() > position
                 failures = 0 if arrived else failures + 1
                 ignored = 0 if arrived else ignored + isinstance(trouble, RangesIgnored)
@@ -358,8 +252,8 @@ class Transfer:
     def _wait(self, trouble: _Trouble, failures: int) -> None:
         pause = self._retry.pause(max(failures, 1), trouble.asked_pause)
         what = f"the server sent {trouble}" if isinstance(trouble, _NotTheArchive) else str(trouble)
-        self._progress.say(f"{self._whole.stem}: {what}; next attempt in {pause:.3g} s", logging.WARNING)
-        self._halt.pause(pause)
+        say(self._name, f"{what}; next attempt in {pause:.3g} s", logging.WARNING)
+        time.sleep(pause)
 
     def _given_up(self, trouble: _Trouble, position: int, failures: int, mending: bool) -> UserError:
         url, part = self._url, self._part
@@ -386,8 +280,9 @@ class Transfer:
             headers["Range"] = f"bytes={start}-{end - 1}"
         timeout = (self._retry.connect_timeout, self._retry.read_timeout)
         try:
-            response = self._session.get(self._url, headers=headers, timeout=timeout, stream=True)
-            with response, self._halt.reading(response):
+            with _ended_by_ctrl_c():
+                response = self._session.get(self._url, headers=headers, timeout=timeout, stream=True)
+            with response:
                 self._check_answer(response, start, end)
                 self._write_body(response, file, end)
         except (InvalidSchema, InvalidURL, MissingSchema) as error:
@@ -407,7 +302,7 @@ class Transfer:
         if headers.get("Content-Encoding", "identity") != "identity":
             raise _Trouble(f"the server sent the archive encoded as {headers['Content-Encoding']}")
         if response.status_code == HTTPStatus.OK:
-            if _content_length(response) != size:
+            if headers.get("Content-Length") != str(size):
                 raise _something_else(response)
             if not whole:
                 raise RangesIgnored("the server sent the whole archive where its rest was asked for")
@@ -430,16 +325,15 @@ class Transfer:
     def _write_body(self, response: requests.Response, file: io.FileIO, end: int) -> None:
         unchecked: bytes | None = b"" if file.tell() == 0 else None  # the archive's first bytes, until they suffice
         for block in _blocks(response):
-            self._halt.check()
             if unchecked is not None:
                 block = unchecked + block
-                if len(block) < len(self._signature):
+                if len(block) < len(SIGNATURE):
                     unchecked = block
                     continue
-                if not block.startswith(self._signature):
+                if not block.startswith(SIGNATURE):
                     raise _something_else(response, block)
                 unchecked = None
             block = block[: end - file.tell()]
             with disk_errors(self._part):
                 _write(file, block)
-            self._progress.arrived(len(block))
+            self._progress.arrived(len(block), file.tell())

@@ -1,7 +1,4 @@
-"""Zip archives as files: check sums, which members are damaged and where, and unpacking that nothing can mislead.
-
-Functions that may take minutes call their argument `check` now and then, which stops them by an exception.
-"""
+"""Zip archives as files: check sums, which members are damaged and where, and unpacking that nothing can mislead."""
 
 from __future__ import annotations
 
@@ -13,47 +10,35 @@ import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
 
 from ..errors import UserError
 
 Span = tuple[int, int]
 """Bytes of a file: the first, and the one after the last."""
 
-Check = Callable[[], None]
-"""Raises an exception, which is passed on, if what calls it is to stop."""
-
 SIGNATURE = b"PK"
 """All records of a zip archive begin with it, so the archive does."""
 
-_BLOCK = 2**18  # bytes between two looks at whether to stop
+_BLOCK = 2**18  # bytes that are read at once
 
 
 # --------------------------------------------------------------------------------------------- verifying, mending
 
 
-def _read_through(file: IO[bytes], check: Check) -> Iterator[bytes]:
-    while block := file.read(_BLOCK):
-        check()
-        yield block
-
-
-def md5(path: Path, check: Check) -> str:
+def md5(path: Path) -> str:
     """MD5 of a file, 32 hexadecimal digits."""
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        for block in _read_through(file, check):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
-def _is_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo, check: Check) -> bool:
+def _is_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
     """Whether a member can be unpacked and has the CRC-32 that the archive's directory says."""
     try:
         with archive.open(member) as file:
-            for _ in _read_through(file, check):
+            while file.read(_BLOCK):
                 pass
     except Exception as error:  # zipfile raises many types, depending on where a member is damaged
         if isinstance(error, OSError) and error.errno:  # the disk's, not the archive's
@@ -84,13 +69,13 @@ def directory_start(path: Path) -> int | None:
         return None
 
 
-def damaged_spans(path: Path, check: Check) -> list[Span]:
+def damaged_spans(path: Path) -> list[Span]:
     """Bytes of the damaged members of an archive whose directory can be read."""
     with zipfile.ZipFile(path) as archive:
         members = [member for member in archive.infolist() if 0 <= member.header_offset < archive.start_dir]
         starts = sorted({member.header_offset for member in members})
         ends = [*starts[1:], archive.start_dir]
-        damaged = [member.header_offset for member in members if not _is_whole(archive, member, check)]
+        damaged = [member.header_offset for member in members if not _is_whole(archive, member)]
         return _joined([(start, ends[bisect.bisect_left(starts, start)]) for start in damaged])
 
 
@@ -147,30 +132,26 @@ def check_members(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
         )
 
 
-def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, check: Check) -> None:
+def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
     """Unpack a checked member below `folder`, no more than its declared size (zipfile sees to it, and to the CRC)."""
     target = folder.joinpath(*PurePosixPath(member.filename).parts)
     if member.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
     with archive.open(member) as source, target.open("xb") as file:
-        for block in _read_through(source, check):
-            size += len(block)
-            file.write(block)
+        shutil.copyfileobj(source, file, _BLOCK)
+        size = file.tell()
     if size != member.file_size:
         raise zipfile.BadZipFile(f"{member.filename!r} has {size} bytes instead of {member.file_size}")
 
 
-def unpack(
-    archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], temporary: Path, folder: Path, check: Check
-) -> None:
+def unpack(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], temporary: Path, folder: Path) -> None:
     """Unpack checked members into `temporary`, a new folder, and rename that to `folder`; if that fails, leave none."""
     try:
         temporary.mkdir()
         for member in members:
-            _unpack_member(archive, member, temporary, check)
+            _unpack_member(archive, member, temporary)
         os.sync()  # else a power failure could leave the new name with empty files
         os.rename(temporary, folder)
     except BaseException:
