@@ -129,7 +129,7 @@ def test_room_is_needed_for_all_archives_together(
 
 
 def test_nothing_needs_no_room(tmp_path: Path) -> None:
-    require_space_for({"download": None}, str(tmp_path), [], 4)
+    require_space_for(plan({"download": None}, str(tmp_path)), [], 4)
 
 
 USES = st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), min_size=1, max_size=5)

@@ -1,4 +1,4 @@
-"""Archives of recordings: which ones the configured machines and SNRs need, which are left to fetch, and room for them."""
+"""Archives of recordings: which the configured machines and SNRs need, which are left to fetch, and room for them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def bytes_to_come(plan: Plan, name: str) -> int:
 
 
 def require_space_for(plan: Plan, names: Sequence[str], at_once: int) -> None:
-    """Raise a `UserError` if archives have no room in the folder of the recordings, of which so many are worked on at once."""
+    """Raise a `UserError` if archives, so many of them at once, have no room in the folder of the recordings."""
     if not names:
         return
     download = plan.config["download"]
