@@ -25,6 +25,7 @@ from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import read_archive, seal_of
+from .rows import AucRow, ComparisonRow
 from .statistics import (
     bootstrap_p_value,
     bootstrap_weights,
@@ -123,7 +124,7 @@ def summed_confusion(contents: Iterable[UnitScores], detector: str) -> NDArray[n
 
 def score_statistics(
     labels: NDArray[np.bool_], scores: NDArray[np.float64], decisions: NDArray[np.bool_]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Statistics of one detector's scores of test clips.
 
     Parameters
@@ -154,22 +155,37 @@ def score_statistics(
     return {"auc": auc, "pauc": pauc, **counts, **decision_statistics(tn, fp, fn, tp)}
 
 
-def statistics_of_files(files: UnitScores) -> list[dict[str, Any]]:
-    """Statistics of each detector on one ID at one SNR."""
-    clips = files.clips
-    counts = {"n_train": len(clips.train), "n_normal": len(clips.normal), "n_abnormal": len(clips.abnormal)}
-    rows = []
-    for name, scores in files.scores.items():
-        map_mfcc, map_basic = scores.components or ("", "")
+def auc_rows(unit: Unit, content: UnitScores, machine: str, views: Mapping[str, Sequence[str]]) -> list[AucRow]:
+    """Statistics of each detector on one ID at one SNR.
+
+    Parameters
+    ----------
+    views
+        Detector -> representation and projection.
+    """
+    clips, rows = content.clips, []
+    for name, scores in content.scores.items():
+        map_mfcc, map_basic = scores.components or (None, None)
+        representation, projection = views[name]
         rows.append(
-            {
-                "detector": name,
-                "threshold": scores.threshold,
+            AucRow(
+                machine=machine,
+                noise_factor=unit.run.noise_factor_text,
+                seed=unit.run.seed_text,
+                protocol=unit.run.protocol,
+                snr=unit.snr,
+                id=unit.machine_id,
+                detector=name,
+                representation=representation,
+                projection=projection,
+                threshold=scores.threshold,
+                n_train=len(clips.train),
+                n_normal=len(clips.normal),
+                n_abnormal=len(clips.abnormal),
+                map_mfcc=map_mfcc,
+                map_basic=map_basic,
                 **score_statistics(clips.labels, scores.test, scores.test > scores.threshold),
-                **counts,
-                "map_mfcc": map_mfcc,
-                "map_basic": map_basic,
-            }
+            )
         )
     return rows
 
@@ -454,17 +470,8 @@ def roc_bands(
 # ------------------------------------------------------------------------------------------------ comparisons
 
 
-def compare(values: Replicates, confidence: float) -> list[dict[str, Any]]:
-    """Every pair of entries at each SNR, and on the mean over the SNRs (``all``).
-
-    Returns
-    -------
-    list of dict
-        ``snr``, ``detector`` and ``noise_factor`` of the entry with the higher AUC, ``other_detector`` and
-        ``other_noise_factor``, ``difference`` of their AUCs with its bootstrap interval ``low`` .. ``high``,
-        ``p_value`` of the bootstrap over seeds and clips (two-sided), and ``p_delong`` over clips alone, empty where
-        the seeds test different clips and for the mean over SNRs.
-    """
+def compare(values: Replicates, protocol: str, machine: str, confidence: float) -> list[ComparisonRow]:
+    """Every pair of entries at each SNR, and on the mean over the SNRs (`ALL_SNRS`)."""
     rows = []
     for number, snr in enumerate((*values.snrs, ALL_SNRS)):
         if snr == ALL_SNRS:
@@ -478,18 +485,20 @@ def compare(values: Replicates, confidence: float) -> list[dict[str, Any]]:
             low, high = percentile_interval(differences, confidence)
             p_delong = None if snr == ALL_SNRS else _delong_p(values.covariance[number], first, second, difference)
             rows.append(
-                {
-                    "snr": snr,
-                    "detector": values.entries[first][0],
-                    "noise_factor": values.entries[first][1],
-                    "other_detector": values.entries[second][0],
-                    "other_noise_factor": values.entries[second][1],
-                    "difference": difference,
-                    "low": float(low),
-                    "high": float(high),
-                    "p_value": bootstrap_p_value(differences),
-                    "p_delong": p_delong,
-                }
+                ComparisonRow(
+                    protocol=protocol,
+                    machine=machine,
+                    snr=snr,
+                    detector=values.entries[first][0],
+                    noise_factor=values.entries[first][1],
+                    other_detector=values.entries[second][0],
+                    other_noise_factor=values.entries[second][1],
+                    difference=difference,
+                    low=float(low),
+                    high=float(high),
+                    p_value=bootstrap_p_value(differences),
+                    p_delong=p_delong,
+                )
             )
     return rows
 
@@ -512,8 +521,8 @@ def _delong_p(covariance: NDArray[np.float64], first: int, second: int, differen
 class MachineResults:
     """Rows of the tables, and protocol -> bootstrap of the AUCs, as far as there are abnormal clips."""
 
-    rows: list[dict[str, Any]]
-    comparisons: list[dict[str, Any]]
+    rows: list[AucRow]
+    comparisons: list[ComparisonRow]
     replicates: dict[str, Replicates]
 
 
@@ -537,14 +546,7 @@ def evaluate_machine(
     confidence
         Of the intervals, in per cent.
     """
-    rows = []
-    for unit, files in contents.items():
-        run = unit.run
-        where = {"machine": machine, "noise_factor": run.noise_factor_text, "seed": run.seed_text}
-        where |= {"snr": unit.snr, "id": unit.machine_id, "protocol": run.protocol}
-        for statistics in statistics_of_files(files):
-            representation, projection = views[statistics["detector"]]
-            rows.append({**where, **statistics, "representation": representation, "projection": projection})
+    rows = [row for unit, content in contents.items() for row in auc_rows(unit, content, machine, views)]
     results: dict[str, Replicates] = {}
     comparisons = []
     labelled = with_abnormal_clips(contents)
@@ -553,6 +555,5 @@ def evaluate_machine(
         scored = ((unit.run, name) for unit, files in files_of.items() for name in files.scores)
         entries = list(dict.fromkeys((name, run.noise_factor_text) for run, name in scored))
         results[protocol] = bootstrap(files_of, entries, machine, replicates, seed)
-        for row in compare(results[protocol], confidence):
-            comparisons.append({"protocol": protocol, "machine": machine, **row})
+        comparisons += compare(results[protocol], protocol, machine, confidence)
     return MachineResults(rows, comparisons, results)
