@@ -37,9 +37,10 @@ from asd.evaluation.machine import (
     write_replicates,
 )
 from asd.evaluation.rows import AucRow
-from asd.evaluation.statistics import delong, delong_test, delong_test_of_means, roc_on_grid
+from asd.evaluation.statistics import roc_on_grid
 from plain_evaluation import MAX_FPR, plain_repeated, plain_replicate
 from plain_method import plain_auc, plain_partial_auc
+from plain_statistics import plain_delong, plain_p_value, plain_test_of_means
 
 NAN = math.nan
 PAPER = ("paper", "0.7", "0")
@@ -601,7 +602,8 @@ def test_replicates_scatter_as_far_as_delongs_standard_error(shift):
     random = np.random.default_rng(1)
     scores = {name: random_scores(of, random, shift, decimals=3) for name in ("LOF", "IF")}
     values = bootstrap({unit(): files(of, scores)}, [("LOF", "0.7"), ("IF", "0.7")], "fan", 1500, 0)
-    aucs, covariance = delong(of.labels, np.stack(list(scores.values())))
+    aucs, rows = plain_delong(of.labels, np.stack(list(scores.values())))
+    covariance = np.array(rows)
     assert values.auc[:, 0] == pytest.approx(aucs)
     assert values.covariance[0] == pytest.approx(covariance)
     for number in range(2):
@@ -783,9 +785,9 @@ def test_p_value_of_one_seed_is_delongs():
     assert [row.snr for row in rows] == ["snr6"] * 3 + ["all"] * 3
     for row in rows[:3]:
         first, second = (content.scores[name].test for name in (row.detector, row.other_detector))
-        expected = delong_test(content.clips.labels, first, second)
-        assert row.p_delong == pytest.approx(expected.p_value, rel=1e-9)
-        assert row.difference == pytest.approx(expected.difference)
+        difference, variance = plain_test_of_means([(content.clips.labels, first[None], second[None])])
+        assert row.p_delong == pytest.approx(plain_p_value(difference, variance), rel=1e-9)
+        assert row.difference == pytest.approx(difference)
         assert 1e-6 < row.p_delong < 0.99
     assert [row.p_delong for row in rows[3:]] == [None] * 3
 
@@ -822,9 +824,9 @@ def test_p_value_of_several_seeds_ids_and_noise_factors_is_that_of_the_mean_aucs
                 keys = [unit(noise_factor=factor, seed=seed, snr=row.snr, machine_id=name) for seed in ("0", "1")]
                 pair.append(np.stack([contents[key].scores[detector].test for key in keys]))
             groups.append((contents[keys[0]].clips.labels, *pair))
-        expected = delong_test_of_means(groups)
-        assert row.difference == pytest.approx(expected.difference)
-        assert row.p_delong == pytest.approx(expected.p_value, rel=1e-9)
+        difference, variance = plain_test_of_means(groups)
+        assert row.difference == pytest.approx(difference)
+        assert row.p_delong == pytest.approx(plain_p_value(difference, variance), rel=1e-9)
 
 
 def test_p_values_where_clips_do_not_vary():

@@ -29,10 +29,10 @@ from .rows import AucRow, ComparisonRow
 from .statistics import (
     bootstrap_p_value,
     bootstrap_weights,
-    covariance_of_means,
     decision_statistics,
+    delong_covariance,
+    delong_p_value,
     mean_placements,
-    normal_p_value,
     percentile_interval,
     resampled_seeds,
     roc_on_grid,
@@ -346,8 +346,7 @@ def _delong_covariance(
     """Covariance of the AUCs of all entries on one ID, float64 [entries, entries] (DeLong et al., 1988)."""
     if len({names for names, _, _ in components}) != 1 or not components[0][0]:
         return np.full((len(components), len(components)), np.nan)
-    v10, v01 = (np.stack([component[side] for component in components]) for side in (1, 2))
-    return covariance_of_means(v10) + covariance_of_means(v01)
+    return delong_covariance([(v10, v01) for _, v10, v01 in components])
 
 
 def write_replicates(
@@ -483,7 +482,7 @@ def compare(values: Replicates, protocol: str, machine: str, confidence: float) 
             differences = samples[first].astype(np.float64) - samples[second]
             difference = float(auc[first] - auc[second])
             low, high = percentile_interval(differences, confidence)
-            p_delong = None if snr == ALL_SNRS else _delong_p(values.covariance[number], first, second, difference)
+            p_delong = None if snr == ALL_SNRS else delong_p_value(values.covariance[number], first, second, difference)
             rows.append(
                 ComparisonRow(
                     protocol=protocol,
@@ -501,17 +500,6 @@ def compare(values: Replicates, protocol: str, machine: str, confidence: float) 
                 )
             )
     return rows
-
-
-def _delong_p(covariance: NDArray[np.float64], first: int, second: int, difference: float) -> float | None:
-    """Two-sided p value of a difference of AUCs, by DeLong's test."""
-    variance = covariance[first, first] + covariance[second, second] - 2.0 * covariance[first, second]
-    if not np.isfinite(variance):
-        return None
-    # rounding leaves a trace of variance between detectors that place every clip alike
-    return normal_p_value(
-        difference if abs(difference) > 1e-12 else 0.0, math.sqrt(max(variance, 0.0)) if variance > 1e-18 else 0.0
-    )
 
 
 # ------------------------------------------------------------------------------------------------ a whole machine
