@@ -23,6 +23,7 @@ from asd.evaluation.machine import (
     MAX_CURVE_REPLICATES,
     Replicates,
     Unit,
+    auc_rows,
     bootstrap,
     compare,
     confusion_counts,
@@ -31,14 +32,15 @@ from asd.evaluation.machine import (
     read_unit_scores,
     roc_bands,
     score_statistics,
-    statistics_of_files,
     summed_confusion,
     with_abnormal_clips,
     write_replicates,
 )
-from asd.evaluation.statistics import delong, delong_test, delong_test_of_means, roc_on_grid
+from asd.evaluation.rows import AucRow
+from asd.evaluation.statistics import roc_on_grid
 from plain_evaluation import MAX_FPR, plain_repeated, plain_replicate
 from plain_method import plain_auc, plain_partial_auc
+from plain_statistics import plain_delong, plain_p_value, plain_test_of_means
 
 NAN = math.nan
 PAPER = ("paper", "0.7", "0")
@@ -200,9 +202,15 @@ def score_files(tmp_path) -> tuple[Path, Path]:
     return written(tmp_path / "detectors", {"IF": FOREST, "LOF": FACTOR})
 
 
+def rows_of(content: UnitScores) -> list[AucRow]:
+    return auc_rows(unit(), content, "fan", dict.fromkeys(content.scores, ("raw", "standard")))
+
+
 def test_statistics_of_score_files_are_those_of_their_test_clips(score_files):
-    counts = {"n_train": 3, "n_normal": 2, "n_abnormal": 2}
-    forest, factor = statistics_of_files(read_scores(*score_files))
+    where = {"machine": "fan", "noise_factor": "0.7", "seed": "0", "snr": "snr6", "id": "id_00", "protocol": "paper"}
+    where |= {"representation": "raw", "projection": "standard"}
+    counts = {"n_train": 3, "n_normal": 2, "n_abnormal": 2, **where}
+    forest, factor = map(dataclasses.asdict, rows_of(read_scores(*score_files)))
     labels = np.array([False, False, True, True])
     scores = np.array([0.1, 0.4, 0.3, 0.9])
     assert forest.pop("pauc") == pytest.approx(plain_partial_auc(labels, scores))
@@ -219,10 +227,10 @@ def test_statistics_of_score_files_are_those_of_their_test_clips(score_files):
 
 
 def test_numbers_of_components_are_empty_where_there_was_no_map_test(tmp_path):
-    (row,) = statistics_of_files(read_scores(*written(tmp_path, {"MEAN": MEAN})))
-    assert (row["map_mfcc"], row["map_basic"]) == ("", "")
-    assert row["auc"] == pytest.approx(0.75)  # pairs: 0 < 2 twice, 2 = 2 twice
-    assert (row["tn"], row["fp"], row["fn"], row["tp"]) == (2, 0, 2, 0)  # a score at the threshold is not above it
+    (row,) = rows_of(read_scores(*written(tmp_path, {"MEAN": MEAN})))
+    assert (row.map_mfcc, row.map_basic) == (None, None)
+    assert row.auc == pytest.approx(0.75)  # pairs: 0 < 2 twice, 2 = 2 twice
+    assert (row.tn, row.fp, row.fn, row.tp) == (2, 0, 2, 0)  # a score at the threshold is not above it
 
 
 def test_test_clips_are_read_without_the_training_clips(score_files):
@@ -257,13 +265,13 @@ def test_confusion_matrices_are_summed_over_files():
 def test_detectors_are_evaluated_in_the_order_of_their_scores():
     for names in (["IF", "LOF"], ["LOF", "IF"], ["LOF"]):
         content = UnitScores(AWKWARD, dict.fromkeys(names, FOREST), "paper")
-        assert [row["detector"] for row in statistics_of_files(content)] == names
+        assert [row.detector for row in rows_of(content)] == names
 
 
 def test_scores_that_differ_in_their_last_digit_are_told_apart(tmp_path):
     scores = Scores(np.array([0.0]), np.array([0.1, np.nextafter(0.1, 1.0)]), 0.05, (1, 1))
     paths = written(tmp_path, {"IF": scores}, ScoredClips(("a",), ("b",), ("c",)))
-    assert statistics_of_files(read_scores(*paths))[0]["auc"] == 1.0
+    assert rows_of(read_scores(*paths))[0].auc == 1.0
 
 
 # --- units ---
@@ -510,9 +518,9 @@ def test_a_detector_is_exactly_as_good_as_itself():
     assert np.array_equal(values.auc_replicates[0], values.auc_replicates[1])
     assert np.array_equal(values.pauc_replicates[0], values.pauc_replicates[1])
     assert values.auc_replicates[0].std() > 0.01
-    for row in compare(values, 95.0):
-        assert (row["difference"], row["low"], row["high"], row["p_value"]) == (0.0, 0.0, 0.0, 1.0)
-        assert row["p_delong"] == (None if row["snr"] == "all" else 1.0)
+    for row in compare(values, "paper", "fan", 95.0):
+        assert (row.difference, row.low, row.high, row.p_value) == (0.0, 0.0, 0.0, 1.0)
+        assert row.p_delong == (None if row.snr == "all" else 1.0)
 
 
 def test_seeds_are_drawn_once_for_all_ids_snrs_and_detectors():
@@ -594,7 +602,8 @@ def test_replicates_scatter_as_far_as_delongs_standard_error(shift):
     random = np.random.default_rng(1)
     scores = {name: random_scores(of, random, shift, decimals=3) for name in ("LOF", "IF")}
     values = bootstrap({unit(): files(of, scores)}, [("LOF", "0.7"), ("IF", "0.7")], "fan", 1500, 0)
-    aucs, covariance = delong(of.labels, np.stack(list(scores.values())))
+    aucs, rows = plain_delong(of.labels, np.stack(list(scores.values())))
+    covariance = np.array(rows)
     assert values.auc[:, 0] == pytest.approx(aucs)
     assert values.covariance[0] == pytest.approx(covariance)
     for number in range(2):
@@ -639,7 +648,7 @@ def test_seeds_may_test_different_clips(monkeypatch):
     assert_as_repeated_clips(contents, values, draws, 12, 12)
     assert np.isfinite(values.auc_replicates).all()
     assert np.isnan(values.covariance).all()
-    assert [row["p_delong"] for row in compare(values, 95.0)] == [None, None]
+    assert [row.p_delong for row in compare(values, "paper", "fan", 95.0)] == [None, None]
 
 
 @pytest.mark.parametrize("protocol", ["paper", "strict"])
@@ -649,7 +658,7 @@ def test_a_single_normal_and_abnormal_clip(protocol):
     values = bootstrap(contents, entries_of(contents), "fan", 10, 0)
     assert values.auc_replicates[:, 0].tolist() == [[1.0] * 10, [0.0] * 10]
     assert np.isnan(values.covariance).all()  # one clip says nothing of a variance
-    assert [row["p_delong"] for row in compare(values, 95.0)] == [None, None]
+    assert [row.p_delong for row in compare(values, "paper", "fan", 95.0)] == [None, None]
 
 
 def test_a_replicate_without_clips_of_a_seed_is_about_the_other_seeds(monkeypatch):
@@ -673,8 +682,8 @@ def test_a_replicate_without_an_auc_of_any_seed_is_left_out(monkeypatch):
     nothing = np.isnan(values.auc_replicates[0, 0])
     assert nothing.mean() == pytest.approx(1 / 8, abs=0.1)  # the normal clip of one seed and the abnormal of the other
     assert set(values.auc_replicates[0, 0, ~nothing].tolist()) == {1.0}
-    for row in compare(values, 95.0):
-        assert (row["difference"], row["low"], row["high"]) == (0.5, 0.5, 0.5)
+    for row in compare(values, "paper", "fan", 95.0):
+        assert (row.difference, row.low, row.high) == (0.5, 0.5, 0.5)
 
 
 # --- comparisons ---
@@ -703,9 +712,9 @@ def test_every_pair_is_compared_once_the_better_one_first():
     auc = [[0.5, 0.9], [0.8, 0.7], [0.7, 0.4]]
     samples = np.array(auc)[:, :, None] + random.normal(scale=0.05, size=(3, 2, 200))
     values = made_replicates(auc, samples, entries=(("LOF", "0.7"), ("LOF", "1"), ("MEAN", "all")))
-    rows = compare(values, 90.0)
+    rows = compare(values, "paper", "fan", 90.0)
     names = ("snr", "detector", "noise_factor", "other_detector", "other_noise_factor")
-    assert [tuple(row[name] for name in names) for row in rows] == [
+    assert [tuple(getattr(row, name) for name in names) for row in rows] == [
         ("snr0", "LOF", "1", "MEAN", "all"),
         ("snr0", "LOF", "1", "LOF", "0.7"),
         ("snr0", "MEAN", "all", "LOF", "0.7"),
@@ -716,26 +725,28 @@ def test_every_pair_is_compared_once_the_better_one_first():
         ("all", "LOF", "1", "MEAN", "all"),
         ("all", "LOF", "0.7", "MEAN", "all"),
     ]
-    assert [row["difference"] for row in rows] == pytest.approx([0.1, 0.3, 0.2, 0.2, 0.5, 0.3, 0.05, 0.2, 0.15])
-    assert [list(row) for row in rows] == [[*names, "difference", "low", "high", "p_value", "p_delong"]] * 9
+    assert [row.difference for row in rows] == pytest.approx([0.1, 0.3, 0.2, 0.2, 0.5, 0.3, 0.05, 0.2, 0.15])
+    assert {(row.protocol, row.machine) for row in rows} == {("paper", "fan")}
     numbers = {entry: number for number, entry in enumerate(values.entries)}
     exact = values.auc_replicates.astype(float)
     for row in rows:
-        of = exact.mean(axis=1) if row["snr"] == "all" else exact[:, values.snrs.index(row["snr"])]
-        first = of[numbers[row["detector"], row["noise_factor"]]]
-        second = of[numbers[row["other_detector"], row["other_noise_factor"]]]
+        of = exact.mean(axis=1) if row.snr == "all" else exact[:, values.snrs.index(row.snr)]
+        first = of[numbers[row.detector, row.noise_factor]]
+        second = of[numbers[row.other_detector, row.other_noise_factor]]
         differences = first - second
-        assert [row["low"], row["high"]] == pytest.approx(np.quantile(differences, [0.05, 0.95]).tolist(), abs=1e-6)
+        assert [row.low, row.high] == pytest.approx(np.quantile(differences, [0.05, 0.95]).tolist(), abs=1e-6)
         beyond = min((differences <= 0).sum(), (differences >= 0).sum())
-        assert row["p_value"] == pytest.approx(min(1.0, 2 * (beyond + 1) / 201))
-        assert row["p_delong"] is None
-    assert all(isinstance(row[name], float) for row in rows for name in ("difference", "low", "high", "p_value"))
+        assert row.p_value == pytest.approx(min(1.0, 2 * (beyond + 1) / 201))
+        assert row.p_delong is None
+    assert all(
+        isinstance(getattr(row, name), float) for row in rows for name in ("difference", "low", "high", "p_value")
+    )
 
 
 def test_entries_with_equal_aucs_keep_their_order():
-    rows = compare(made_replicates([[0.7], [0.7], [0.8]], np.zeros((3, 1, 5))), 95.0)
-    assert [row["detector"] + row["other_detector"] for row in rows] == ["ca", "cb", "ab"] * 2
-    assert compare(made_replicates([[0.7, 0.8]], np.zeros((1, 2, 5))), 95.0) == []
+    rows = compare(made_replicates([[0.7], [0.7], [0.8]], np.zeros((3, 1, 5))), "paper", "fan", 95.0)
+    assert [row.detector + row.other_detector for row in rows] == ["ca", "cb", "ab"] * 2
+    assert compare(made_replicates([[0.7, 0.8]], np.zeros((1, 2, 5))), "paper", "fan", 95.0) == []
 
 
 def test_mean_over_snrs_is_compared_by_the_mean_in_each_replicate():
@@ -744,41 +755,41 @@ def test_mean_over_snrs_is_compared_by_the_mean_in_each_replicate():
     samples = np.zeros((2, 2, 100)) + 0.5
     samples[0, 0] += 0.01 + swing
     samples[0, 1] += 0.01 - swing
-    rows = {row["snr"]: row for row in compare(made_replicates([[0.51, 0.51], [0.5, 0.5]], samples), 95.0)}
-    assert rows["snr0"]["p_value"] == rows["snr1"]["p_value"] == 1.0
-    assert rows["all"]["p_value"] == pytest.approx(2 / 101)
-    assert [rows["all"][name] for name in ("low", "high")] == pytest.approx([0.01, 0.01], abs=1e-6)
+    rows = {row.snr: row for row in compare(made_replicates([[0.51, 0.51], [0.5, 0.5]], samples), "paper", "fan", 95.0)}
+    assert rows["snr0"].p_value == rows["snr1"].p_value == 1.0
+    assert rows["all"].p_value == pytest.approx(2 / 101)
+    assert [rows["all"].low, rows["all"].high] == pytest.approx([0.01, 0.01], abs=1e-6)
 
 
 def test_p_value_is_small_for_a_clear_difference_and_large_for_none():
     contents = random_units({"good": 2.5, "bad": 0.0, "chance": 0.0}, seeds=("0", "1"), counts=(60, 60), start=3)
     values = bootstrap(contents, entries_of(contents), "fan", 400, 0)
-    rows = {frozenset((row["detector"], row["other_detector"])): row for row in compare(values, 95.0)[:3]}
+    rows = {frozenset((row.detector, row.other_detector)): row for row in compare(values, "paper", "fan", 95.0)[:3]}
     for name in ("bad", "chance"):
         row = rows[frozenset(("good", name))]
-        assert row["detector"] == "good"
-        assert row["p_value"] == pytest.approx(2 / 401)
-        assert row["p_delong"] < 1e-6
-        assert row["low"] > 0.25
-        assert row["low"] < row["difference"] < row["high"]
+        assert row.detector == "good"
+        assert row.p_value == pytest.approx(2 / 401)
+        assert row.p_delong < 1e-6
+        assert row.low > 0.25
+        assert row.low < row.difference < row.high
     none = rows[frozenset(("bad", "chance"))]
-    assert none["p_value"] > 0.2
-    assert none["p_delong"] > 0.2
-    assert none["low"] < 0.0 < none["high"]
+    assert none.p_value > 0.2
+    assert none.p_delong > 0.2
+    assert none.low < 0.0 < none.high
 
 
 def test_p_value_of_one_seed_is_delongs():
     contents = random_units({"LOF": 0.9, "IF": 0.4, "KNN": 0.5}, counts=(40, 30))
-    rows = compare(bootstrap(contents, entries_of(contents), "fan", 10, 0), 95.0)
+    rows = compare(bootstrap(contents, entries_of(contents), "fan", 10, 0), "paper", "fan", 95.0)
     (content,) = contents.values()
-    assert [row["snr"] for row in rows] == ["snr6"] * 3 + ["all"] * 3
+    assert [row.snr for row in rows] == ["snr6"] * 3 + ["all"] * 3
     for row in rows[:3]:
-        first, second = (content.scores[row[name]].test for name in ("detector", "other_detector"))
-        expected = delong_test(content.clips.labels, first, second)
-        assert row["p_delong"] == pytest.approx(expected.p_value, rel=1e-9)
-        assert row["difference"] == pytest.approx(expected.difference)
-        assert 1e-6 < row["p_delong"] < 0.99
-    assert [row["p_delong"] for row in rows[3:]] == [None] * 3
+        first, second = (content.scores[name].test for name in (row.detector, row.other_detector))
+        difference, variance = plain_test_of_means([(content.clips.labels, first[None], second[None])])
+        assert row.p_delong == pytest.approx(plain_p_value(difference, variance), rel=1e-9)
+        assert row.difference == pytest.approx(difference)
+        assert 1e-6 < row.p_delong < 0.99
+    assert [row.p_delong for row in rows[3:]] == [None] * 3
 
 
 def test_p_value_of_several_seeds_ids_and_noise_factors_is_that_of_the_mean_aucs():
@@ -797,34 +808,35 @@ def test_p_value_of_several_seeds_ids_and_noise_factors_is_that_of_the_mean_aucs
                 [int(text[-1]) for text in (key.run.noise_factor_text, key.run.seed_text, key.snr, name)]
             )
             contents[key] = files(few, {detector: random_scores(few, random, 0.5) for detector in ("LOF", "IF")})
-    rows = compare(bootstrap(contents, entries_of(contents), "fan", 10, 0), 95.0)
+    rows = compare(bootstrap(contents, entries_of(contents), "fan", 10, 0), "paper", "fan", 95.0)
     assert len(rows) == 6 * 3
     for row in rows:
-        if row["snr"] == "all":
-            assert row["p_delong"] is None
+        if row.snr == "all":
+            assert row.p_delong is None
             continue
         groups = []
         for name in ("id_00", "id_02", "id_04"):
             pair = []
             for detector, factor in (
-                (row["detector"], row["noise_factor"]),
-                (row["other_detector"], row["other_noise_factor"]),
+                (row.detector, row.noise_factor),
+                (row.other_detector, row.other_noise_factor),
             ):
-                keys = [unit(noise_factor=factor, seed=seed, snr=row["snr"], machine_id=name) for seed in ("0", "1")]
+                keys = [unit(noise_factor=factor, seed=seed, snr=row.snr, machine_id=name) for seed in ("0", "1")]
                 pair.append(np.stack([contents[key].scores[detector].test for key in keys]))
             groups.append((contents[keys[0]].clips.labels, *pair))
-        expected = delong_test_of_means(groups)
-        assert row["difference"] == pytest.approx(expected.difference)
-        assert row["p_delong"] == pytest.approx(expected.p_value, rel=1e-9)
+        difference, variance = plain_test_of_means(groups)
+        assert row.difference == pytest.approx(difference)
+        assert row.p_delong == pytest.approx(plain_p_value(difference, variance), rel=1e-9)
 
 
 def test_p_values_where_clips_do_not_vary():
     constant = np.array([[[1.0, 1.0], [1.0, 1.0]]]) * 1e-4
     samples = np.zeros((2, 1, 4))
     (better, _), (equal, _) = (
-        compare(made_replicates(auc, samples, constant), 95.0) for auc in ([[0.8], [0.7]], [[0.7], [0.7]])
+        compare(made_replicates(auc, samples, constant), "paper", "fan", 95.0)
+        for auc in ([[0.8], [0.7]], [[0.7], [0.7]])
     )
-    assert (better["p_delong"], equal["p_delong"]) == (0.0, 1.0)
+    assert (better.p_delong, equal.p_delong) == (0.0, 1.0)
 
 
 # --- bands of ROC curves ---
@@ -963,22 +975,22 @@ def test_rows_of_a_machine(machine):
     for key, content in machine.items():
         for name, scores in content.scores.items():
             row = next(rows)
-            assert (row["machine"], row["detector"], row["protocol"]) == ("fan", name, key.run.protocol)
-            assert (row["noise_factor"], row["seed"]) == (key.run.noise_factor_text, key.run.seed_text)
-            assert (row["snr"], row["id"]) == (key.snr, key.machine_id)
-            assert [row["representation"], row["projection"]] == VIEWS[name]
+            assert (row.machine, row.detector, row.protocol) == ("fan", name, key.run.protocol)
+            assert (row.noise_factor, row.seed) == (key.run.noise_factor_text, key.run.seed_text)
+            assert (row.snr, row.id) == (key.snr, key.machine_id)
+            assert [row.representation, row.projection] == VIEWS[name]
             labels, decisions = content.clips.labels, scores.test > scores.threshold
-            assert row["auc"] == pytest.approx(roc_auc_score(labels, scores.test))
-            assert row["pauc"] == pytest.approx(roc_auc_score(labels, scores.test, max_fpr=0.1))
+            assert row.auc == pytest.approx(roc_auc_score(labels, scores.test))
+            assert row.pauc == pytest.approx(roc_auc_score(labels, scores.test, max_fpr=0.1))
             counts = confusion_matrix(labels, decisions).ravel().tolist()
-            assert [row[count] for count in ("tn", "fp", "fn", "tp")] == counts
+            assert [row.tn, row.fp, row.fn, row.tp] == counts
             precision, recall, f1, _ = precision_recall_fscore_support(
                 labels, decisions, average="binary", zero_division=0
             )
-            assert [row["precision"], row["recall"], row["f1"]] == pytest.approx([precision, recall, f1])
-            assert row["false_alarm_rate"] == pytest.approx(counts[1] / 9)
-            assert (row["threshold"], row["n_train"], row["n_normal"], row["n_abnormal"]) == (0.5, 3, 9, 7)
-            assert (row["map_mfcc"], row["map_basic"]) == ("", "")
+            assert [row.precision, row.recall, row.f1] == pytest.approx([precision, recall, f1])
+            assert row.false_alarm_rate == pytest.approx(counts[1] / 9)
+            assert (row.threshold, row.n_train, row.n_normal, row.n_abnormal) == (0.5, 3, 9, 7)
+            assert (row.map_mfcc, row.map_basic) == (None, None)
     assert next(rows, None) is None
 
 
@@ -996,7 +1008,7 @@ def test_bootstrap_and_comparisons_of_a_machine_are_those_of_each_protocol(machi
         again = bootstrap(alone, values.entries, "fan", 5, 2)
         for name in ("auc", "pauc", "auc_replicates", "pauc_replicates", "covariance"):
             assert np.array_equal(getattr(values, name), getattr(again, name), equal_nan=True)
-        expected += [{"protocol": protocol, "machine": "fan", **row} for row in compare(again, 80.0)]
+        expected += compare(again, protocol, "fan", 80.0)
     assert result.comparisons == expected
     assert len(expected) == 15 * 3  # none of strict, which has a single entry
 
@@ -1006,9 +1018,9 @@ def test_an_ensemble_merged_with_the_detectors_of_a_unit_is_evaluated_beside_the
     folders = [tmp_path / "detectors", tmp_path / "ensembles"]
     contents = read_unit_scores(folders, [PAPER] * 2, [("snr6", "id_00")])
     result = evaluate_machine(contents, "fan", VIEWS, replicates=5, confidence=95.0, seed=0)
-    assert [row["detector"] for row in result.rows] == ["IF", "LOF", "MEAN"]
-    assert [(row["map_mfcc"], row["map_basic"]) for row in result.rows] == [(11, 3), (0, 1), ("", "")]
-    assert [row["representation"] for row in result.rows] == ["raw", "residual", "ensemble"]
+    assert [row.detector for row in result.rows] == ["IF", "LOF", "MEAN"]
+    assert [(row.map_mfcc, row.map_basic) for row in result.rows] == [(11, 3), (0, 1), (None, None)]
+    assert [row.representation for row in result.rows] == ["raw", "residual", "ensemble"]
     assert result.replicates["paper"].entries == (("IF", "0.7"), ("LOF", "0.7"), ("MEAN", "0.7"))
 
 
@@ -1036,10 +1048,10 @@ def test_ids_without_abnormal_clips_have_no_part_in_aucs():
     assert both.comparisons == alone.comparisons
     protocol = unit().run.protocol
     assert_equal_replicates(both.replicates[protocol], alone.replicates[protocol])
-    assert [row["id"] for row in both.rows if math.isnan(row["auc"])] == ["id_02", "id_02"]
+    assert [row.id for row in both.rows if math.isnan(row.auc)] == ["id_02", "id_02"]
     nothing = evaluate_machine({unit(): files(clips(9, 0), {"LOF": np.arange(9.0)})}, "fan", views, **settings)
     assert (nothing.comparisons, nothing.replicates) == ([], {})
-    assert nothing.rows[0]["n_abnormal"] == 0
+    assert nothing.rows[0].n_abnormal == 0
 
 
 def assert_equal_replicates(one: Replicates, other: Replicates) -> None:

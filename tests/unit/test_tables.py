@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import itertools
 import math
 import os
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from asd.detection.scores import ScoredClips, Scores, UnitScores
 from asd.evaluation import tables
 from asd.evaluation.machine import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
+from asd.evaluation.rows import AucRow, ComparisonRow, columns_of, text_columns_of
 from asd.evaluation.statistics import holm
 from asd.evaluation.tables import (
     AUC_COLUMNS,
@@ -82,7 +84,7 @@ NEW_SUMMARY_COLUMNS = [
 ]
 
 
-def row(**changes) -> dict:
+def row(**changes) -> AucRow:
     values = {
         **{"machine": "fan", "noise_factor": 0.7, "seed": 0, "snr": "snr6", "id": "id_00", "detector": "IF"},
         **{"auc": 0.9, "pauc": 0.8, "threshold": 0.1, "n_train": 10, "n_normal": 4, "n_abnormal": 4},
@@ -90,18 +92,16 @@ def row(**changes) -> dict:
         **{"protocol": "paper", "representation": "residual", "projection": "map"},
         **{"precision": 1.0, "recall": 0.75, "f1": 6 / 7, "false_alarm_rate": 0.0},
     }
-    assert set(changes) <= set(values)
-    return values | changes
+    return AucRow(**values | changes)
 
 
-def comparison(**changes) -> dict:
+def comparison(**changes) -> ComparisonRow:
     values = {
         **{"protocol": "paper", "machine": "fan", "snr": "snr6", "detector": "LOF", "noise_factor": 0.7},
         **{"other_detector": "IF", "other_noise_factor": 0.7, "difference": 0.1, "low": -0.1, "high": 0.3},
         **{"p_value": 0.2, "p_delong": 0.1},
     }
-    assert set(changes) <= set(values)
-    return values | changes
+    return ComparisonRow(**values | changes)
 
 
 def made_replicates(
@@ -126,6 +126,25 @@ def test_columns_of_both_tables():
     assert list(summarise(auc_table([row()])).columns) == list(SUMMARY_COLUMNS)
     assert list(comparison_table([comparison()]).columns) == list(COMPARISON_COLUMNS)
     assert list(comparison_table([]).columns) == list(COMPARISON_COLUMNS)
+
+
+@pytest.mark.parametrize("changes", [{"aucc": 0.5}, {"pauc": ...}])
+def test_an_unknown_or_a_missing_column_is_an_error_at_once(changes):
+    values = {name: value for name, value in {**dataclasses.asdict(row()), **changes}.items() if value is not ...}
+    with pytest.raises(TypeError, match=r"aucc|pauc"):
+        AucRow(**values)
+
+
+@pytest.mark.parametrize("whole", [row(), comparison()])
+def test_every_number_of_a_line_may_be_missing_and_names_stay_text(tmp_path, whole):
+    kind = type(whole)
+    numbers = [name for name in columns_of(kind) if name not in text_columns_of(kind)]
+    assert numbers
+    lines = [whole, dataclasses.replace(whole, **dict.fromkeys(numbers))]
+    write_table(tables._table_of(lines, kind), tmp_path / "table.csv")
+    read = read_table([tmp_path / "table.csv"])
+    assert read.columns[read.isna().any()].tolist() == numbers
+    assert read.loc[0, numbers].tolist() == [getattr(whole, name) for name in numbers]
 
 
 def test_a_table_is_read_back_exactly(tmp_path):
@@ -207,7 +226,7 @@ def test_noise_factors_of_comparisons_are_numbers_except_for_all(tmp_path):
 
 
 def test_numbers_of_components_may_be_empty(tmp_path):
-    write_table(auc_table([row(map_mfcc="", map_basic=""), row()]), tmp_path / "auc.csv")
+    write_table(auc_table([row(map_mfcc=None, map_basic=None), row()]), tmp_path / "auc.csv")
     table = read_table([tmp_path / "auc.csv"])
     for column, value in (("map_mfcc", 9.0), ("map_basic", 2.0)):
         assert table[column].dtype == float
@@ -878,7 +897,7 @@ def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
     compared = read_table([out / "comparisons.csv"])
     assert len(compared) == 2 * 21 * 3
     assert compared["difference"].tolist() == [
-        line["difference"] for result in machines.values() for line in result.comparisons
+        line.difference for result in machines.values() for line in result.comparisons
     ]
     assert compared["p_delong"].isna().tolist() == (compared["snr"] == "all").tolist()
     assert written["skipped.csv"] == "file,reason\n"
@@ -941,9 +960,9 @@ def test_leaderboard_agrees_with_the_comparisons_and_the_table(machines):
     for name, result in machines.items():
         lines = ranking[ranking["machine"] == name].to_dict("records")
         pairs = {
-            (line["detector"], line["noise_factor"], line["other_detector"], line["other_noise_factor"]): line
-            for line in compare(result.replicates["paper"], 90.0)
-            if line["snr"] == "all"
+            (line.detector, line.noise_factor, line.other_detector, line.other_noise_factor): line
+            for line in compare(result.replicates["paper"], "paper", "fan", 90.0)
+            if line.snr == "all"
         }
         for line in lines:
             mine = entry_rows(table[table["machine"] == name], line)
@@ -954,8 +973,8 @@ def test_leaderboard_agrees_with_the_comparisons_and_the_table(machines):
             pair = pairs[
                 lines[0]["detector"], str(lines[0]["noise_factor"]), line["detector"], str(line["noise_factor"])
             ]
-            assert line["behind_first"] == pytest.approx(pair["difference"])
-            assert line["p_value"] == pytest.approx(pair["p_value"])
+            assert line["behind_first"] == pytest.approx(pair.difference)
+            assert line["p_value"] == pytest.approx(pair.p_value)
 
 
 def test_collect_with_a_single_detector(tmp_path):

@@ -7,7 +7,8 @@ with job_log(snakemake.log[0]):
 
     import numpy as np
 
-    from asd.ddae.denoiser import NETWORKS, read_loss
+    from asd.ddae.denoiser import NETWORKS
+    from asd.ddae.loss import read_loss
     from asd.figures.features import loss_curves
     from asd.figures.style import save
 

@@ -5,6 +5,7 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from asd.ddae import model
     from asd.ddae.device import on_device
+    from asd.ddae.loss import write_loss
     from asd.features.caches import read_cache
     from asd.splits import training_rows
 
@@ -30,4 +31,4 @@ with job_log(snakemake.log[0]):
     configuration = {**settings, "clips": clips, "device": device.type}
     model.save_checkpoint(trained, configuration, snakemake.output.checkpoint)
     trained.denoiser().save(snakemake.output.weights)
-    model.write_loss(trained.loss, snakemake.output.loss)
+    write_loss(trained.loss, snakemake.output.loss)

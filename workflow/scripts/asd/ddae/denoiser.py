@@ -5,10 +5,7 @@ Detection runs in hundreds of short jobs.  Importing torch would cost each of th
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +17,9 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
+from ..files import StrPath
 from ..files.atomic import whole_file
-from ..files.integrity import read_archive, unsealed
+from ..files.integrity import read_archive
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -77,7 +75,7 @@ class Denoiser:
         """Denoised features of clips in the features' own units; unscaled float32 [clips, 136] to the same shape."""
         return self.scaling.invert(self.denoise(features))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: StrPath) -> None:
         """Write a NumPy archive (``.npz``), whole or not at all."""
         arrays = {"minimum": self.scaling.minimum, "maximum": self.scaling.maximum}
         for name, layers in self.networks.items():
@@ -87,7 +85,7 @@ class Denoiser:
             np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Denoiser:
+    def load(cls, path: StrPath) -> Denoiser:
         """Read what `save` wrote.  No code of the file is executed.
 
         Raises
@@ -101,7 +99,7 @@ class Denoiser:
         try:
             arrays = read_archive(path)
             networks = {name: _layers_of(arrays, name, columns) for name, columns in NETWORKS.items()}
-            scaling = checked_scaling(arrays.pop("minimum"), arrays.pop("maximum"))
+            scaling = _checked_scaling(arrays.pop("minimum"), arrays.pop("maximum"))
             if len(arrays) != 2 * sum(map(len, networks.values())):
                 raise ValueError("there are other arrays in it")
         except Exception as error:  # many types, depending on where the file is damaged
@@ -114,7 +112,7 @@ class Denoiser:
         return cls(scaling, networks)
 
 
-def checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def _checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """`values`, if they are finite float32 numbers of that shape: NumPy would stretch some others until they fit.
 
     Raises
@@ -130,7 +128,7 @@ def checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[
     return np.ascontiguousarray(values, np.float32)
 
 
-def checked_scaling(minimum: NDArray[Any], maximum: NDArray[Any]) -> MinMaxScaling:
+def _checked_scaling(minimum: NDArray[Any], maximum: NDArray[Any]) -> MinMaxScaling:
     """The scaling of these limits, each float32 [136].
 
     Raises
@@ -138,7 +136,7 @@ def checked_scaling(minimum: NDArray[Any], maximum: NDArray[Any]) -> MinMaxScali
     ValueError
         If they are no limits of so many columns.
     """
-    scaling = MinMaxScaling(checked("minimum", minimum, (N_FEATURES,)), checked("maximum", maximum, (N_FEATURES,)))
+    scaling = MinMaxScaling(_checked("minimum", minimum, (N_FEATURES,)), _checked("maximum", maximum, (N_FEATURES,)))
     if (scaling.minimum > scaling.maximum).any():
         raise ValueError("a minimum is above its maximum")
     return scaling
@@ -163,22 +161,6 @@ def _layers_of(arrays: Mapping[str, NDArray[Any]], network: str, columns: slice)
     if sizes[-1] != width:
         raise ValueError(f"the network {network} puts out {sizes[-1]} columns instead of {width}")
     return [
-        (checked(weight, arrays[weight], (outputs, inputs)), checked(bias, arrays[bias], (outputs,)))
+        (_checked(weight, arrays[weight], (outputs, inputs)), _checked(bias, arrays[bias], (outputs,)))
         for (weight, bias), (inputs, outputs) in zip(names, itertools.pairwise(sizes), strict=True)
     ]
-
-
-def read_loss(path: str | os.PathLike[str]) -> dict[str, list[float]]:
-    """Loss curves that the training wrote: network -> mean squared error of each epoch.
-
-    Raises
-    ------
-    UserError
-        If the file is damaged.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        rows = list(csv.DictReader(io.StringIO(unsealed(text))))
-        return {name: [float(row[name]) for row in rows] for name in NETWORKS}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: no loss curves ({error}). Delete the file and run again.") from error

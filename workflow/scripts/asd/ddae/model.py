@@ -5,14 +5,9 @@ Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep De
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
 import logging
-import math
-import os
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +17,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import UserError
+from ..files import StrPath
 from ..files.atomic import whole_file
-from ..files.integrity import read_members, sealed
 from ..splits import Indices
-from .denoiser import NETWORKS, Denoiser, Layers, checked, checked_scaling
+from .denoiser import NETWORKS, Denoiser, Layers
 from .run import ProtocolName
 from .scaling import MinMaxScaling
 from .training import TrainingSettings, train_network
@@ -142,7 +137,7 @@ def train_machine(
     return train(scaling, features, settings, device, threads)
 
 
-def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path: StrPath) -> None:
     """Write networks, scaling, loss curves and the `configuration` that made them, whole or not at all.
 
     The file holds tensors and plain values only, so that ``torch.load(path, weights_only=True)`` reads it.
@@ -159,70 +154,3 @@ def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path
     # to an open file: torch would write the name of a temporary one into the archive
     with whole_file(path) as temporary, temporary.open("wb") as file:
         torch.save(content, file)
-
-
-def write_loss(loss: Mapping[str, Sequence[float]], path: str | os.PathLike[str]) -> None:
-    """Write the loss curves as CSV: epoch, the mean squared error of each network, and a checksum in the last line."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["epoch", *loss, "checksum"])
-    epochs = zip(*loss.values(), strict=True)
-    writer.writerows([str(epoch), *map(repr, values), ""] for epoch, values in enumerate(epochs, start=1))
-    with whole_file(path) as temporary:
-        temporary.write_text(sealed(text.getvalue()), encoding="utf-8", newline="\n")
-
-
-def load_checkpoint(path: str | os.PathLike[str]) -> tuple[TrainedDDAE, dict[str, Any]]:
-    """Read a checkpoint and the configuration that made it.  No code of the file is executed.
-
-    Raises
-    ------
-    UserError
-        If the file is missing, damaged, or no checkpoint of a DDAE.
-    OSError
-        If the disk or its permissions do not let it be read.
-    """
-    try:
-        content = torch.load(_verified(path), map_location="cpu", weights_only=True)
-        networks = {name: _loaded(content["networks"][name], name) for name in ENCODER_WIDTHS}
-        scaling = checked_scaling(*(content["scaling"][key].numpy() for key in ("minimum", "maximum")))
-        loss, configuration = content["loss"], dict(content["configuration"])
-        if not all(math.isfinite(value) for name in ENCODER_WIDTHS for value in loss[name]):
-            raise ValueError("the loss is not finite")
-        return TrainedDDAE(scaling, networks, {name: list(loss[name]) for name in ENCODER_WIDTHS}), configuration
-    except Exception as error:  # torch.load raises many types, depending on where the file is damaged
-        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-            raise  # the disk's fault, not the file's
-        raise UserError(
-            f"{path}: not a readable DDAE checkpoint ({type(error).__name__}: {error}). Delete it and the .npz file "
-            "beside it and run again; only this training is repeated."
-        ) from error
-
-
-def _verified(path: str | os.PathLike[str]) -> io.BytesIO:
-    """An archive for torch, of nothing but members that match their checksums.
-
-    Torch does not look at checksums, and would find other members than Python does where an archive has two
-    directories.
-    """
-    verified = io.BytesIO()
-    with zipfile.ZipFile(verified, "w") as archive:
-        for name, content in read_members(path).items():
-            archive.writestr(name, content)
-    verified.seek(0)
-    return verified
-
-
-def _loaded(parameters: Mapping[str, torch.Tensor], name: str) -> nn.Sequential:
-    """A network with these parameters.
-
-    Raises
-    ------
-    ValueError
-        If they are not those of this network, or not finite.
-    """
-    network = build_network(ENCODER_WIDTHS[name])
-    for key, parameter in network.state_dict().items():
-        checked(f"{name}.{key}", parameters[key].numpy(), tuple(parameter.shape))
-    network.load_state_dict(parameters)
-    return network.eval()

@@ -56,8 +56,26 @@ class _Layer:
     activation: type[nn.Module] | None
 
 
+def _check_layers(network: nn.Sequential) -> None:
+    """Refuse a network whose gradients are not written out here.
+
+    Raises
+    ------
+    TypeError
+        If it has other layers than fully connected ones with a bias, each followed by a ReLU, a sigmoid or nothing.
+    """
+    before: nn.Module | None = None
+    for module in network:
+        linear = type(module) is nn.Linear and module.bias is not None
+        activation = type(module) in (nn.ReLU, nn.Sigmoid) and type(before) is nn.Linear
+        if not (linear or activation):
+            raise TypeError(f"{module} after {before} is no layer that this training knows")
+        before = module
+
+
 def _vectorise(network: nn.Sequential, device: torch.device) -> tuple[Tensor, Tensor, list[_Layer]]:
     """Copies of all weights, and room for their gradients, as one vector each; and the layers as views of both."""
+    _check_layers(network)
     parameters = [parameter.detach() for parameter in network.parameters()]
     weights = torch.cat([parameter.reshape(-1) for parameter in parameters]).to(device)
     gradients = torch.zeros_like(weights)
@@ -178,6 +196,11 @@ def train_network(
     -------
     list of float
         Mean squared error of each epoch, averaged over its rows.
+
+    Raises
+    ------
+    TypeError
+        If the network has other layers.
     """
     weights, gradients, layers = _vectorise(network, device)
     optimizer = _Adam(weights, gradients, settings.learning_rate)

@@ -25,13 +25,14 @@ from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import read_archive, seal_of
+from .rows import AucRow, ComparisonRow
 from .statistics import (
     bootstrap_p_value,
     bootstrap_weights,
-    covariance_of_means,
     decision_statistics,
+    delong_covariance,
+    delong_p_value,
     mean_placements,
-    normal_p_value,
     percentile_interval,
     resampled_seeds,
     roc_on_grid,
@@ -123,7 +124,7 @@ def summed_confusion(contents: Iterable[UnitScores], detector: str) -> NDArray[n
 
 def score_statistics(
     labels: NDArray[np.bool_], scores: NDArray[np.float64], decisions: NDArray[np.bool_]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Statistics of one detector's scores of test clips.
 
     Parameters
@@ -154,22 +155,37 @@ def score_statistics(
     return {"auc": auc, "pauc": pauc, **counts, **decision_statistics(tn, fp, fn, tp)}
 
 
-def statistics_of_files(files: UnitScores) -> list[dict[str, Any]]:
-    """Statistics of each detector on one ID at one SNR."""
-    clips = files.clips
-    counts = {"n_train": len(clips.train), "n_normal": len(clips.normal), "n_abnormal": len(clips.abnormal)}
-    rows = []
-    for name, scores in files.scores.items():
-        map_mfcc, map_basic = scores.components or ("", "")
+def auc_rows(unit: Unit, content: UnitScores, machine: str, views: Mapping[str, Sequence[str]]) -> list[AucRow]:
+    """Statistics of each detector on one ID at one SNR.
+
+    Parameters
+    ----------
+    views
+        Detector -> representation and projection.
+    """
+    clips, rows = content.clips, []
+    for name, scores in content.scores.items():
+        map_mfcc, map_basic = scores.components or (None, None)
+        representation, projection = views[name]
         rows.append(
-            {
-                "detector": name,
-                "threshold": scores.threshold,
+            AucRow(
+                machine=machine,
+                noise_factor=unit.run.noise_factor_text,
+                seed=unit.run.seed_text,
+                protocol=unit.run.protocol,
+                snr=unit.snr,
+                id=unit.machine_id,
+                detector=name,
+                representation=representation,
+                projection=projection,
+                threshold=scores.threshold,
+                n_train=len(clips.train),
+                n_normal=len(clips.normal),
+                n_abnormal=len(clips.abnormal),
+                map_mfcc=map_mfcc,
+                map_basic=map_basic,
                 **score_statistics(clips.labels, scores.test, scores.test > scores.threshold),
-                **counts,
-                "map_mfcc": map_mfcc,
-                "map_basic": map_basic,
-            }
+            )
         )
     return rows
 
@@ -330,8 +346,7 @@ def _delong_covariance(
     """Covariance of the AUCs of all entries on one ID, float64 [entries, entries] (DeLong et al., 1988)."""
     if len({names for names, _, _ in components}) != 1 or not components[0][0]:
         return np.full((len(components), len(components)), np.nan)
-    v10, v01 = (np.stack([component[side] for component in components]) for side in (1, 2))
-    return covariance_of_means(v10) + covariance_of_means(v01)
+    return delong_covariance([(v10, v01) for _, v10, v01 in components])
 
 
 def write_replicates(
@@ -454,17 +469,8 @@ def roc_bands(
 # ------------------------------------------------------------------------------------------------ comparisons
 
 
-def compare(values: Replicates, confidence: float) -> list[dict[str, Any]]:
-    """Every pair of entries at each SNR, and on the mean over the SNRs (``all``).
-
-    Returns
-    -------
-    list of dict
-        ``snr``, ``detector`` and ``noise_factor`` of the entry with the higher AUC, ``other_detector`` and
-        ``other_noise_factor``, ``difference`` of their AUCs with its bootstrap interval ``low`` .. ``high``,
-        ``p_value`` of the bootstrap over seeds and clips (two-sided), and ``p_delong`` over clips alone, empty where
-        the seeds test different clips and for the mean over SNRs.
-    """
+def compare(values: Replicates, protocol: str, machine: str, confidence: float) -> list[ComparisonRow]:
+    """Every pair of entries at each SNR, and on the mean over the SNRs (`ALL_SNRS`)."""
     rows = []
     for number, snr in enumerate((*values.snrs, ALL_SNRS)):
         if snr == ALL_SNRS:
@@ -476,33 +482,24 @@ def compare(values: Replicates, confidence: float) -> list[dict[str, Any]]:
             differences = samples[first].astype(np.float64) - samples[second]
             difference = float(auc[first] - auc[second])
             low, high = percentile_interval(differences, confidence)
-            p_delong = None if snr == ALL_SNRS else _delong_p(values.covariance[number], first, second, difference)
+            p_delong = None if snr == ALL_SNRS else delong_p_value(values.covariance[number], first, second, difference)
             rows.append(
-                {
-                    "snr": snr,
-                    "detector": values.entries[first][0],
-                    "noise_factor": values.entries[first][1],
-                    "other_detector": values.entries[second][0],
-                    "other_noise_factor": values.entries[second][1],
-                    "difference": difference,
-                    "low": float(low),
-                    "high": float(high),
-                    "p_value": bootstrap_p_value(differences),
-                    "p_delong": p_delong,
-                }
+                ComparisonRow(
+                    protocol=protocol,
+                    machine=machine,
+                    snr=snr,
+                    detector=values.entries[first][0],
+                    noise_factor=values.entries[first][1],
+                    other_detector=values.entries[second][0],
+                    other_noise_factor=values.entries[second][1],
+                    difference=difference,
+                    low=float(low),
+                    high=float(high),
+                    p_value=bootstrap_p_value(differences),
+                    p_delong=p_delong,
+                )
             )
     return rows
-
-
-def _delong_p(covariance: NDArray[np.float64], first: int, second: int, difference: float) -> float | None:
-    """Two-sided p value of a difference of AUCs, by DeLong's test."""
-    variance = covariance[first, first] + covariance[second, second] - 2.0 * covariance[first, second]
-    if not np.isfinite(variance):
-        return None
-    # rounding leaves a trace of variance between detectors that place every clip alike
-    return normal_p_value(
-        difference if abs(difference) > 1e-12 else 0.0, math.sqrt(max(variance, 0.0)) if variance > 1e-18 else 0.0
-    )
 
 
 # ------------------------------------------------------------------------------------------------ a whole machine
@@ -512,8 +509,8 @@ def _delong_p(covariance: NDArray[np.float64], first: int, second: int, differen
 class MachineResults:
     """Rows of the tables, and protocol -> bootstrap of the AUCs, as far as there are abnormal clips."""
 
-    rows: list[dict[str, Any]]
-    comparisons: list[dict[str, Any]]
+    rows: list[AucRow]
+    comparisons: list[ComparisonRow]
     replicates: dict[str, Replicates]
 
 
@@ -537,14 +534,7 @@ def evaluate_machine(
     confidence
         Of the intervals, in per cent.
     """
-    rows = []
-    for unit, files in contents.items():
-        run = unit.run
-        where = {"machine": machine, "noise_factor": run.noise_factor_text, "seed": run.seed_text}
-        where |= {"snr": unit.snr, "id": unit.machine_id, "protocol": run.protocol}
-        for statistics in statistics_of_files(files):
-            representation, projection = views[statistics["detector"]]
-            rows.append({**where, **statistics, "representation": representation, "projection": projection})
+    rows = [row for unit, content in contents.items() for row in auc_rows(unit, content, machine, views)]
     results: dict[str, Replicates] = {}
     comparisons = []
     labelled = with_abnormal_clips(contents)
@@ -553,6 +543,5 @@ def evaluate_machine(
         scored = ((unit.run, name) for unit, files in files_of.items() for name in files.scores)
         entries = list(dict.fromkeys((name, run.noise_factor_text) for run, name in scored))
         results[protocol] = bootstrap(files_of, entries, machine, replicates, seed)
-        for row in compare(results[protocol], confidence):
-            comparisons.append({"protocol": protocol, "machine": machine, **row})
+        comparisons += compare(results[protocol], protocol, machine, confidence)
     return MachineResults(rows, comparisons, results)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,25 +18,6 @@ _BLOCK_WEIGHTS = 32_768
 
 # False positive rates closer than this are the same: 7 of 70 clips are 0.1, but np.linspace(0, 1, 71)[7] is a bit less.
 _SAME_RATE = 1e-12
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Paired comparison of two detectors.
-
-    Attributes
-    ----------
-    difference
-        AUC of the first minus AUC of the second.
-    standard_error
-        Of the difference; NaN where a class has a single clip, which says nothing about its variance.
-    p_value
-        Two-sided, for the null hypothesis that the difference is 0; NaN where the standard error is.
-    """
-
-    difference: float
-    standard_error: float
-    p_value: float
 
 
 # --- ROC curves of weighted clips ---
@@ -435,27 +415,30 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 # --- DeLong's test ---
 
 
-def placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Structural components of an AUC, from mid-ranks in O(n log n).
+def mean_placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Structural components of the mean of a detector's AUCs over seeds, from mid-ranks in O(n log n).
+
+    Like an AUC, the mean of AUCs on the same clips is a mean over pairs of clips, and its components are the means of
+    those of the seeds.
 
     Parameters
     ----------
     labels
         bool [clips], True for abnormal; both classes must be there.
     scores
-        float64 [clips], higher is more anomalous; infinite ones are fine.
+        float64 [seeds, clips], higher is more anomalous; infinite ones are fine.
 
     Returns
     -------
     tuple
         float64 [abnormal], for each abnormal clip the share of the normal clips that score lower; and
-        float64 [normal], for each normal clip the share of the abnormal clips that score higher.  Ties count half.
-        The mean of either is the AUC.
+        float64 [normal], for each normal clip the share of the abnormal clips that score higher; averaged over the
+        seeds.  Ties count half.  The mean of either is the mean AUC.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit together, a score is NaN, or a class is missing.
+        If the shapes do not fit together, there are no seeds, a score is NaN, or a class is missing.
 
     References
     ----------
@@ -465,120 +448,6 @@ def placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64
     Sun, X., & Xu, W. (2014). Fast implementation of DeLong's algorithm for comparing the areas under correlated
     receiver operating characteristic curves. *IEEE Signal Processing Letters* 21, 1389-1393.
     """
-    return mean_placements(labels, np.asarray(scores, np.float64)[None])
-
-
-def delong(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """AUCs of several detectors on the same clips, and their covariance.
-
-    Parameters
-    ----------
-    labels
-        bool [clips], True for abnormal; both classes must be there.
-    scores
-        float64 [detectors, clips], higher is more anomalous.
-
-    Returns
-    -------
-    tuple
-        AUCs, float64 [detectors]; and their estimated covariance, float64 [detectors, detectors], NaN where a class has
-        a single clip.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit together, there are no detectors, a score is NaN, or a class is missing.
-
-    References
-    ----------
-    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated
-    receiver operating characteristic curves: a nonparametric approach. *Biometrics* 44, 837-845.
-    """
-    rows = np.asarray(scores, np.float64)
-    if rows.ndim != 2 or not len(rows):
-        raise ValueError(f"scores must be [detectors, clips], at least one detector, not {rows.shape}")
-    pairs = [placements(labels, row) for row in rows]
-    v10, v01 = (np.array(components) for components in zip(*pairs, strict=True))
-    return v10.mean(axis=1), covariance_of_means(v10) + covariance_of_means(v01)
-
-
-def delong_test(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> Comparison:
-    """Compare the AUCs of two detectors on the same clips.
-
-    Parameters
-    ----------
-    labels
-        bool [clips], True for abnormal; both classes must be there.
-    first, second
-        float64 [clips], the scores of the two detectors.
-
-    Returns
-    -------
-    Comparison
-        Two-sided, with the normal distribution.  Detectors that place every clip alike have a standard error of 0 and
-        a p-value of 1; if they differ by the same in every clip, the p-value is 0.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit together, a score is NaN, or a class is missing.
-
-    References
-    ----------
-    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated
-    receiver operating characteristic curves: a nonparametric approach. *Biometrics* 44, 837-845.
-    """
-    rows = np.asarray(first, np.float64)[None], np.asarray(second, np.float64)[None]
-    return delong_test_of_means([(labels, *rows)])
-
-
-def delong_test_of_means(units: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]]) -> Comparison:
-    """Compare the AUCs of two detectors, averaged over groups of clips (IDs) and over seeds.
-
-    Within a group all seeds score the same clips.  The mean of their AUCs is, like an AUC, a mean over pairs of clips,
-    and its structural components are the means of those of the seeds.  Groups share no clips, so they are independent:
-    the variance of the mean over n groups is the sum of their variances divided by n squared.
-
-    The standard error is that of drawing other clips and nothing else: the seeds and the groups are taken as they are.
-    Another training, or another machine, may move the difference by more.
-
-    Parameters
-    ----------
-    units
-        For each group: labels, bool [clips], both classes; scores of the first and of the second detector, both
-        float64 [seeds, clips].
-
-    Returns
-    -------
-    Comparison
-        Of the means over groups of the means over seeds; see `delong_test`.
-
-    Raises
-    ------
-    ValueError
-        If there are no groups or no seeds, the shapes do not fit together, a score is NaN, or a class is missing.
-
-    References
-    ----------
-    DeLong, E. R., DeLong, D. M., & Clarke-Pearson, D. L. (1988). Comparing the areas under two or more correlated
-    receiver operating characteristic curves: a nonparametric approach. *Biometrics* 44, 837-845.
-    """
-    if not len(units):
-        raise ValueError("there are no groups of clips to compare detectors on")
-    differences, variances = [], []
-    for labels, first, second in units:
-        # The variance of the components' differences is DeLong's, var(a) + var(b) - 2 cov(a, b), without its rounding
-        # error: it is exactly 0 where both detectors place every clip alike.
-        v10, v01 = (a - b for a, b in zip(mean_placements(labels, first), mean_placements(labels, second), strict=True))
-        differences.append(float(v10.mean()))
-        variances.append(float(covariance_of_means(v10[None])[0, 0] + covariance_of_means(v01[None])[0, 0]))
-    difference = sum(differences) / len(units)
-    standard_error = math.sqrt(sum(variances)) / len(units)
-    return Comparison(difference, standard_error, normal_p_value(difference, standard_error))
-
-
-def mean_placements(labels: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Structural components averaged over the seeds of scores, [seeds, clips]: float64 [abnormal] and [normal]."""
     rows = np.asarray(scores, np.float64)
     if rows.ndim != 2 or not len(rows):
         raise ValueError(f"scores must be [seeds, clips], at least one seed, not {rows.shape}")
@@ -603,7 +472,28 @@ def _midranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return (np.cumsum(counts) - (counts - 1) / 2.0)[numbers]
 
 
-def covariance_of_means(components: NDArray[np.float64]) -> NDArray[np.float64]:
+def delong_covariance(
+    components: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+) -> NDArray[np.float64]:
+    """Estimated covariance of the AUCs of several detectors on the same clips (DeLong et al., 1988).
+
+    It is that of drawing other clips and nothing else: seeds and machines are taken as they are.
+
+    Parameters
+    ----------
+    components
+        Of each detector, as `mean_placements` gives them.
+
+    Returns
+    -------
+    float64 [detectors, detectors]
+        NaN where a class has a single clip.
+    """
+    v10, v01 = (np.stack([component[side] for component in components]) for side in (0, 1))
+    return _covariance_of_means(v10) + _covariance_of_means(v01)
+
+
+def _covariance_of_means(components: NDArray[np.float64]) -> NDArray[np.float64]:
     """Estimated covariance of the means of rows, float64 [rows, rows]; NaN for a single column."""
     rows, count = components.shape
     if count < 2:
@@ -613,11 +503,32 @@ def covariance_of_means(components: NDArray[np.float64]) -> NDArray[np.float64]:
     return covariance
 
 
-def normal_p_value(difference: float, standard_error: float) -> float:
-    """Two-sided p-value of a difference by the normal distribution; without a standard error 1 for 0, else 0."""
-    if standard_error == 0.0:
-        return 1.0 if difference == 0.0 else 0.0
-    return math.erfc(abs(difference) / standard_error / math.sqrt(2.0))  # 2 * (1 - Phi), to its far tail
+def delong_p_value(covariance: NDArray[np.float64], first: int, second: int, difference: float) -> float | None:
+    """Two-sided p-value of a difference of two AUCs, with the normal distribution.
+
+    Parameters
+    ----------
+    covariance
+        Of the AUCs, float64 [detectors, detectors].
+    first, second
+        Which of the detectors differ.
+    difference
+        AUC of the first minus AUC of the second.
+
+    Returns
+    -------
+    float or None
+        None where the covariance is not known.  Detectors that place every clip alike have a p-value of 1; if they
+        differ by the same in every clip, it is 0.
+    """
+    variance = covariance[first, first] + covariance[second, second] - 2.0 * covariance[first, second]
+    if not np.isfinite(variance):
+        return None
+    # rounding leaves a trace of variance between detectors that place every clip alike
+    if variance <= 1e-18:
+        return 1.0 if abs(difference) <= 1e-12 else 0.0
+    difference = difference if abs(difference) > 1e-12 else 0.0
+    return math.erfc(abs(difference) / math.sqrt(variance) / math.sqrt(2.0))  # 2 * (1 - Phi), to its far tail
 
 
 # --- decisions and summaries ---

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,25 +11,15 @@ import pandas as pd
 
 from ..ddae.run import ALL
 from ..errors import UserError
+from ..files import StrPath
 from ..files.atomic import whole_file
 from .machine import Entry, Replicates, read_replicates
+from .rows import AucRow, ComparisonRow, SummaryRow, columns_of, text_columns_of
 from .statistics import bootstrap_p_value, harmonic_mean, holm, percentile_interval
 
-AUC_COLUMNS = (
-    *("machine", "noise_factor", "seed", "snr", "id", "detector", "auc", "pauc", "threshold"),
-    *("n_train", "n_normal", "n_abnormal", "tn", "fp", "fn", "tp", "map_mfcc", "map_basic"),
-    *("protocol", "representation", "projection", "precision", "recall", "f1", "false_alarm_rate"),
-)
-SUMMARY_COLUMNS = (
-    *("machine", "noise_factor", "snr", "detector", "auc_mean", "auc_std", "pauc_mean"),
-    *("worst_id", "worst_auc", "n_ids", "n_seeds"),
-    *("protocol", "auc_low", "auc_high", "auc_harmonic_mean", "pauc_low", "pauc_high", "pauc_harmonic_mean"),
-    *("precision", "recall", "f1", "false_alarm_rate"),
-)
-COMPARISON_COLUMNS = (
-    *("protocol", "machine", "snr", "detector", "noise_factor", "other_detector", "other_noise_factor"),
-    *("difference", "low", "high", "p_value", "p_delong"),
-)
+AUC_COLUMNS = columns_of(AucRow)
+SUMMARY_COLUMNS = columns_of(SummaryRow)
+COMPARISON_COLUMNS = columns_of(ComparisonRow)
 DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
 ALL_MACHINES = "all machines"
 SIMULATED = "Simulated recordings (the demo): these results say nothing of real machines."
@@ -40,7 +29,7 @@ ByMachine = Mapping[str, Mapping[str, Replicates]]
 """Machine -> protocol -> bootstrap of its AUCs."""
 
 
-def write_table(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_table(table: pd.DataFrame, path: StrPath) -> None:
     """Write `table` as CSV, whole or not at all; numbers are read back exactly."""
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False)
@@ -54,14 +43,12 @@ def _number(text: str) -> float | int | str:
         return text
 
 
-def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+def read_table(paths: Iterable[StrPath]) -> pd.DataFrame:
     """The rows of several tables that `write_table` wrote, one after the other; names stay text, even ``00``.
 
     Noise factors and seeds are numbers, except for the `ALL` of ensembles.
     """
-    columns = ("machine", "snr", "id", "detector", "worst_id", "protocol", "noise_factor", "seed")
-    names = dict.fromkeys((*columns, "other_detector", "other_noise_factor", "representation", "projection"), str)
-    tables = [pd.read_csv(path, dtype=names, keep_default_na=False, na_values=_EMPTY) for path in paths]
+    tables = [pd.read_csv(path, dtype=_TEXT, keep_default_na=False, na_values=_EMPTY) for path in paths]
     table = pd.concat(tables, ignore_index=True)
     for column in ("noise_factor", "other_noise_factor", "seed"):
         if column in table:
@@ -70,13 +57,10 @@ def read_table(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
     return table
 
 
-_MAY_BE_EMPTY = (
-    *("map_mfcc", "map_basic", "false_alarm_rate", "auc_std", "auc_low", "auc_high", "pauc_low", "pauc_high"),
-    *("worst_auc", "p_value", "p_holm", "p_delong"),
-    # without abnormal clips
-    *("auc", "pauc", "precision", "recall", "f1", "auc_mean", "pauc_mean", "auc_harmonic_mean", "pauc_harmonic_mean"),
-)
-_EMPTY = {name: [""] for name in _MAY_BE_EMPTY}
+_KINDS = (AucRow, SummaryRow, ComparisonRow)
+_TEXT = dict.fromkeys((name for kind in _KINDS for name in text_columns_of(kind)), str)
+_EMPTY = {name: [""] for kind in _KINDS for name in (*columns_of(kind), "p_holm") if name not in _TEXT}
+"""Columns of numbers, which may be missing."""
 
 
 def _all_numbers(values: Sequence[Any]) -> bool:
@@ -84,21 +68,21 @@ def _all_numbers(values: Sequence[Any]) -> bool:
 
 
 def collect(
-    tables: Sequence[str | os.PathLike[str]],
-    replicates: Mapping[str, str | os.PathLike[str]],
-    comparisons: Sequence[str | os.PathLike[str]],
-    skipped: Sequence[str | os.PathLike[str]],
+    tables: Sequence[StrPath],
+    replicates: Mapping[str, StrPath],
+    comparisons: Sequence[StrPath],
+    skipped: Sequence[StrPath],
     *,
     confidence: float,
     simulated: bool = False,
-    auc_path: str | os.PathLike[str],
-    summary_path: str | os.PathLike[str],
-    leaderboard_path: str | os.PathLike[str],
-    markdown_path: str | os.PathLike[str],
-    html_path: str | os.PathLike[str],
-    comparisons_path: str | os.PathLike[str],
-    skipped_path: str | os.PathLike[str],
-    text_path: str | os.PathLike[str],
+    auc_path: StrPath,
+    summary_path: StrPath,
+    leaderboard_path: StrPath,
+    markdown_path: StrPath,
+    html_path: StrPath,
+    comparisons_path: StrPath,
+    skipped_path: StrPath,
+    text_path: StrPath,
 ) -> None:
     """Join the tables of all machines, noise factors and seeds, and sum them up.
 
@@ -151,9 +135,9 @@ def collect(
 
 def read_evaluation(
     machines: Sequence[str],
-    tables: Sequence[str | os.PathLike[str]],
-    comparisons: Sequence[str | os.PathLike[str]],
-    replicates: Sequence[str | os.PathLike[str]],
+    tables: Sequence[StrPath],
+    comparisons: Sequence[StrPath],
+    replicates: Sequence[StrPath],
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Replicates]]]:
     """Table of all AUCs, and machine -> bootstraps, from the three files of each machine, once these are found whole.
 
@@ -167,7 +151,7 @@ def read_evaluation(
     return read_table(tables), by_machine
 
 
-def _read_skipped(path: str | os.PathLike[str]) -> pd.DataFrame:
+def _read_skipped(path: StrPath) -> pd.DataFrame:
     """A list of recordings that were left out."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -178,14 +162,23 @@ def _read_skipped(path: str | os.PathLike[str]) -> pd.DataFrame:
     return table
 
 
-def auc_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """A table with `AUC_COLUMNS` from dictionaries with these keys."""
-    return pd.DataFrame(list(rows), columns=list(AUC_COLUMNS))
+def auc_table(rows: Iterable[AucRow]) -> pd.DataFrame:
+    """Lines of ``auc.csv``."""
+    return _table_of(rows, AucRow)
 
 
-def comparison_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """A table with `COMPARISON_COLUMNS` from dictionaries with these keys."""
-    return pd.DataFrame(list(rows), columns=list(COMPARISON_COLUMNS))
+def comparison_table(rows: Iterable[ComparisonRow]) -> pd.DataFrame:
+    """Lines of ``comparisons.csv``."""
+    return _table_of(rows, ComparisonRow)
+
+
+def _table_of(rows: Iterable[Any], kind: type[Any]) -> pd.DataFrame:
+    """Lines of one of the classes of `.rows`; whole numbers stay whole where some are missing."""
+    lines = list(rows)
+    columns = {name: [getattr(line, name) for line in lines] for name in columns_of(kind)}
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype=object if None in values else None) for name, values in columns.items()}
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- summary
@@ -202,35 +195,37 @@ def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confiden
     """
     rows = []
     for key, group in table.groupby(_GROUP, sort=False):
-        where = dict(zip(_GROUP, key, strict=True))
+        where: dict[str, Any] = dict(zip(_GROUP, key, strict=True))
         by_seed = group.groupby("seed")["auc"].mean()
         by_id = group.groupby("id", sort=False)[["auc", "pauc"]].mean().dropna()
         auc_interval, pauc_interval = _intervals(by_machine, where, confidence)
-        statistics = {
-            "auc_mean": by_seed.mean(),
-            "auc_std": by_seed.std(ddof=1),
-            "pauc_mean": group.groupby("seed")["pauc"].mean().mean(),
-            "worst_id": by_id["auc"].idxmin() if len(by_id) else "",
-            "worst_auc": by_id["auc"].min(),
-            "n_ids": len(by_id),
-            "n_seeds": len(by_seed),
-            "auc_low": auc_interval[0],
-            "auc_high": auc_interval[1],
-            "auc_harmonic_mean": _harmonic_mean(by_id["auc"]),
-            "pauc_low": pauc_interval[0],
-            "pauc_high": pauc_interval[1],
-            "pauc_harmonic_mean": _harmonic_mean(by_id["pauc"]),
-            **_decisions(group),
-        }
-        rows.append({**where, **statistics})
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+        rows.append(
+            SummaryRow(
+                **where,
+                auc_mean=by_seed.mean(),
+                auc_std=by_seed.std(ddof=1),
+                pauc_mean=group.groupby("seed")["pauc"].mean().mean(),
+                worst_id=str(by_id["auc"].idxmin()) if len(by_id) else "",
+                worst_auc=by_id["auc"].min(),
+                n_ids=len(by_id),
+                n_seeds=len(by_seed),
+                auc_low=auc_interval[0],
+                auc_high=auc_interval[1],
+                auc_harmonic_mean=_harmonic_mean(by_id["auc"]),
+                pauc_low=pauc_interval[0],
+                pauc_high=pauc_interval[1],
+                pauc_harmonic_mean=_harmonic_mean(by_id["pauc"]),
+                **_decisions(group),
+            )
+        )
+    return _table_of(rows, SummaryRow)
 
 
 def _harmonic_mean(values: pd.Series[Any]) -> float:
     return harmonic_mean(values.to_numpy()) if len(values) else float("nan")
 
 
-def _decisions(group: pd.DataFrame) -> dict[str, float]:
+def _decisions(group: pd.DataFrame) -> dict[str, Any]:
     return {name: float(group[name].mean()) for name in DECISION_COLUMNS}
 
 

@@ -247,11 +247,11 @@ def array_of(content: bytes) -> NDArray[Any]:
 # -------------------------------------------------------------------------------------------------------- archives
 
 _END_OF_ARCHIVE = b"PK\x05\x06"
-_END_OF_ARCHIVE_SIZE = 22  # without a comment, which neither NumPy nor torch writes
+_END_OF_ARCHIVE_SIZE = 22  # without a comment, which NumPy does not write
 
 
-def read_members(path: StrPath, max_bytes: int = MAX_ARCHIVE_BYTES) -> dict[str, bytes]:
-    """The members of a zip archive as NumPy and torch write it, none of them compressed; name -> content.
+def _read_members(path: StrPath, max_bytes: int) -> dict[str, bytes]:
+    """The members of a zip archive as NumPy writes it, none of them compressed; name -> content.
 
     Each member has been compared with its CRC-32.  As none is compressed and all of them together are no larger than
     the file, which is bounded itself, no archive takes more memory than twice `max_bytes`.
@@ -293,6 +293,6 @@ def read_archive(path: StrPath, max_bytes: int = MAX_ARCHIVE_BYTES) -> dict[str,
     Raises
     ------
     ValueError, zipfile.BadZipFile, OSError
-        As `read_members` and `read_array_header` do.
+        As `_read_members` and `read_array_header` do.
     """
-    return {name.removesuffix(".npy"): array_of(content) for name, content in read_members(path, max_bytes).items()}
+    return {name.removesuffix(".npy"): array_of(content) for name, content in _read_members(path, max_bytes).items()}

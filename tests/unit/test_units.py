@@ -1,0 +1,90 @@
+"""The clips of some IDs: features, names and splits together, and each file read once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asd.detection.units import UnitClips, read_unit_clips
+from asd.errors import UserError
+from asd.features.caches import ClipRecord, write_cache
+from asd.splits import detection_splits
+
+UNITS = [("snr6", "id_00"), ("snr6", "id_02"), ("snr0", "id_00"), ("snr0", "id_02")]
+COUNTS = {"normal": [20, 12, 20, 15], "abnormal": [6, 0, 6, 4]}
+SETTINGS: dict[str, Any] = {
+    **{"machine": "fan", "reference_snr": "snr6", "protocol": "strict", "units": [list(unit) for unit in UNITS]},
+    **{"shares": {"ddae": 20, "ad_train": 56, "ad_test": 24}, "seed": 3},
+}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, list[Path]]:
+    """Caches and clip lists of four units, in which every row says where it is from."""
+    written: dict[str, list[Path]] = {"normal": [], "normal_clips": [], "abnormal": [], "abnormal_clips": []}
+    for kind, counts in COUNTS.items():
+        for number, (unit, count) in enumerate(zip(UNITS, counts, strict=True)):
+            stem = tmp_path / f"{'_'.join(unit)}_{kind}"
+            features = np.zeros((count, 136), np.float32)
+            features[:, 0], features[:, 1], features[:, 2] = np.arange(count), number, kind == "abnormal"
+            clips = [ClipRecord(f"{'/'.join(unit)}/{kind}/{row}.wav") for row in range(count)]
+            paths = stem.with_suffix(".npy"), stem.with_suffix(".csv")
+            write_cache(*paths, features, clips, allow_empty=True)
+            for key, path in zip((kind, f"{kind}_clips"), paths, strict=True):
+                written[key].append(path)
+    return written
+
+
+def read(files: dict[str, list[Path]], **changes: Any) -> list[UnitClips]:
+    return read_unit_clips(**files, settings=SETTINGS | changes)
+
+
+def test_features_and_names_are_of_the_same_clips(files) -> None:
+    units = read(files)
+    assert [(unit.snr, unit.machine_id) for unit in units] == UNITS
+    for number, unit in enumerate(units):
+        names = unit.names()
+        normal, abnormal = unit.test()
+        parts = ((unit.train(), names.train, "normal"), (normal, names.normal, "normal"))
+        for features, named, kind in (*parts, (abnormal, names.abnormal, "abnormal")):
+            assert features.dtype == np.float32
+            assert features.shape == (len(named), 136)
+            assert set(features[:, 1]) <= {number}
+            assert set(features[:, 2]) <= {kind == "abnormal"}
+            assert named == tuple(f"{unit.snr}/{unit.machine_id}/{kind}/{int(row)}.wav" for row in features[:, 0])
+
+
+def test_splits_are_those_of_the_counts(files) -> None:
+    counts = dict(zip(UNITS, zip(*COUNTS.values(), strict=True), strict=True))
+    expected = detection_splits(counts, SETTINGS)
+    for unit in read(files):
+        split = expected[unit.snr, unit.machine_id]
+        for name in ("train", "normal", "abnormal"):
+            assert np.array_equal(getattr(unit.split, name), getattr(split, name))
+
+
+def test_each_file_is_opened_once(files, monkeypatch) -> None:
+    opened: list[str] = []
+    really_open = open
+
+    def counted(path: Any, *arguments: Any, **options: Any) -> Any:
+        opened.append(str(path))
+        return really_open(path, *arguments, **options)
+
+    monkeypatch.setattr("io.open", counted)  # of `pathlib`
+    monkeypatch.setattr("builtins.open", counted)
+    read(files)
+    assert sorted(opened) == sorted(str(path) for paths in files.values() for path in paths)
+
+
+def test_too_few_clips_are_named(files) -> None:
+    with pytest.raises(UserError, match=r"machine fan, SNR snr6, ID id_02.*the split asks for"):
+        read(files, protocol="paper", clips=[[4, 4]] * 4, on_shortfall="error")
+
+
+def test_lists_of_another_length_are_a_mistake_of_the_rules(files) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        read({**files, "abnormal": files["abnormal"][:-1]})
