@@ -319,13 +319,13 @@ def _explain(error: Any, root: Mapping[str, Any], written: Written, base: Place)
     place, value = (*base, *error.absolute_path), error.instance
     if error.validator in ("anyOf", "oneOf") and not choices(error.schema):
         # the alternative of the value's own type explains best what is wrong inside it
-        inside = [part for part in error.context or () if part.validator != "type" or len(part.path) > 0]
+        inside = [part for part in error.context or () if part.validator != "type" or part.path or _is_of_key(part)]
         inside = [part for part in inside if part.validator not in ("const", "enum")] if len(inside) > 1 else inside
         if inside and isinstance(value, Mapping | list):
             for part in inside:
                 yield from _explain(part, root, written, base)
             return
-    if "propertyNames" in error.absolute_schema_path:
+    if _is_of_key(error):
         text = written.keys.get((*place, value))
         shown = text or _cut(_plain(value))
     else:
@@ -335,6 +335,11 @@ def _explain(error: Any, root: Mapping[str, Any], written: Written, base: Place)
     about = error.schema.get("description") if isinstance(error.schema, Mapping) else None
     meaning = f". Meaning: {first_sentence(about)}" if about and error.validator != "additionalProperties" else ""
     yield f"{_key(place, written)}: {problem}{meaning}"
+
+
+def _is_of_key(error: Any) -> bool:
+    """Whether it is the name of a key, and not its value, that is wrong."""
+    return "propertyNames" in error.schema_path
 
 
 def _problem(error: Any, root: Mapping[str, Any], place: Place, shown: str, text: str | None, written: Written) -> str:
