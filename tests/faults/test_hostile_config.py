@@ -286,6 +286,19 @@ def test_a_few_lines_that_stand_for_billions_are_refused_at_once(key: str) -> No
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.parametrize("text", ["seeds: [0x" + "F" * 5000 + "]", "machines: {0x" + "F" * 1000 + ": {ids: [a]}}"])
+def test_a_number_that_python_does_not_print_is_refused(folder: Path, text: str) -> None:
+    path = file_with(folder, text)
+    (problem,) = problems_of(yaml.load(text, Loader=yaml.FullLoader), path)
+    assert "hundreds of digits" in problem
+
+
+def test_many_equal_entries_are_refused_at_once() -> None:
+    started = time.perf_counter()
+    assert problems_of({"machines": {"fan": {"ids": ["a"] * 50_000}}})
+    assert time.perf_counter() - started < 5
+
+
 def test_the_configurations_of_the_repository_are_accepted() -> None:
     for config in CONFIGS.values():
         assert problems_of(copy.deepcopy(config)) == []

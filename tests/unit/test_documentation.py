@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from asd.detection.detectors import METHODS
-from asd.detection.projections import PROJECTIONS
-from asd.detection.representations import REPRESENTATIONS
+from asd.detection.detectors import METHODS, ProjectionName, Representation
 from asd.errors import UserError
 from asd.plan.documentation import README, main, rows_of_choices, rows_of_keys, rows_of_methods, with_tables
 from asd.schema import read_schema
@@ -102,8 +100,8 @@ def test_each_method_has_a_row_with_its_parameters() -> None:
     assert all(len(cells[0]) > 10 for cells in rows.values())
 
 
-@pytest.mark.parametrize(("key", "known"), [("representation", REPRESENTATIONS), ("projection", PROJECTIONS)])
-def test_the_schema_lists_the_views_that_the_program_has(key: str, known: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("key", "known"), [("representation", Representation), ("projection", ProjectionName)])
+def test_the_schema_lists_the_views_that_the_program_has(key: str, known: Any) -> None:
     rows = list(rows_of_choices(SCHEMA, key))
-    assert [name for name, _ in rows] == [f"`{name}`" for name in known]
+    assert [name for name, _ in rows] == [f"`{name}`" for name in get_args(known)]
     assert all(about.endswith(".") for _, about in rows)

@@ -149,6 +149,7 @@ MESSAGES = {
         "machines.fan.ids[0]: no is not allowed, text is needed",
         'YAML reads no as false: write it in quotes, "no"',
     ),
+    "ID true": (ids("true"), "machines.fan.ids[0]: true is not allowed", "reads true as true: write it in quotes"),
     "ID 00": (ids("a, 00"), "machines.fan.ids[1]: 00 is not allowed", "YAML reads 00 as a number: write it in quotes"),
     "ID 1_000": (ids("1_000"), "machines.fan.ids[0]: 1_000 is not allowed", '"1_000"'),
     "ID that is a time": (ids("12:30"), "machines.fan.ids[0]: 12:30 is not", "as the number 750: write it in quotes"),
