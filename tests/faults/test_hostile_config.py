@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -188,14 +189,21 @@ def test_an_unknown_key_is_never_accepted(name: str, data: st.DataObject) -> Non
     assert problems_of(config)
 
 
+@cache
+def completed(name: str) -> Any:
+    config = copy.deepcopy(CONFIGS[name])
+    assert problems_of(config) == []
+    return config
+
+
 @fuzz
 @given(st.sampled_from(sorted(CONFIGS)), st.data())
 def test_own_keys_change_nothing_whatever_they_hold(name: str, data: st.DataObject) -> None:
-    config, plain = copy.deepcopy(CONFIGS[name]), copy.deepcopy(CONFIGS[name])
+    config = copy.deepcopy(CONFIGS[name])
     for place in data.draw(st.lists(st.sampled_from(mappings_with_fixed_keys(config)), min_size=1, max_size=3)):
         owner_of(config, (*place, None))[f"x-{data.draw(st.text(max_size=8))}"] = data.draw(values)
-    assert problems_of(config) == problems_of(plain) == []
-    assert config == plain
+    assert problems_of(config) == []
+    assert config == completed(name)
 
 
 @fuzz
@@ -291,12 +299,6 @@ def test_a_number_that_python_does_not_print_is_refused(folder: Path, text: str)
     path = file_with(folder, text)
     (problem,) = problems_of(yaml.load(text, Loader=yaml.FullLoader), path)
     assert "hundreds of digits" in problem
-
-
-def test_many_equal_entries_are_refused_at_once() -> None:
-    started = time.perf_counter()
-    assert problems_of({"machines": {"fan": {"ids": ["a"] * 50_000}}})
-    assert time.perf_counter() - started < 5
 
 
 def test_the_configurations_of_the_repository_are_accepted() -> None:
