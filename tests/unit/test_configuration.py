@@ -11,16 +11,21 @@ import pytest
 import yaml
 
 from asd.plan.configuration import (
+    Checked,
+    ConfigurationError,
+    checked,
     consistency_problems,
     detector_settings,
     read_command_line_parameters,
     training_settings,
 )
+from asd.recordings.samplesheet import Sample
 from asd.schema import fill_in_defaults, schema_problems
 from places import REPOSITORY
 from table_2 import TABLE_2
 
-SCHEMA = yaml.safe_load((REPOSITORY / "workflow" / "schemas" / "config.schema.yaml").read_text(encoding="utf-8"))
+SCHEMA_FOLDER = REPOSITORY / "workflow" / "schemas"
+SCHEMA = yaml.safe_load((SCHEMA_FOLDER / "config.schema.yaml").read_text(encoding="utf-8"))
 SHIPPED = sorted((REPOSITORY / "config").glob("*.yaml"))
 
 Config = dict[str, Any]
@@ -404,6 +409,11 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
     "SNR called as the mean": (minimal(snrs={"snr6": "6_dB", "all": "x"}), "snrs", ["'all'", "another name"]),
     "unknown detector": (minimal(detectors=["IF", "XYZ"]), "detectors[1]", ["'XYZ'", "IF, OCSVM, LOF", "PYOD:ECOD"]),
     "detector in small letters": (minimal(detectors=["knn"]), "detectors[0]", ["'knn'", "did you mean 'KNN'?"]),
+    "unknown detector with a name": (
+        minimal(detectors=["IF", {"method": "PYOD:a/b", "name": "A"}]),
+        "detectors[1].method",
+        ["'PYOD:a/b'", "PYOD:ECOD"],
+    ),
     "detector twice": (minimal(detectors=["IF", "IF"]), "detectors, ensembles", ["'IF'", "more than once"]),
     "ensemble called as a detector": (
         minimal(ensembles=[{"name": "LOF", "detectors": ["IF", "OCSVM"]}]),
@@ -496,6 +506,84 @@ def test_checking_does_not_change_the_configuration(check: Callable[[Config], li
     before = copy.deepcopy(config)
     check(config)
     assert config == before
+
+
+# ---------------------------------------------------------------------------------------------------- as a whole
+
+
+def check(config: Config, command_line: Config | None = None) -> Checked:
+    return checked(config, command_line=command_line or {}, files=[], schema_folder=SCHEMA_FOLDER)
+
+
+def problems_found(config: Config, command_line: Config | None = None) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        check(config, command_line)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[path.name for path in SHIPPED])
+def test_a_configuration_is_completed_in_place(path: Path) -> None:
+    config = load(path)
+    found = checked(config, command_line={}, files=[path], schema_folder=SCHEMA_FOLDER)
+    assert found.config is config
+    assert found.samples is None
+    assert config == with_defaults(load(path))
+
+
+def test_everything_that_is_wrong_is_in_one_message() -> None:
+    config = minimal(seeds=[-1], on_shortfall="ignore")
+    problems = problems_found(config)
+    assert [line.split(":")[0] for line in problems] == ["on_shortfall", "seeds[0]"]
+    assert str(ConfigurationError(problems)).splitlines() == [
+        "The configuration can't be used:",
+        *(f"  - {problem}" for problem in problems),
+    ]
+
+
+def test_contradictions_are_found_too() -> None:
+    assert [line.split(":")[0] for line in problems_found(minimal(reference_snr="x"))] == ["reference_snr"]
+
+
+def test_lists_of_the_command_line_are_read_as_numbers_where_numbers_are_needed() -> None:
+    command_line = {"noise_factors": ["0.2", "0.7"], "ddae": {"epochs": "5"}}
+    config = check(minimal(**copy.deepcopy(command_line)), command_line).config
+    assert config["noise_factors"] == [0.2, 0.7]
+    assert config["ddae"]["epochs"] == 5
+    (problem,) = problems_found(minimal(noise_factors=["12:30"]), {"noise_factors": ["12:30"]})
+    assert problem.startswith("noise_factors[0]: '12:30' is not allowed, a number is needed")
+
+
+def test_a_fraction_for_a_whole_number_is_not_advised_to_be_written_without_quotes() -> None:
+    (problem,) = problems_found(minimal(seeds=["1.5"]), {"seeds": ["1.5"]})
+    assert "quotes" not in problem
+
+
+def test_a_sample_sheet_completes_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.tsv").write_text("file\tmachine\tid\na.wav\tpress\tleft\n", encoding="utf-8")
+    found = check({"dataset": {"samples": "./s.tsv"}})
+    assert found.samples == (Sample(2, "a.wav", "press", "left", None, "normal"),)
+    assert found.config["machines"] == {"press": {"ids": ["left"], "split": "auto", "ddae": {}}}
+    assert found.config["snrs"] == {"as_recorded": ""}
+    assert found.config["dataset"]["root"] == "."
+
+
+def test_mistakes_of_a_sample_sheet_are_found_without_those_that_follow_from_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (problem,) = problems_found({"dataset": {"samples": "s.tsv"}})
+    assert problem.startswith("dataset.samples: there is no file 's.tsv'")
+    (tmp_path / "s.tsv").write_text("file\tmachine\tid\na.wav\tpress\tleft\n", encoding="utf-8")
+    (problem,) = problems_found({"dataset": {"samples": "s.tsv"}, "machines": {"press": {"ids": ["right"]}}})
+    assert problem.startswith("machines.press.ids: right is not in the sample sheet")
+
+
+def test_a_configuration_that_stands_for_billions_of_entries_is_refused_before_anything_else() -> None:
+    endless: Config = {}
+    endless["machines"] = endless
+    (problem,) = problems_found(endless)
+    assert "anchor" in problem
 
 
 # ------------------------------------------------------------------------------------------------- training settings

@@ -27,7 +27,8 @@ Place = tuple[Any, ...]
 OWN_PREFIX = "x-"
 """Of keys that are the user's own, where a schema lists the keys there are; they may hold anchors."""
 
-MAX_ENTRIES = 100_000
+MAX_ENTRIES = 100_000  # values and keys
+_MAX_BITS = 1000  # of a whole number
 _MAX_SHOWN = 200  # characters of a value in a message
 _MAX_DEPTH = 5  # of a value in a message
 
@@ -95,7 +96,7 @@ def size_problem(config: Any) -> str | None:
     """A sentence about a configuration that is too large to be one, or None.
 
     A few lines of YAML can stand for any number of entries: an anchor may be used many times, and inside of itself.
-    Everything else here walks through all of them.
+    Everything else here walks through all of them, and prints them.
     """
     count, pending = 0, [config]
     while pending:
@@ -103,8 +104,10 @@ def size_problem(config: Any) -> str | None:
         if count > MAX_ENTRIES:
             return f"the configuration has more than {MAX_ENTRIES} entries, or an anchor (&) is used inside of itself"
         value = pending.pop()
-        inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-        pending.extend(itertools.islice(inside, MAX_ENTRIES + 1))
+        if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+            return "the configuration holds a whole number of hundreds of digits"  # which Python won't even print
+        inside = itertools.chain(value, value.values()) if isinstance(value, Mapping) else value
+        pending.extend(itertools.islice(inside if isinstance(value, Mapping | list) else (), MAX_ENTRIES + 1))
     return None
 
 
@@ -319,13 +322,13 @@ def _explain(error: Any, root: Mapping[str, Any], written: Written, base: Place)
     place, value = (*base, *error.absolute_path), error.instance
     if error.validator in ("anyOf", "oneOf") and not choices(error.schema):
         # the alternative of the value's own type explains best what is wrong inside it
-        inside = [part for part in error.context or () if part.validator != "type" or len(part.path) > 0]
+        inside = [part for part in error.context or () if part.validator != "type" or part.path or _is_of_key(part)]
         inside = [part for part in inside if part.validator not in ("const", "enum")] if len(inside) > 1 else inside
         if inside and isinstance(value, Mapping | list):
             for part in inside:
                 yield from _explain(part, root, written, base)
             return
-    if "propertyNames" in error.absolute_schema_path:
+    if _is_of_key(error):
         text = written.keys.get((*place, value))
         shown = text or _cut(_plain(value))
     else:
@@ -335,6 +338,11 @@ def _explain(error: Any, root: Mapping[str, Any], written: Written, base: Place)
     about = error.schema.get("description") if isinstance(error.schema, Mapping) else None
     meaning = f". Meaning: {first_sentence(about)}" if about and error.validator != "additionalProperties" else ""
     yield f"{_key(place, written)}: {problem}{meaning}"
+
+
+def _is_of_key(error: Any) -> bool:
+    """Whether it is the name of a key, and not its value, that is wrong."""
+    return "propertyNames" in error.schema_path
 
 
 def _problem(error: Any, root: Mapping[str, Any], place: Place, shown: str, text: str | None, written: Written) -> str:
@@ -356,9 +364,7 @@ def _problem(error: Any, root: Mapping[str, Any], place: Place, shown: str, text
         case "anyOf" | "oneOf":
             return f"{shown} is not allowed{read}, but {allowed(error.schema, root).replace('`', '')}"
         case "uniqueItems":
-            value = error.instance
-            twice = [number for number, item in enumerate(value) if item in value[:number]]
-            items = [_shown(value[number], (*place, number), written) for number in twice]
+            items = [_shown(item, (*place, number), written) for number, item in _repeated(error.instance)]
             return f"{_cut(', '.join(items))} stands there more than once"
         case "pattern":
             title = error.schema.get("title", "").replace("`", "")
@@ -366,6 +372,16 @@ def _problem(error: Any, root: Mapping[str, Any], place: Place, shown: str, text
         case "minItems" | "minProperties" | "minLength":
             return "is empty, at least one entry is needed"
     return str(error.message[: 2 * _MAX_SHOWN])
+
+
+def _repeated(items: list[Any]) -> Iterator[tuple[int, Any]]:
+    """The items that equal one before them, with their numbers."""
+    seen: set[Any] = set()
+    for number, item in enumerate(items):
+        comparable = repr(item) if isinstance(item, list | dict) else item
+        if comparable in seen:
+            yield number, item
+        seen.add(comparable)
 
 
 def _wrong_type(error: Any, place: Place, shown: str, text: str | None) -> str:
@@ -383,7 +399,8 @@ def _wrong_type(error: Any, place: Place, shown: str, text: str | None) -> str:
         return problem + _number_hint(value, types, is_plain=text is not None)
     reading = _reading(value, text)
     if is_text_wanted and text is not None:
-        return f'{problem} (YAML reads {text} as {reading or "a number"}: write it in quotes, "{text}")'
+        what = reading or (_plain(value) if isinstance(value, bool) else "a number")
+        return f'{problem} (YAML reads {text} as {what}: write it in quotes, "{text}")'
     if is_text_wanted and isinstance(value, int | float) and not isinstance(value, bool):
         return f'{problem} (put names made of digits in quotes, like "00")'
     return f"{problem} (YAML reads {text} as {reading})" if reading else problem

@@ -247,12 +247,12 @@ def _file_name_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"detectors, ensembles: {other!r} and {name!r} have the same file name. Give one of them another name"
 
 
-def _share_problems(config: Mapping[str, Any]) -> Iterator[str]:
+def _share_problems(config: Mapping[str, Any], written: Written) -> Iterator[str]:
     shares = config["strict"]["shares"]
     total = sum(shares.values())
     if abs(total - 100) > 1e-6:
-        listed = " + ".join(f"{value:g}" for value in shares.values())
-        yield f"strict.shares: {listed} = {total:g} % of the normal clips, 100 are needed"
+        texts = [written.values.get(("strict", "shares", key), f"{value:g}") for key, value in shares.items()]
+        yield f"strict.shares: {' + '.join(texts)} = {total:g} % of the normal clips, 100 are needed"
 
 
 def detector_settings(config: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -274,7 +274,7 @@ def consistency_problems(config: Mapping[str, Any], written: Written = NOTHING_W
     problems.extend(_name_problems(config))
     problems.extend(_detector_problems(config, written))
     problems.extend(_file_name_problems(config))
-    problems.extend(_share_problems(config))
+    problems.extend(_share_problems(config, written))
     for machine, settings in config["machines"].items():
         split = settings["split"]
         missing = [] if split == "auto" else [name for name in settings["ids"] if name not in split]

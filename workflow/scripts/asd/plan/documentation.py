@@ -145,9 +145,18 @@ def rows_of_columns(schema: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def rows_of_choices(schema: Mapping[str, Any], key: str) -> Iterator[Row]:
-    """Rows of the values that a key of an entry of ``detectors`` may have."""
+    """Rows of the values that a key of an entry of ``detectors`` may have.
+
+    Raises
+    ------
+    UserError
+        If there is no such key, or its values are not listed.
+    """
     (entry,) = (below for _, below in _inside("detectors", schema["properties"]["detectors"]))
-    for value, about in choices(entry["properties"][key]).items():
+    listed = choices(entry["properties"].get(key, {}))
+    if not listed:
+        raise UserError(f"the schema lists no values of detectors[].{key}")
+    for value, about in listed.items():
         yield f"`{value}`", about
 
 
