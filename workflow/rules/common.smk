@@ -5,12 +5,14 @@ import math
 import os
 import re
 import shutil
+import site
 import sys
 import time
 from functools import cache
 from itertools import product
 from pathlib import Path
 
+import snakemake
 import yaml
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
@@ -1193,6 +1195,14 @@ def require_writable(folder):
                 "another working directory with --directory."
             ],
         )
+
+
+# With `--sdm conda`, packages in the user's home folder (pip install --user) are hidden from pip, which would not install
+# them into an environment that is to have them, and from jobs, which would import them in place of the environment's.
+# Where Snakemake itself is one of them, its own processes have to find it.
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    if not Path(snakemake.__file__).is_relative_to(site.getusersitepackages()):
+        os.environ.update(PYTHONNOUSERSITE="1")
 
 
 # With `--sdm apptainer`, all jobs run in this image: a file in the working directory (a link will do), or what the
