@@ -21,6 +21,8 @@ from places import REPOSITORY
 from small_data import make_recordings, small_config
 from workflow_runner import snakemake, working_copy, write_config
 
+pytestmark = pytest.mark.slow
+
 # Apart from the other packages, since they slow down each start of Snakemake
 PACKAGES = Path(sys.prefix) / "kubernetes"
 PLUGINS = ("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_s3")
@@ -102,11 +104,11 @@ def test_own_recordings_stay_here_and_pods_do_the_rest(s3: S3Server, kubernetes:
     assert "results/features/fan/snr6_id_00_normal.npy" in stored
     assert "results/logs/train_ddae/fan/nf0.5_seed1_strict.log" in stored
     assert all(name.startswith("results/") for name in stored)  # no recordings, and no more sources
-    assert not (work / "results").exists()
+    assert [path.name for path in (work / "results").iterdir()] == ["README.md"]
     assert kubernetes.secrets == {}
     (pod,) = pods  # for both trainings
     check_pod(pod)
-    assert not (pod.directory / "results").exists()
+    assert [path.name for path in (pod.directory / "results").iterdir()] == ["README.md"]
 
 
 def repository(folder: Path) -> Path:
