@@ -52,6 +52,9 @@ def test_name_is_the_same_everywhere() -> None:
     assert (REPOSITORY / "workflow" / "scripts" / name / "__init__.py").exists()
     assert read_yaml(REPOSITORY / "CITATION.cff")["title"].startswith(f"{name}: ")
     assert name in ENVIRONMENTS
+    containers = "".join(path.read_text(encoding="utf-8") for path in REPOSITORY.glob("**/Containerfile"))
+    assert set(re.findall(r"(?:--tag|USER=) ?(?:\S+/)?([\w-]+)", containers)) == {name}
+    assert f"resources/{name}.sif" in containers
 
 
 # --- Tests in their places ---

@@ -1207,7 +1207,7 @@ if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
 
 # With `--sdm apptainer`, all jobs run in this image: a file in the working directory (a link will do), or what the
 # variable names, be it a file or an address that Apptainer can fetch it from. No matter of results, so not configured.
-IMAGE = os.environ.get("AUDIO_AD_IMAGE") or "resources/audio_ad.sif"
+IMAGE = os.environ.get("ASD_IMAGE") or "resources/asd.sif"
 IN_CONTAINERS = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
 
 
@@ -1220,10 +1220,10 @@ def require_image():
         "The container can't be used:",
         [
             f"there is no image {IMAGE!r} in {str(Path.cwd())!r}. Build it with Podman (or Docker) and Apptainer:\n"
-            f"      podman build --tag audio_ad --file {repository}/Containerfile {repository}\n"
-            f"      podman save --output audio_ad.tar audio_ad; mkdir -p {Path(IMAGE).parent}\n"
-            f"      apptainer build {IMAGE} docker-archive:audio_ad.tar\n"
-            "    Or set the environment variable AUDIO_AD_IMAGE to the image to use."
+            f"      podman build --tag asd --file {repository}/Containerfile {repository}\n"
+            f"      podman save --output asd.tar asd; mkdir -p {Path(IMAGE).parent}\n"
+            f"      apptainer build {IMAGE} docker-archive:asd.tar\n"
+            "    Or set the environment variable ASD_IMAGE to the image to use."
         ],
     )
 
