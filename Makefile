@@ -1,16 +1,16 @@
 # make run    the default configuration (a demo on simulated recordings), from nothing but Python >= 3.11
-# make test   lint, format check, types and all tests
+# make test   lint, format check, types and all tests; make test-fast: the tests that take less than two minutes
 # make setup  only the virtual environment .venv
 # make lint   only lint, format check and types
 # make bench  the workflow's speed beside that of a plain script, about ten minutes; BENCH='--quick training' for less
-# make clean  remove what `make run` made (results/, and the simulated recordings in resources/demo/)
+# make clean  remove what `make run` made (results, and the simulated recordings in resources/demo)
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 PIP_OPTIONS := --quiet --disable-pip-version-check
 
-.PHONY: run test setup lint bench clean
+.PHONY: run test test-fast setup lint bench clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -19,6 +19,9 @@ setup: .venv/.installed
 
 test: .venv/.installed-dev .venv/.installed-kubernetes lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-fast: .venv/.installed-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -31,8 +34,11 @@ bench: .venv/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf results
-	PYTHONPATH=workflow/scripts $(PYTHON) -m asd.demo.ownership resources/demo
+	[ ! -d results ] || find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+	rm -rf .test/results
+	for folder in resources/demo .test/resources/demo; do \
+		PYTHONPATH=workflow/scripts $(PYTHON) -m asd.demo.ownership $$folder || exit 1; \
+	done
 
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -58,7 +58,10 @@ from small_data import write_clip
 
 TRIALS = int(os.environ.get("FAULT_TRIALS", "0"))
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="faults are driven through /proc and tmpfs")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="faults are driven through /proc and tmpfs"),
+]
 
 
 @pytest.fixture(scope="session")

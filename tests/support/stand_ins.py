@@ -13,13 +13,22 @@ from typing import Any
 
 import pytest
 
+# An environment is a Python that notes whether packages of the user's home folder are hidden from whoever makes it
 _CONDA = """#!/bin/sh
 case "$*" in
     "--version") echo "conda 25.1.1" ;;
     "info --json") echo '{{"conda_prefix": "{folder}", "platform": "linux-64"}}' ;;
+    "env create "*)
+        for prefix; do :; done
+        mkdir -p "$prefix/bin"
+        printf '#!/bin/sh\\nexec "{python}" "$@"\\n' > "$prefix/bin/python"
+        chmod +x "$prefix/bin/python"
+        echo "$PYTHONNOUSERSITE" > "$prefix/made_without_user_site"
+        ;;
     *) echo '{{"get": {{"channel_priority": "strict"}}}}' ;;
 esac
 """
+_ACTIVATE = 'PATH="$1/bin:$PATH"\n'
 
 # Runs the command on this machine, as the container would: with the image's Python first on the path
 _APPTAINER = """#!{python}
@@ -49,8 +58,10 @@ def _install(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, text: str
 
 
 def install_conda(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """A conda that knows enough for a dry run."""
-    _install(monkeypatch, folder, "conda", _CONDA.format(folder=folder))
+    """A conda whose environments have this Python, and packages only as far as Snakemake brings its own."""
+    _install(monkeypatch, folder, "conda", _CONDA.format(folder=folder, python=sys._base_executable))  # type: ignore[attr-defined]
+    (folder / "bin").mkdir(exist_ok=True)
+    (folder / "bin" / "activate").write_text(_ACTIVATE, encoding="utf-8")
 
 
 class Apptainer:

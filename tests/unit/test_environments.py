@@ -14,6 +14,7 @@ import yaml
 from packaging.specifiers import SpecifierSet
 
 from asd.plan.fingerprint import modules_of
+from envs import generate
 from places import REPOSITORY, SCRIPTS
 
 ENVIRONMENTS = sorted((REPOSITORY / "envs").glob("*.yaml"))
@@ -43,10 +44,11 @@ SCRIPT_ENVIRONMENTS = environments_of_scripts()
 
 
 def packages_named(path: Path) -> tuple[list[str], list[str]]:
-    """What an environment takes from conda, and what from pip."""
+    """What an environment takes from conda, and what from pip (without options)."""
     packages: list[Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
-    from_pip = [package["pip"] for package in packages if isinstance(package, dict)]
-    return [package for package in packages if isinstance(package, str)], *from_pip
+    [from_pip] = [package["pip"] for package in packages if isinstance(package, dict)]
+    from_conda = [package for package in packages if isinstance(package, str)]
+    return from_conda, [line for line in from_pip if not line.startswith("-")]
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -94,21 +96,71 @@ def packages_of(script: str) -> set[str]:
 def test_each_script_runs_in_an_environment() -> None:
     assert set(SCRIPT_ENVIRONMENTS) == {path.stem for path in SCRIPTS.glob("*.py")}
     used = set(itertools.chain.from_iterable(SCRIPT_ENVIRONMENTS.values()))
-    assert used == {path.stem for path in ENVIRONMENTS} - {"audio_ad"}
+    assert used == {path.stem for path in ENVIRONMENTS} - {"asd"}
 
 
-@pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
-def test_environment_pins_what_requirements_pin(path: Path) -> None:
-    names = ("requirements.txt", "requirements-pyod.txt")
-    text = "".join((REPOSITORY / name).read_text(encoding="utf-8") for name in names)
-    required = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
-    assert pins(path).items() <= required.items()
+def test_files_are_what_the_script_makes_of_the_requirements() -> None:
+    """If they are not: python envs/generate.py."""
+    assert generate.differences(generate.texts()) == []
+
+
+def test_changed_missing_and_needless_files_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("audio.yaml", "figures.yaml", "old.yaml")
+    audio, figures, old = (tmp_path / name for name in names)
+    monkeypatch.setattr(generate, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    monkeypatch.setattr(generate, "texts", lambda: {audio: "right", figures: "right"})
+    audio.write_text("wrong", encoding="utf-8")
+    old.write_text("of no use any more", encoding="utf-8")
+    message = generate.main(["--check"])
+    assert str(message).startswith(", ".join(names))
+    assert (audio.read_text(encoding="utf-8"), figures.exists(), old.exists()) == ("wrong", False, True)
+    assert generate.main([]) == 0
+    assert {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == dict.fromkeys(
+        names[:2], "right"
+    )
+    assert generate.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"scipy": None}, r"scikit-learn needs scipy>=\S+, which no requirements file pins"),
+        ({"joblib": "0.1"}, r"scikit-learn needs joblib>=\S+, but 0\.1 is pinned"),
+        ({"joblib": "99.0"}, r"joblib is pinned to 99\.0, but \S+ is installed"),
+        ({"no-such-package": "1.0"}, r"no-such-package is not installed"),
+    ],
+)
+def test_pins_that_do_not_fit_are_explained(changed: dict[str, str | None], message: str) -> None:
+    pins = generate.read_pins()
+    for name, version in changed.items():
+        if version is None:
+            del pins[name]
+        else:
+            pins[name] = generate.Pin(name, version)
+    packages = ["scikit-learn", *(name for name in changed if name == "no-such-package")]
+    with pytest.raises(generate.MismatchError, match=message):
+        generate.with_all_they_need(packages, pins)
+
+
+def test_requirements_pin_all_that_is_needed_and_nothing_else() -> None:
+    files = ("requirements.txt", "requirements-slurm.txt", "requirements-pyod.txt", "requirements-dev.txt")
+    for some in (files[:1], files[:2], (files[0], files[2]), files):
+        pins = generate.read_pins(some)
+        direct = [name for file in some for name in generate.direct_packages(file)]
+        assert generate.with_all_they_need(direct, pins) == dict(sorted(pins.items())), some
+
+
+def test_single_environment_is_that_of_the_requirements() -> None:
+    required = generate.read_pins(["requirements.txt"]).values()
+    assert pins(REPOSITORY / "envs/asd.yaml") == {pin.name: pin.version for pin in required}
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)
 def test_environment_is_valid_and_exact(path: Path) -> None:
     environment = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert set(environment) == {"channels", "dependencies"}
+    assert set(environment) == {"channels", "dependencies", "variables"}
+    assert environment["variables"] == {"PYTHONNOUSERSITE": "1"}  # as text: conda knows no other kind
     assert environment["channels"] == ["conda-forge"]  # no others, nor `nodefaults`, which pip-based files do without
     from_conda, from_pip = packages_named(path)
     versions = dict(package.split("=") for package in from_conda)
@@ -118,7 +170,7 @@ def test_environment_is_valid_and_exact(path: Path) -> None:
 
 
 def test_single_environment_holds_all_others() -> None:
-    everything = pins(REPOSITORY / "envs/audio_ad.yaml")
+    everything = pins(REPOSITORY / "envs/asd.yaml")
     for path in ENVIRONMENTS:
         if path.stem != "detection_pyod":
             assert pins(path).items() <= everything.items(), path.name
@@ -128,6 +180,12 @@ def test_environments_of_training_differ_in_the_build_of_torch() -> None:
     cpu, cuda = (packages_named(REPOSITORY / f"envs/torch_{name}.yaml")[1] for name in ("cpu", "cuda"))
     version = pins(REPOSITORY / "envs/torch_cpu.yaml")["torch"]
     assert [(a, b) for a, b in zip(cpu, cuda, strict=True) if a != b] == [(f"torch=={version}", f"torch==={version}")]
+    offered = {
+        name: re.findall(r"^ +- (--.*)$", (REPOSITORY / f"envs/{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+        for name in generate.ENVIRONMENTS
+    }
+    assert offered.pop("torch_cpu") == ["--extra-index-url https://download.pytorch.org/whl/cpu"]
+    assert not any(offered.values())
     builds = [version, f"{version}+cpu"]
     assert list(SpecifierSet(f"=={version}").filter(builds)) == builds
     assert list(SpecifierSet(f"==={version}").filter(builds)) == [version]
@@ -150,7 +208,7 @@ def test_detectors_of_pyod_have_an_environment_with_everything_that_detection_ne
 
 def test_pygments_is_there_for_the_report() -> None:
     """Snakemake writes reports with it, but does not require it; tools of the tests would hide that it is missing."""
-    assert "Pygments" in pins(REPOSITORY / "envs/audio_ad.yaml")
+    assert "Pygments" in pins(REPOSITORY / "envs/asd.yaml")
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPT_ENVIRONMENTS))
@@ -158,7 +216,8 @@ def test_script_imports_only_what_its_environment_names(script: str) -> None:
     """Snakemake's own environment would hide a missing package: it is on the import path of every script."""
     needed = packages_of(script) | IMPORTED_WHEN_CALLED.get(script, set())
     for environment in SCRIPT_ENVIRONMENTS[script]:
-        named = pins(REPOSITORY / f"envs/{environment}.yaml")
+        # what these need in turn may change with their next version
+        named = generate.ENVIRONMENTS[environment].packages
         assert needed <= {name.replace("scikit-learn", "sklearn") for name in named}, environment
 
 

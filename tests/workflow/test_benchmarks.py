@@ -6,12 +6,15 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from asd.features.acoustic import clip_features
 from asd.recordings.audio import read_clip
 from benchmarks import jobs, plain
 from places import REPOSITORY
 from small_data import write_clip
+
+pytestmark = pytest.mark.slow
 
 WHAT = [
     "extraction, a clip, one core",

@@ -19,7 +19,7 @@ from workflow_runner import Run, snakemake, write_config
 
 CONTAINERFILE = (REPOSITORY / "Containerfile").read_text(encoding="utf-8")
 APPTAINER = ("--sdm", "apptainer")
-IMAGE = "resources/audio_ad.sif"
+IMAGE = "resources/asd.sif"
 
 
 def options_of(call: dict[str, Any], name: str) -> list[str]:
@@ -52,6 +52,7 @@ def test_image_has_the_versions_of_the_environments() -> None:
     assert installed <= set(re.findall(r"^COPY (.*) \S+$", CONTAINERFILE, re.MULTILINE)[0].split())
     ignored = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").split("\n")
     assert {f"!{name}" for name in installed} <= set(ignored)
+    assert "\nENV PYTHONNOUSERSITE=1\n" in CONTAINERFILE
     assert "\nsnakemake==" in (REPOSITORY / "requirements.txt").read_text(encoding="utf-8")
 
 
@@ -59,7 +60,7 @@ def test_missing_image_is_explained(directory: Path, monkeypatch: pytest.MonkeyP
     Apptainer(monkeypatch, tmp_path)
     message = run(directory, *APPTAINER).failed().output
     assert f"there is no image '{IMAGE}'" in message
-    assert f"apptainer build {IMAGE} docker-archive:audio_ad.tar" in message
+    assert f"apptainer build {IMAGE} docker-archive:asd.tar" in message
     assert str(REPOSITORY / "Containerfile") in message
 
 
@@ -67,9 +68,9 @@ def test_image_of_the_environment_variable_need_not_be_a_file(
     directory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     Apptainer(monkeypatch, tmp_path)
-    monkeypatch.setenv("AUDIO_AD_IMAGE", "docker://somewhere/audio_ad:1")
+    monkeypatch.setenv("ASD_IMAGE", "docker://somewhere/asd:1")
     planned = run(directory, *APPTAINER, "--dry-run").ok()
-    assert "docker://somewhere/audio_ad:1 will be pulled" in planned.output
+    assert "docker://somewhere/asd:1 will be pulled" in planned.output
 
 
 def test_every_job_runs_in_the_image(directory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -100,5 +101,5 @@ def test_without_apptainer_no_image_is_needed_and_another_one_reruns_nothing(
         return snakemake(tmp_path, *options, "--", "results/features/fan/snr6_id_00_normal.npy").ok()
 
     assert features().rules == {"extract_features": 1}
-    monkeypatch.setenv("AUDIO_AD_IMAGE", "another.sif")
+    monkeypatch.setenv("ASD_IMAGE", "another.sif")
     assert features("--dry-run").jobs == []

@@ -95,6 +95,7 @@ def test_the_default_configuration_refuses_too(recordings: Path) -> None:
     assert before.items() <= state(recordings.parent).items()
 
 
+@pytest.mark.slow
 def test_the_demo_is_made_again_where_it_was_made_before(tmp_path: Path) -> None:
     target = "results/features/fan/snr6_id_00_normal.npy"
     assert run(tmp_path, target).ok().rules == {"simulate_recordings": 1, "extract_features": 1}
@@ -182,6 +183,7 @@ def test_a_configuration_that_names_no_recordings_is_not_the_demo(tmp_path: Path
         assert not (tmp_path / "resources").exists()
 
 
+@pytest.mark.slow
 def test_a_run_on_simulated_recordings_says_so(tmp_path: Path) -> None:
     output = run(tmp_path, normal_clips=14).ok().output
     assert "recordings are simulated" in output

@@ -50,6 +50,7 @@ def train(directory: Path, *arguments: str) -> Run:
     ).ok()  # fmt: skip
 
 
+@pytest.mark.slow
 def test_trainings_on_a_gpu_run_one_at_a_time(directory: Path) -> None:
     """On a machine without one they run as well (ddae.device: auto)."""
     run = train(directory, *GPU)
@@ -57,6 +58,7 @@ def test_trainings_on_a_gpu_run_one_at_a_time(directory: Path) -> None:
     assert trainings_at_once(run) == 1
 
 
+@pytest.mark.slow
 def test_trainings_on_cpus_run_side_by_side(directory: Path) -> None:
     assert trainings_at_once(train(directory)) == 2
 

@@ -25,6 +25,8 @@ from small_archives import wait_until
 from small_data import SNRS, make_recordings, small_config, write_clip
 from workflow_runner import Run, job, snakemake, working_copy, write_config
 
+pytestmark = pytest.mark.slow
+
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SHORT = {"ddae": {"epochs": 2, "batch_size": 4, "device": "cpu"}, "statistics": {"replicates": 100}}
 

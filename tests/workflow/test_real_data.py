@@ -15,6 +15,8 @@ import yaml
 from places import REPOSITORY, SHARED
 from workflow_runner import Run, snakemake, write_config
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = {"OCSVM": 0.004, "LOF": 0.008, "IF": 0.025}
 """How far the mean AUC over the IDs may lie from the expected one: rounding alone moves it that far."""
 

@@ -23,6 +23,8 @@ from PIL import Image
 from small_data import SNRS, make_recordings, small_config
 from workflow_runner import snakemake, write_config
 
+pytestmark = pytest.mark.slow
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (
     "--headless",

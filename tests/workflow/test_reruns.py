@@ -19,6 +19,8 @@ from places import REPOSITORY
 from small_data import SNRS, make_recordings, small_config, write_clip
 from workflow_runner import Run, job, snakemake, write_config
 
+pytestmark = pytest.mark.slow
+
 MACHINES = {"fan": ["id_00", "id_02"], "pump": ["id_02"]}
 
 

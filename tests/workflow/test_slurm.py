@@ -28,6 +28,8 @@ from slurm_cluster import Record, SlurmCluster
 from small_data import make_recordings, small_config
 from workflow_runner import Run, snakemake, write_config
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 400
 """After which a run counts as stuck."""
 

@@ -24,6 +24,8 @@ from places import REPOSITORY
 from small_data import SNRS, make_recordings, small_config
 from workflow_runner import job, snakemake, write_config
 
+pytestmark = pytest.mark.slow
+
 STRANGE_ROOT = "F:/소리 데이터 [MIMII]"
 
 

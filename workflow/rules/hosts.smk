@@ -1,7 +1,9 @@
 # What depends on where the workflow runs: environments, GPU, containers, Slurm, folders that can be written.
 
 import shutil
+import site
 
+from snakemake import __file__ as SNAKEMAKE
 from snakemake.settings.types import DeploymentMethod
 
 from asd.detection.detectors import PYOD_PREFIX
@@ -11,6 +13,14 @@ def detection_environment():
     """PyOD has an environment of its own, since few need it and it brings many packages."""
     pyod = any(detector["method"].startswith(PYOD_PREFIX) for detector in PLAN.detectors)
     return f"../../envs/detection{'_pyod' if pyod else ''}.yaml"
+
+
+# With `--sdm conda`, packages in the user's home folder (pip install --user) are hidden from pip, which would not install
+# them into an environment that is to have them, and from jobs, which would import them in place of the environment's.
+# Where Snakemake itself is one of them, its own processes have to find it.
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    if not Path(SNAKEMAKE).is_relative_to(site.getusersitepackages()):
+        os.environ.update(PYTHONNOUSERSITE="1")
 
 
 # ------------------------------------------------------------------------------------------------------------- GPU
@@ -50,7 +60,11 @@ resource_scopes:
 
 # With `--sdm apptainer`, all jobs run in this image: a file in the working directory (a link will do), or what the
 # variable names, be it a file or an address that Apptainer can fetch it from. No matter of results, so not configured.
-IMAGE = os.environ.get("AUDIO_AD_IMAGE") or "resources/audio_ad.sif"
+IMAGE = (
+    os.environ.get("ASD_IMAGE")
+    or os.environ.get("AUDIO_AD_IMAGE")  # its earlier name
+    or "resources/asd.sif"
+)
 IN_CONTAINERS = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
 
 
@@ -63,10 +77,10 @@ def require_image():
         "The container can't be used:",
         [
             f"there is no image {IMAGE!r} in {str(Path.cwd())!r}. Build it with Podman (or Docker) and Apptainer:\n"
-            f"      podman build --tag audio_ad --file {repository}/Containerfile {repository}\n"
-            f"      podman save --output audio_ad.tar audio_ad; mkdir -p {Path(IMAGE).parent}\n"
-            f"      apptainer build {IMAGE} docker-archive:audio_ad.tar\n"
-            "    Or set the environment variable AUDIO_AD_IMAGE to the image to use."
+            f"      podman build --tag asd --file {repository}/Containerfile {repository}\n"
+            f"      podman save --output asd.tar asd; mkdir -p {Path(IMAGE).parent}\n"
+            f"      apptainer build {IMAGE} docker-archive:asd.tar\n"
+            "    Or set the environment variable ASD_IMAGE to the image to use."
         ],
     )
 
