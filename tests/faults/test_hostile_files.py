@@ -48,6 +48,8 @@ from asd.features.caches import (
 from asd.files.integrity import MAX_ARCHIVE_BYTES, crc32
 from places import SCRIPTS, SUPPORT
 
+pytestmark = pytest.mark.slow
+
 FUZZ = int(os.environ.get("FUZZ", "0"))
 EXAMPLES = FUZZ or 50
 SECONDS_EACH = 20
