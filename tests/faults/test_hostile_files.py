@@ -42,6 +42,8 @@ from asd.features.rows import count_rows
 from asd.files.integrity import MAX_ARCHIVE_BYTES, seal_of, sealed_mapping
 from places import SCRIPTS, SUPPORT
 
+pytestmark = pytest.mark.slow
+
 FUZZ = int(os.environ.get("FUZZ", "0"))
 EXAMPLES = FUZZ or 50
 SECONDS_EACH = 20

@@ -73,6 +73,7 @@ def test_image_of_the_environment_variable_need_not_be_a_file(
     assert "docker://somewhere/asd:1 will be pulled" in planned.output
 
 
+@pytest.mark.slow
 def test_every_job_runs_in_the_image(directory: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     apptainer = Apptainer(monkeypatch, tmp_path)
     (directory / IMAGE).parent.mkdir()
