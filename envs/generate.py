@@ -92,7 +92,7 @@ ENVIRONMENTS = {
     "audio": Environment("Recordings and features", ("numpy", "scipy", "soundfile", "soxr")),
     "detection": Environment("Detection and evaluation", _DETECTION),
     "detection_pyod": Environment("Detection with detectors of PyOD", (*_DETECTION, "pyod")),
-    "download": Environment("Fetching archives", ("requests", "tqdm", "urllib3")),
+    "download": Environment("Fetching archives", ("requests", "urllib3")),
     "figures": Environment("Tables and figures", ("matplotlib", "numpy", "pandas", "scipy")),
     "torch_cpu": Environment(
         "Training of the DDAE without a GPU",

@@ -171,7 +171,7 @@ def local_outlier_factor(train: Projected, seed: int, n_neighbors: int) -> Fitte
 
 @detector("MAHALANOBIS", representation="raw+denoised", projection="whitening")
 def mahalanobis(train: Projected, seed: int) -> Fitted:
-    """Mahalanobis distance to the mean of the training clips, once the rows are whitened (see `.projections`)."""
+    """Mahalanobis distance to the mean of the training clips, once the rows are whitened."""
     import numpy as np
 
     mean = train.mean(axis=0)
@@ -224,7 +224,8 @@ def nearest_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     },
 )
 def locally_normalised_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
-    """Nearest training clips by distances in units of how far these clips are from their own neighbours.
+    """Nearest training clips, by distances in units of how far these are from their own neighbours (local density
+    normalisation).
 
     The distance to each training clip is divided by that clip's radius, its mean distance to its own nearest
     neighbours; the score is the logarithm of the mean of the smallest of these ratios.  So a clip near a dense group is
