@@ -10,8 +10,9 @@
 
 There must be none.  What can't be known is listed in `asd.recordings.headers`, and excepted here by `is_unknowable`.
 
-``FUZZ=6000 pytest -s tests/test_hostile_recordings.py`` tries so many inputs, and `FUZZ_SEED` others than usual.  They
-are read in a process of its own, so that a crash, a hang and too much memory are found with the input at fault.
+``FUZZ=6000 pytest -s tests/faults/test_hostile_recordings.py`` tries so many inputs, and `FUZZ_SEED` others than
+usual.  They are read in a process of its own, so that a crash, a hang and too much memory are found with the input at
+fault.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from asd.errors import UserError
 from asd.recordings import audio
-from asd.recordings.audio import BadClipError, Clip, read_clip, read_header
+from asd.recordings.audio import BadClipError, Clip, read_clip, read_clip_header
 
 RATE = 16_000
 
@@ -190,7 +190,7 @@ def test_a_long_recording_is_read_in_blocks_to_the_same_samples(
 @pytest.mark.parametrize(("suffix", "subtype"), [(".wav", "PCM_16"), (".flac", "PCM_24"), (".ogg", "VORBIS")])
 def test_the_header_says_what_the_clip_has(tmp_path: Path, suffix: str, subtype: str) -> None:
     path = write(tmp_path / f"clip{suffix}", noise(8000, 2), 8000, subtype)
-    header, clip = read_header(path), read_clip(path)
+    header, clip = read_clip_header(path), read_clip(path)
     assert (header.duration, header.sample_rate, header.channels) == (clip.duration, clip.sample_rate, clip.channels)
     assert (header.frames, header.encoding) == (8000, subtype)
 
@@ -601,10 +601,10 @@ def test_a_header_is_refused_unless_only_the_samples_are_broken(
 ) -> None:
     path = make(tmp_path / "clip.wav")
     if make in KNOWN_FROM_THE_SAMPLES:
-        assert read_header(path).frames > 0
+        assert read_clip_header(path).frames > 0
     else:
         with pytest.raises(BadClipError, match=reason):
-            read_header(path)
+            read_clip_header(path)
 
 
 def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

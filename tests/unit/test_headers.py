@@ -1,4 +1,4 @@
-"""Headers of recordings: what they promise, for every format that can be written, whole, cut off and contradictory."""
+"""Headers of recordings: what they declare, for every format that can be written, whole, cut off and contradictory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from asd.recordings import headers
-from asd.recordings.headers import BrokenPromiseError, Promise
+from asd.recordings.audio import BadClipError, read_clip_header
+from asd.recordings.headers import DeclaredFormat, DeclaredFormatError
 
 RATE = 16_000
 CHECKED = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "OGG", "FLAC")
@@ -53,37 +54,49 @@ WRITTEN = [
 ]
 
 
-def problem(path: Path, content: bytes) -> str | None:
-    path.write_bytes(content)
-    return headers.problem(path)
-
-
-def promise(path: Path, content: bytes) -> Promise:
-    path.write_bytes(content)
+def declared_by(path: Path) -> DeclaredFormat:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return headers.promise(descriptor, len(content))
+        return headers.declared_format(descriptor, path.stat().st_size)
     finally:
         os.close(descriptor)
+
+
+def declared(path: Path, content: bytes) -> DeclaredFormat:
+    path.write_bytes(content)
+    return declared_by(path)
+
+
+def problem_of(path: Path) -> str | None:
+    try:
+        declared_by(path)
+    except DeclaredFormatError as error:
+        return str(error)
+    return None
+
+
+def problem(path: Path, content: bytes) -> str | None:
+    path.write_bytes(content)
+    return problem_of(path)
 
 
 # ------------------------------------------------------------------------------------------------ what can be written
 
 
 @pytest.mark.parametrize(("form", "encoding", "channels"), WRITTEN)
-def test_what_libsndfile_writes_is_promised_as_libsndfile_reads_it(
+def test_what_libsndfile_writes_is_declared_as_libsndfile_reads_it(
     tmp_path: Path, form: str, encoding: str, channels: int
 ) -> None:
     content = written(form, encoding, channels)
-    promised = promise(tmp_path / "clip", content)
+    stated = declared(tmp_path / "clip", content)
     found = soundfile.info(io.BytesIO(content))
-    assert promised.sample_rate in (None, found.samplerate)
-    assert promised.channels in (None, found.channels)
-    assert promised.frames in (None, found.frames)
-    assert promised.encoding in (None, found.subtype)
+    assert stated.sample_rate in (None, found.samplerate)
+    assert stated.channels in (None, found.channels)
+    assert stated.frames in (None, found.frames)
+    assert stated.encoding in (None, found.subtype)
     if encoding.startswith(("PCM", "FLOAT", "DOUBLE")):
-        assert promised.frames is not None
-        assert promised.channels == channels
+        assert stated.frames is not None
+        assert stated.channels == channels
 
 
 @pytest.mark.parametrize(
@@ -98,47 +111,39 @@ def test_a_missing_end_is_known(tmp_path: Path, form: str, encoding: str, channe
 
 
 @pytest.mark.parametrize(("channels", "width"), [(1, 1), (1, 2), (2, 3), (8, 4)])
-def test_what_pythons_own_module_writes_is_promised(tmp_path: Path, channels: int, width: int) -> None:
+def test_what_pythons_own_module_writes_is_declared(tmp_path: Path, channels: int, width: int) -> None:
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(channels)
         writer.setsampwidth(width)
         writer.setframerate(RATE)
         writer.writeframes(bytes(channels * width * 1001))
-    promised = promise(tmp_path / "clip.wav", file.getvalue())
-    assert (promised.sample_rate, promised.channels, promised.frames) == (RATE, channels, 1001)
+    stated = declared(tmp_path / "clip.wav", file.getvalue())
+    assert (stated.sample_rate, stated.channels, stated.frames) == (RATE, channels, 1001)
 
 
-def test_what_scipy_writes_is_promised(tmp_path: Path) -> None:
+def test_what_scipy_writes_is_declared(tmp_path: Path) -> None:
     import scipy.io.wavfile
 
     for kind in (np.uint8, np.int16, np.int32, np.float32, np.float64):
         file = io.BytesIO()
         scipy.io.wavfile.write(file, RATE, np.zeros((1001, 3), kind))
-        assert promise(tmp_path / "clip.wav", file.getvalue()).frames == 1001
+        assert declared(tmp_path / "clip.wav", file.getvalue()).frames == 1001
 
 
-def test_the_real_recordings_are_promised_as_they_are(fan_recordings: Path) -> None:
+def test_the_real_recordings_are_declared_as_they_are(fan_recordings: Path) -> None:
     for path in fan_recordings.rglob("*.wav"):
-        assert headers.problem(path) is None
-        promised = promise_of(path)
-        assert promised == Promise(16_000, 8, 160_000, "PCM_16")
-
-
-def promise_of(path: Path) -> Promise:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return headers.promise(descriptor, path.stat().st_size)
-    finally:
-        os.close(descriptor)
+        assert problem_of(path) is None
+        stated = declared_by(path)
+        assert stated == DeclaredFormat(16_000, 8, 160_000, "PCM_16")
 
 
 @pytest.mark.parametrize("content", [b"", b"R", b"RIFF", b"notes, not sound" * 10, b"\xff\xfb\x90\x44" + bytes(400)])
-def test_unknown_formats_promise_nothing(tmp_path: Path, content: bytes) -> None:
+def test_unknown_formats_declare_nothing(tmp_path: Path, content: bytes) -> None:
     if content[:4] == b"RIFF":
         assert problem(tmp_path / "clip", content + bytes(8)) is None
     else:
-        assert promise(tmp_path / "clip", content) == Promise()
+        assert declared(tmp_path / "clip", content) == DeclaredFormat()
 
 
 def test_the_position_in_the_file_stays(tmp_path: Path) -> None:
@@ -146,7 +151,7 @@ def test_the_position_in_the_file_stays(tmp_path: Path) -> None:
     path.write_bytes(written("WAV", "PCM_16", 1))
     with path.open("rb") as file:
         file.seek(17)
-        headers.promise(file.fileno(), path.stat().st_size)
+        headers.declared_format(file.fileno(), path.stat().st_size)
         assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 17
 
 
@@ -225,9 +230,6 @@ CONTRADICTIONS = {
     "audio that got more bytes": riff(form(), chunk(b"data", AUDIO + b"xx", 4000), LIST, size=len(GOOD["plain"]) + 18),
     "a length left open that all else tells": riff(form(), chunk(b"data", AUDIO, 0xFFFFFFFF), LIST),
     "no chunk where one should be": riff(form(), b"\0\1\2\3\4\5\6\7", DATA),
-    "IMA ADPCM that packs other blocks": riff(
-        chunk(b"fmt ", struct.pack("<HHIIHHHH", 17, 1, RATE, 8110, 256, 4, 2, 500)), chunk(b"data", bytes(2560))
-    ),
     "IMA ADPCM of another rate": riff(
         chunk(b"fmt ", struct.pack("<HHIIHHHH", 17, 1, 32_000, 8110, 256, 4, 2, 505)), chunk(b"data", bytes(2560))
     ),
@@ -240,6 +242,43 @@ def test_a_contradictory_wav_is_refused_with_the_contradiction(tmp_path: Path, c
     assert message is not None
     assert "contradicts itself: " in message or "truncated, " in message
     assert "\n" not in message
+
+
+def changed(content: bytes, position: int, *, by: int) -> bytes:
+    """`content` with the bits `by` of one byte flipped."""
+    return content[:position] + bytes([content[position] ^ by]) + content[position + 1 :]
+
+
+def adpcm(tag: int, rate: int, speed: int, block: int, packed: int, more: bytes = b"") -> bytes:
+    layout = struct.pack("<HHIIHHHH", tag, 1, rate, speed, block, 4 if tag != 0x31 else 0, 2 + len(more), packed)
+    return riff(chunk(b"fmt ", layout + more), chunk(b"data", bytes(10 * block)))
+
+
+MS_ADPCM = struct.pack("<H14h", 7, 256, 0, 512, -256, 0, 0, 192, 64, 240, 0, 460, -208, 392, -232)
+LEFT_TO_LIBSNDFILE = {
+    "IMA ADPCM that packs other blocks": (adpcm(0x11, RATE, 8110, 256, 505), adpcm(0x11, RATE, 8110, 256, 500)),
+    "Microsoft's ADPCM that does": (
+        adpcm(0x02, RATE, 8192, 256, 500, MS_ADPCM),
+        adpcm(0x02, RATE, 8192, 256, 496, MS_ADPCM),
+    ),
+    "GSM that does": (adpcm(0x31, RATE, 3250, 65, 320), adpcm(0x31, RATE, 3250, 65, 318)),
+    "W64 of another kind": (written("W64", "PCM_16", 1), changed(written("W64", "PCM_16", 1), 8, by=1)),
+    "RF64 without ds64": (written("RF64", "PCM_16", 1), written("RF64", "PCM_16", 1).replace(b"ds64", b"JUNK")),
+    "AU without channels": (written("AU", "PCM_16", 1), changed(written("AU", "PCM_16", 1), 23, by=1)),
+    "AIFF without channels": (written("AIFF", "PCM_16", 1), changed(written("AIFF", "PCM_16", 1), 21, by=1)),
+    "FLAC whose first block is another": (written("FLAC", "PCM_16", 1), changed(written("FLAC", "PCM_16", 1), 4, by=1)),
+    "FLAC whose first block is longer": (written("FLAC", "PCM_16", 1), changed(written("FLAC", "PCM_16", 1), 7, by=1)),
+}
+
+
+@pytest.mark.parametrize(("good", "bad"), LEFT_TO_LIBSNDFILE.values(), ids=LEFT_TO_LIBSNDFILE)
+def test_what_is_left_to_libsndfile_is_refused(tmp_path: Path, good: bytes, bad: bytes) -> None:
+    path = tmp_path / "clip"
+    path.write_bytes(good)
+    read_clip_header(path)
+    path.write_bytes(bad)
+    with pytest.raises(BadClipError):
+        read_clip_header(path)
 
 
 def test_what_is_missing_is_counted(tmp_path: Path) -> None:
@@ -258,7 +297,7 @@ def test_a_stream_cut_within_a_sample_is_known(tmp_path: Path, bits: int) -> Non
 def test_big_endian_riff_is_read_as_such(tmp_path: Path) -> None:
     content = b"RIFX" + struct.pack(">I", 4036) + b"WAVEfmt "
     content += struct.pack(">IHHIIHH", 16, 1, 2, RATE, 4 * RATE, 4, 16) + b"data" + struct.pack(">I", 4000) + AUDIO
-    assert promise(tmp_path / "clip.wav", content) == Promise(RATE, 2, 1000, "PCM_16")
+    assert declared(tmp_path / "clip.wav", content) == DeclaredFormat(RATE, 2, 1000, "PCM_16")
 
 
 def test_long_files_have_their_sizes_elsewhere(tmp_path: Path) -> None:
@@ -269,9 +308,9 @@ def test_long_files_have_their_sizes_elsewhere(tmp_path: Path) -> None:
     head = b"RF64\xff\xff\xff\xffWAVE" + chunk(b"ds64", sizes) + form() + b"data\xff\xff\xff\xff"
     path.write_bytes(head)
     os.truncate(path, len(head) + size)
-    assert promise_of(path) == Promise(RATE, 1, size // 2, "PCM_16")
+    assert declared_by(path) == DeclaredFormat(RATE, 1, size // 2, "PCM_16")
     os.truncate(path, len(head) + size - 5)
-    assert headers.problem(path) == "truncated, 5 bytes of audio are missing at the end"
+    assert problem_of(path) == "truncated, 5 bytes of audio are missing at the end"
 
 
 # --------------------------------------------------------------------------------------------------- other formats
@@ -279,7 +318,7 @@ def test_long_files_have_their_sizes_elsewhere(tmp_path: Path) -> None:
 
 def test_a_tag_in_front_of_a_flac_is_skipped(tmp_path: Path) -> None:
     tag = b"ID3\x04\0\0" + bytes([0, 0, 2, 44]) + bytes(300)
-    assert promise(tmp_path / "clip.flac", tag + written("FLAC", "PCM_16", 2)).frames == 2001
+    assert declared(tmp_path / "clip.flac", tag + written("FLAC", "PCM_16", 2)).frames == 2001
 
 
 @pytest.mark.parametrize(
@@ -289,12 +328,12 @@ def test_flac_repeats_its_sample_rate_where_the_audio_begins(tmp_path: Path, rat
     file = io.BytesIO()
     soundfile.write(file, sound(1), rate, format="FLAC")
     content = bytearray(file.getvalue())
-    assert promise(tmp_path / "clip.flac", bytes(content)).sample_rate == rate
+    assert declared(tmp_path / "clip.flac", bytes(content)).sample_rate == rate
     content[19] ^= 0x10
     assert "Hz where the audio begins" in (problem(tmp_path / "clip.flac", bytes(content)) or "")
 
 
-def test_flac_that_promises_more_than_fits_is_refused(tmp_path: Path) -> None:
+def test_flac_that_declares_more_than_fits_is_refused(tmp_path: Path) -> None:
     content = bytearray(written("FLAC", "PCM_16", 1))
     content[21:26] = b"\xff" * 5
     assert "can't hold" in (problem(tmp_path / "clip.flac", bytes(content)) or "")
@@ -344,10 +383,10 @@ def test_aiff_counts_its_samples_twice(tmp_path: Path) -> None:
     assert "it counts 2000 samples" in (problem(tmp_path / "clip.aiff", bytes(content)) or "")
 
 
-def test_an_au_stream_promises_no_length(tmp_path: Path) -> None:
+def test_an_au_stream_declares_no_length(tmp_path: Path) -> None:
     content = bytearray(written("AU", "PCM_16", 2))
     content[8:12] = b"\xff" * 4
-    assert promise(tmp_path / "clip.au", bytes(content)) == Promise(RATE, 2, None, "PCM_16")
+    assert declared(tmp_path / "clip.au", bytes(content)) == DeclaredFormat(RATE, 2, None, "PCM_16")
 
 
 # ------------------------------------------------------------------------------------------------------------ hostile
@@ -371,14 +410,14 @@ def test_a_header_without_end_is_given_up(tmp_path: Path, name: str) -> None:
     (tmp_path / "clip").write_bytes(content)
     start = time.monotonic()
     if name == "tags upon tags":
-        headers.problem(tmp_path / "clip")
+        problem_of(tmp_path / "clip")
     else:
-        assert headers.problem(tmp_path / "clip") is not None
+        assert problem_of(tmp_path / "clip") is not None
     assert time.monotonic() - start < 1.0
 
 
 @pytest.mark.parametrize("form_name", CHECKED)
-def test_nothing_but_a_broken_promise_is_raised(tmp_path: Path, form_name: str) -> None:
+def test_no_other_exception_is_raised(tmp_path: Path, form_name: str) -> None:
     """Thousands of random headers behind the right first bytes."""
     rng = np.random.default_rng(zlib.crc32(form_name.encode()))
     encoding = "VORBIS" if form_name == "OGG" else "PCM_16"
@@ -389,5 +428,5 @@ def test_nothing_but_a_broken_promise_is_raised(tmp_path: Path, form_name: str) 
         for place in rng.integers(4, 120, rng.integers(1, 12)):
             content[place] = rng.choice(np.array([0, 1, 0x7F, 0x80, 0xFF, rng.integers(256)]))
         path.write_bytes(content[: rng.integers(4, 400)])
-        with contextlib.suppress(BrokenPromiseError):
-            assert (promise_of(path).frames or 0) >= 0
+        with contextlib.suppress(DeclaredFormatError):
+            assert (declared_by(path).frames or 0) >= 0

@@ -101,7 +101,7 @@ class Clip:
     channels: int
 
 
-def read_header(path: str | os.PathLike[str], channel: Channel = "mean") -> Header:
+def read_clip_header(path: str | os.PathLike[str], channel: Channel = "mean") -> Header:
     """Read how a recording is stored, without decoding it.
 
     Parameters
@@ -195,7 +195,7 @@ def _os_errors_named(path: str) -> Iterator[None]:
         raise BadClipError(f"{path}: no permission to read the file") from None
     except OSError as error:
         raise BadClipError(f"{path}: can't be opened or read ({error.strerror})") from None
-    except headers.BrokenPromiseError as error:
+    except headers.DeclaredFormatError as error:
         raise BadClipError(f"{path}: {error}") from None
     except soundfile.LibsndfileError as error:
         raise BadClipError(f"{path}: not readable as audio ({error.error_string})") from None
@@ -206,7 +206,7 @@ def _os_errors_named(path: str) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[tuple[soundfile.SoundFile, Header, headers.Promise]]:
+def _opened(path: str) -> Iterator[tuple[soundfile.SoundFile, Header, headers.DeclaredFormat]]:
     """Open a recording, and make sure that libsndfile takes its header for what it says.
 
     libsndfile gets a descriptor instead of the name, for it goes by the extension where it doesn't know the content: it
@@ -215,26 +215,26 @@ def _opened(path: str) -> Iterator[tuple[soundfile.SoundFile, Header, headers.Pr
     with _os_errors_named(path):
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            promise = headers.promise(descriptor, os.fstat(descriptor).st_size)
+            declared = headers.declared_format(descriptor, os.fstat(descriptor).st_size)
             with soundfile.SoundFile(descriptor, closefd=False) as file:
                 header = Header(file.samplerate, file.channels, file.frames, file.subtype)
-                _check_agreement(path, header, promise)
-                yield file, header, promise
+                _check_agreement(path, header, declared)
+                yield file, header, declared
         finally:
             os.close(descriptor)
 
 
-def _check_agreement(path: str, header: Header, promise: headers.Promise) -> None:
-    """Compare what libsndfile understood with what `asd.recordings.headers` did."""
-    for what, found, promised in (
-        ("Hz", header.sample_rate, promise.sample_rate),
-        ("channels", header.channels, promise.channels),
-        ("samples", header.frames, promise.frames),
-        ("as encoding", header.encoding, promise.encoding),
+def _check_agreement(path: str, header: Header, declared: headers.DeclaredFormat) -> None:
+    """Compare what libsndfile understood with what the header declares."""
+    for what, found, stated in (
+        ("Hz", header.sample_rate, declared.sample_rate),
+        ("channels", header.channels, declared.channels),
+        ("samples", header.frames, declared.frames),
+        ("as encoding", header.encoding, declared.encoding),
     ):
-        if promised is not None and found != promised:
+        if stated is not None and found != stated:
             raise BadClipError(
-                f"{path}: its header says {promised} {what}, but libsndfile finds {found}; the file is damaged, or has "
+                f"{path}: its header says {stated} {what}, but libsndfile finds {found}; the file is damaged, or has "
                 "to be converted, for instance to WAV"
             )
 
@@ -264,9 +264,9 @@ def _too_short(path: str, length: int) -> BadClipError:
 
 def _read(path: str, channel: Channel) -> Clip:
     """`read_clip` of a file that does not change."""
-    with _opened(path) as (file, header, promise):
+    with _opened(path) as (file, header, declared):
         _check_limits(path, header, channel)
-        samples = _mono(path, file, header, promise, channel)
+        samples = _mono(path, file, header, declared, channel)
     if len(samples):
         low, high = float(samples.min()), float(samples.max())  # both are NaN if any sample is
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -284,14 +284,14 @@ def _read(path: str, channel: Channel) -> Clip:
 
 
 def _mono(
-    path: str, file: soundfile.SoundFile, header: Header, promise: headers.Promise, channel: Channel
+    path: str, file: soundfile.SoundFile, header: Header, declared: headers.DeclaredFormat, channel: Channel
 ) -> NDArray[np.float32]:
     """Decode a recording to float32 [samples] at its own rate: in one piece, or in blocks if it is long."""
     # 16-bit samples as they are: libsndfile takes ten times as long to make floats of them
     kind = "int16" if header.encoding == "PCM_16" else "float32"
     # the mean of whole blocks of rows is rounded in the same way wherever a recording is divided
     at_once = max(1, _VALUES_AT_ONCE // header.channels // _SAMPLES_AT_ONCE) * _SAMPLES_AT_ONCE
-    digest = hashlib.md5(usedforsecurity=False) if promise.md5 else None
+    digest = hashlib.md5(usedforsecurity=False) if declared.md5 else None
     samples = np.empty(0, np.float32)
     done = 0
     while done < header.frames:
@@ -303,7 +303,7 @@ def _mono(
             raise BadClipError(f"{path}: its header is damaged, the samples are floating-point numbers, not integers")
         if digest is not None:
             for start in range(0, wanted, _SAMPLES_AT_ONCE):
-                digest.update(_flac_bytes(data[start : start + _SAMPLES_AT_ONCE], promise.bits or 16).data)
+                digest.update(_flac_bytes(data[start : start + _SAMPLES_AT_ONCE], declared.bits or 16).data)
         mono = _mean_over_channels(data if channel == "mean" else data[:, channel : channel + 1])
         if wanted == header.frames:
             samples = mono
@@ -312,7 +312,7 @@ def _mono(
                 samples = np.empty(header.frames, np.float32)
             samples[done : done + wanted] = mono
         done += wanted
-    if promise.bits is not None and not _flac_is_whole(file, digest, promise.md5):
+    if declared.bits is not None and not _flac_is_whole(file, digest, declared.md5):
         raise BadClipError(f"{path}: damaged, the samples are not those that were recorded (FLAC check sum)")
     return samples
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from .audio import SAMPLE_RATE, BadClipError, Channel, Header, read_header
+from .audio import SAMPLE_RATE, BadClipError, Channel, Header, read_clip_header
 from .layout import Folder
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ def inspect(files: Mapping[Folder, Sequence[str]], channel: Channel = "mean", th
 
 def _look(path: str, channel: Channel) -> _Looked:
     try:
-        return _Looked(path, read_header(path, channel), "", _likeness(path))
+        return _Looked(path, read_clip_header(path, channel), "", _likeness(path))
     except BadClipError as error:
         return _Looked(path, None, str(error), (-1, 0))
     except OSError as error:

@@ -1,8 +1,12 @@
-"""What a recording's own header promises, and whether the file keeps it.
+"""What a recording's own header declares, and whether the file has it.
 
 libsndfile reads a file that was cut off as a shorter recording, and takes fields that contradict each other as they
 come, both without a word.  Here the headers are read once more, with nothing but `struct`, and held against the file
 and against themselves.  Whatever a header says, only pieces of limited length are read from the places that it names.
+What libsndfile refuses anyway is left to it.
+
+Its log (``SoundFile.extra_info``) is no substitute: of the damage found here to files that libsndfile goes on reading
+(20,000 random ones), it names all but 2 to 5 % in WAV and its kin and in AIFF, half in AU and CAF, and none in FLAC.
 
 What no header tells, so that damage passes for sound:
 
@@ -25,23 +29,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _MOST_CHUNKS = 1000  # of a file are looked at; nobody writes as many
-_NO_PROMISE = 0x7FFFF000  # 32-bit sizes of audio from here on stand for "until the end of the stream", as 0 does
-_NO_LONG_PROMISE = (1 << 63) - 1  # the same for 64 bits
+_OPEN_LENGTH = 0x7FFFF000  # 32-bit sizes of audio from here on stand for "until the end of the stream", as 0 does
+_OPEN_LENGTH_64 = (1 << 63) - 1
 _ALL_ONES = 0xFFFFFFFF
 _HEAD = 256  # bytes at the start that are read at once
 _FORMAT_BYTES = 64  # of a format chunk; none that is known has more that matters
 _TEXT = frozenset(range(0x20, 0x7F))
 
 
-class BrokenPromiseError(Exception):
-    """The file lacks what its header promises, or the header contradicts itself.
+class DeclaredFormatError(Exception):
+    """The file lacks what its header declares, or the header contradicts itself.
 
     The message is a part of a sentence, for instance "truncated, 1234 bytes of audio are missing at the end".
     """
 
 
 @dataclass(frozen=True)
-class Promise:
+class DeclaredFormat:
     """What a header says of a recording; None, or no bytes, for what it leaves open.
 
     Attributes
@@ -88,16 +92,16 @@ class _File:
         return _File(self._descriptor, self._start + self.size, self._start + position)
 
 
-def promise(descriptor: int, size: int) -> Promise:
-    """What the header of an open file of `size` bytes promises, once it is clear that the file can keep it.
+def declared_format(descriptor: int, size: int) -> DeclaredFormat:
+    """What the header of an open file of `size` bytes declares, once it is clear that the file can have it.
 
-    Known are RIFF/WAVE (also RIFX, RF64 and BW64), W64, AIFF and AIFC, AU, CAF, Ogg and FLAC; others promise nothing.
+    Known are RIFF/WAVE (also RIFX, RF64 and BW64), W64, AIFF and AIFC, AU, CAF, Ogg and FLAC; others declare nothing.
     The position in the file stays where it is.
 
     Raises
     ------
-    BrokenPromiseError
-        If the file can't keep it, or if the header contradicts itself.
+    DeclaredFormatError
+        If the file can't have it, or if the header contradicts itself.
     OSError
         If the file can't be read.
     """
@@ -106,26 +110,10 @@ def promise(descriptor: int, size: int) -> Promise:
         if file.head[:3] != b"ID3":
             break
         file = file.from_byte(10 + _id3_length(file.head))
-    check = _CHECKS.get(file.head[:4])
-    return Promise() if check is None else check(file)
-
-
-def problem(path: str | os.PathLike[str]) -> str | None:
-    """What is wrong with a recording judging by its header, as a part of a sentence; None if nothing is.
-
-    Raises
-    ------
-    OSError
-        If the file can't be opened or read.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        promise(descriptor, os.fstat(descriptor).st_size)
-    except BrokenPromiseError as error:
-        return str(error)
-    finally:
-        os.close(descriptor)
-    return None
+        return _READERS[file.head[:4]](file) if file.head[:4] in _READERS else DeclaredFormat()
+    except struct.error:  # fewer bytes than a field has
+        raise _unreadable("its header is cut off") from None
 
 
 def _id3_length(head: bytes) -> int:
@@ -134,16 +122,16 @@ def _id3_length(head: bytes) -> int:
     return (first & 127) << 21 | (second & 127) << 14 | (third & 127) << 7 | fourth & 127
 
 
-def _contradiction(what: str) -> BrokenPromiseError:
-    return BrokenPromiseError(f"its header contradicts itself: {what}")
+def _contradiction(what: str) -> DeclaredFormatError:
+    return DeclaredFormatError(f"its header contradicts itself: {what}")
 
 
-def _truncated(missing: int) -> BrokenPromiseError:
-    return BrokenPromiseError(f"truncated, {missing} bytes of audio are missing at the end")
+def _truncated(missing: int) -> DeclaredFormatError:
+    return DeclaredFormatError(f"truncated, {missing} bytes of audio are missing at the end")
 
 
-def _unreadable(why: str) -> BrokenPromiseError:
-    return BrokenPromiseError(f"not readable as audio ({why})")
+def _unreadable(why: str) -> DeclaredFormatError:
+    return DeclaredFormatError(f"not readable as audio ({why})")
 
 
 class _Encoding(NamedTuple):
@@ -154,6 +142,11 @@ class _Encoding(NamedTuple):
     block: int | None = None
     name: str | None = None
     packed: int = 1
+
+
+def _stated(number: int, open_from: int = _OPEN_LENGTH) -> int | None:
+    """A number of bytes, None where it stands for "unknown"."""
+    return None if number == 0 or number >= open_from else number
 
 
 def _whole_samples(encoding: _Encoding, length: int | None, available: int, multiple: int = 2) -> int | None:
@@ -177,7 +170,7 @@ def _whole_samples(encoding: _Encoding, length: int | None, available: int, mult
     rest = count % block
     if rest and (rest >= multiple or count % multiple):
         if length is None:
-            raise BrokenPromiseError(f"truncated, the last sample lacks {block - rest} bytes")
+            raise DeclaredFormatError(f"truncated, the last sample lacks {block - rest} bytes")
         raise _contradiction(f"{length} bytes of audio are no multiple of {block} bytes, one sample of all channels")
     return None if length is None else length // block
 
@@ -201,7 +194,7 @@ class _Layout(NamedTuple):
     preface
         Bytes in the audio chunk before the samples.
     open_from
-        Lengths of the audio from here on promise nothing.
+        Lengths of the audio from here on leave it open.
     open_zero
         So does a length of 0.
     """
@@ -225,11 +218,11 @@ class _Chunk(NamedTuple):
 
 
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
-_RIFF = _Layout(struct.Struct("<4sI"), 0, 2, b"fmt ", b"data", 0, _NO_PROMISE, True)
+_RIFF = _Layout(struct.Struct("<4sI"), 0, 2, b"fmt ", b"data", 0, _OPEN_LENGTH, True)
 _RIFX = _RIFF._replace(header=struct.Struct(">4sI"))
 _RF64 = _RIFF._replace(open_from=_ALL_ONES, open_zero=False)
-_W64 = _Layout(struct.Struct("<16sQ"), 24, 8, b"fmt " + _W64_TAIL, b"data" + _W64_TAIL, 0, _NO_LONG_PROMISE, False)
-_AIFF = _Layout(struct.Struct(">4sI"), 0, 2, b"COMM", b"SSND", 8, _NO_PROMISE, True)
+_W64 = _Layout(struct.Struct("<16sQ"), 24, 8, b"fmt " + _W64_TAIL, b"data" + _W64_TAIL, 0, _OPEN_LENGTH_64, False)
+_AIFF = _Layout(struct.Struct(">4sI"), 0, 2, b"COMM", b"SSND", 8, _OPEN_LENGTH, True)
 _CAF = _Layout(struct.Struct(">4sQ"), 0, 1, b"desc", b"data", 4, (1 << 64) - 1, False)
 
 # a chunk of odd length without its pad byte is known by one of these names right behind it
@@ -295,7 +288,7 @@ def _audio_length(file: _File, layout: _Layout, chunk: _Chunk, stated_end: int |
 
     Raises
     ------
-    BrokenPromiseError
+    DeclaredFormatError
         If some are missing, or if what follows them shows that the length is wrong.
     """
     if chunk.length is None:
@@ -332,18 +325,18 @@ def _check_rest(file: _File, layout: _Layout, audio: _Chunk, stated_end: int | N
             break
         chunk = _chunk_at(file, position, layout)
     if stated_end is not None and stated_end > file.size:
-        raise BrokenPromiseError(f"truncated, {stated_end - file.size} bytes are missing")
+        raise DeclaredFormatError(f"truncated, {stated_end - file.size} bytes are missing")
     raise _contradiction(f"what follows the audio (at byte {position}) doesn't belong there")
 
 
-def _promise_of_chunks(
+def _format_of_chunks(
     file: _File,
     position: int,
     layout: _Layout,
     encoding_of: Callable[[bytes], _Encoding],
     stated_end: int | None,
     unstated: int | None = None,
-) -> tuple[Promise, dict[bytes, _Chunk]]:
+) -> tuple[DeclaredFormat, dict[bytes, _Chunk]]:
     """What all formats made of chunks have in common; also the chunks up to the audio.
 
     Parameters
@@ -361,7 +354,7 @@ def _promise_of_chunks(
     length = _audio_length(file, layout, audio, stated_end)
     available = max(0, file.size - audio.start - layout.preface)
     frames = _whole_samples(encoding, length, available, max(2, layout.multiple))
-    return Promise(encoding.sample_rate, encoding.channels, frames, encoding.name), chunks
+    return DeclaredFormat(encoding.sample_rate, encoding.channels, frames, encoding.name), chunks
 
 
 # ------------------------------------------------------------------------------------------------- RIFF and its kin
@@ -376,46 +369,35 @@ _SUBFORMATS = ((0, 0x10, bytes.fromhex("800000aa00389b71")), (0x0721, 0x11D3, by
 _ADPCM_TOLERANCE = 0.02  # programs compute the mean byte rate of ADPCM in different ways
 
 
-def _riff(file: _File) -> Promise:
+def _riff(file: _File) -> DeclaredFormat:
     order = ">" if file.head[:4] == b"RIFX" else "<"
     if file.head[8:12] != b"WAVE":
-        return Promise()
-    (size,) = struct.unpack_from(f"{order}I", file.head, 4)
-    stated_end = None if size == 0 or size >= _NO_PROMISE else size + 8
+        return DeclaredFormat()
+    size = _stated(struct.unpack_from(f"{order}I", file.head, 4)[0])
     layout = _RIFX if order == ">" else _RIFF
-    return _promise_of_chunks(file, 12, layout, lambda content: _wave_encoding(content, order), stated_end)[0]
+    return _format_of_chunks(file, 12, layout, lambda content: _wave_encoding(content, order), size and size + 8)[0]
 
 
-def _rf64(file: _File) -> Promise:
+def _rf64(file: _File) -> DeclaredFormat:
     """RIFF whose sizes stand in a chunk ``ds64``, with 64 bits."""
-    if file.head[8:16] != b"WAVEds64" or len(file.head) < 36:
-        raise _unreadable('no part "ds64" is found')
-    riff, audio = struct.unpack_from("<QQ", file.head, 20)
-    stated_end = None if riff == 0 or riff >= _NO_LONG_PROMISE else riff + 8
-    unstated = None if audio == 0 or audio >= _NO_LONG_PROMISE else audio
-    return _promise_of_chunks(file, 12, _RF64, _wave_encoding, stated_end, unstated)[0]
+    size, audio = (_stated(number, _OPEN_LENGTH_64) for number in struct.unpack_from("<QQ", file.head, 20))
+    return _format_of_chunks(file, 12, _RF64, _wave_encoding, size and size + 8, audio)[0]
 
 
-def _w64(file: _File) -> Promise:
+def _w64(file: _File) -> DeclaredFormat:
     """Sony's variant: names of 16 bytes, sizes of 64 bits."""
-    start = bytes.fromhex("726966662e91cf11a5d628db04c10000"), b"wave" + _W64_TAIL
-    if len(file.head) < 40 or (file.head[:16], file.head[24:40]) != start:
-        raise _unreadable("its header is damaged")
-    (size,) = struct.unpack_from("<Q", file.head, 16)
-    stated_end = None if size == 0 or size >= _NO_LONG_PROMISE else size
-    return _promise_of_chunks(file, 40, _W64, _wave_encoding, stated_end)[0]
+    size = _stated(struct.unpack_from("<Q", file.head, 16)[0], _OPEN_LENGTH_64)
+    return _format_of_chunks(file, 40, _W64, _wave_encoding, size)[0]
 
 
 def _wave_encoding(content: bytes, order: str = "<") -> _Encoding:
     """Read a ``fmt`` chunk, which says most things twice."""
-    if len(content) < 16:
-        raise _unreadable("its header is cut off")
     tag, channels, rate, byte_rate, block, bits = struct.unpack_from(f"{order}HHIIHH", content)
     if tag == _EXTENSIBLE:
         tag = _extensible_tag(content, order, bits)
     width, name = _sample_width(tag, bits)
     if width is None:
-        return _codec(content, order, tag, _Encoding(rate, channels, block), byte_rate)
+        return _codec(content, order, tag)
     if channels * width == 0 or block != channels * width:
         raise _contradiction(f"{channels} channel(s) of {bits} bits don't make {block} bytes (block align)")
     if byte_rate != rate * block:
@@ -425,8 +407,6 @@ def _wave_encoding(content: bytes, order: str = "<") -> _Encoding:
 
 def _extensible_tag(content: bytes, order: str, bits: int) -> int:
     """The format that WAVE_FORMAT_EXTENSIBLE stands for; -1 for one of its own."""
-    if len(content) < 40:
-        raise _unreadable("its header is cut off")
     (valid,) = struct.unpack_from(f"{order}H", content, 18)
     tag, *kind = struct.unpack_from(f"{order}IHH8s", content, 24)
     if tuple(kind) not in _SUBFORMATS:
@@ -442,51 +422,37 @@ def _sample_width(tag: int, bits: int) -> tuple[int | None, str | None]:
         width = (bits + 7) // 8
         return width, "PCM_U8" if width == 1 else _PCM_NAMES.get(width)
     if tag == _FLOAT:
-        if bits not in (32, 64):
-            raise _unreadable(f"floating-point samples of {bits} bits")
-        return bits // 8, _FLOAT_NAMES[bits // 8]
+        return bits // 8, _FLOAT_NAMES.get(bits // 8)
     return (1, _LAWS[tag]) if tag in _LAWS else (None, None)
 
 
-def _codec(content: bytes, order: str, tag: int, sound: _Encoding, byte_rate: int) -> _Encoding:
-    """ADPCM and GSM, after their block sizes are held against each other; others with nothing more than is known."""
-    rate, channels, block = sound.sample_rate or 0, sound.channels, sound.block or 0
+def _codec(content: bytes, order: str, tag: int) -> _Encoding:
+    """ADPCM and GSM, after their rates are held against each other; others with nothing more than is known."""
+    channels, rate, byte_rate, block = struct.unpack_from(f"{order}2xHIIH", content)
     if tag not in (_MS_ADPCM, _IMA_ADPCM, _GSM):
         return _Encoding(rate, channels)
-    if len(content) < 20 or channels == 0:
-        raise _unreadable("its header is cut off" if channels else "it has no channels")
-    (packed,) = struct.unpack_from(f"{order}H", content, 18)
-    expected = {
-        _MS_ADPCM: (block - 7 * channels) * 2 // channels + 2,
-        _IMA_ADPCM: (block - 4 * channels) * 2 // channels + 1,
-        _GSM: 320 if block == 65 else 0,
-    }[tag]
-    if packed != expected or packed < 1:
-        raise _contradiction(f"{block} bytes of {channels} channel(s) don't hold {packed} samples")
+    (packed,) = struct.unpack_from(f"{order}H", content, 18)  # libsndfile makes sure that a block holds so many samples
     # Microsoft's own encoder divides first, and rounds down
-    if abs(byte_rate * packed - rate * block) > _ADPCM_TOLERANCE * rate * block and byte_rate != rate // packed * block:
+    near = abs(byte_rate * packed - rate * block) <= _ADPCM_TOLERANCE * rate * block
+    if not near and byte_rate != rate // max(packed, 1) * block:
         raise _contradiction(f"{rate} samples in a second don't take {byte_rate} bytes (byte rate)")
     # libsndfile takes the pad byte after GSM for a block of its own
-    return _Encoding(rate, channels) if tag == _GSM else _Encoding(rate, channels, block, None, packed)
+    return _Encoding(rate, channels) if tag == _GSM else _Encoding(rate, channels, block or None, None, packed)
 
 
 # ----------------------------------------------------------------------------------------------------- AIFF and AIFC
 
 _AIFF_WIDTHS = {b"FL32": 4, b"FL64": 8, b"ULAW": 1, b"ALAW": 1}
 _AIFF_NAMES = {b"FL32": "FLOAT", b"FL64": "DOUBLE", b"ULAW": "ULAW", b"ALAW": "ALAW", b"RAW ": "PCM_U8"}
-_AIFF_PACKETS = {
-    b"IMA4": (34, 64),
-    b"GSM ": (33, 160),
-}  # bytes and samples
+_AIFF_PACKETS = {b"IMA4": (34, 64), b"GSM ": (33, 160)}  # bytes and samples
 _AIFF_INTEGERS = (b"NONE", b"TWOS", b"SOWT", b"RAW ", b"IN24", b"IN32", b"NI24", b"NI32", b"42NI", b"23NI")
 
 
-def _aiff(file: _File) -> Promise:
+def _aiff(file: _File) -> DeclaredFormat:
     if file.head[8:12] not in (b"AIFF", b"AIFC"):
-        return Promise()
-    (size,) = struct.unpack_from(">I", file.head, 4)
-    stated_end = None if size == 0 or size >= _NO_PROMISE else size + 8
-    found, chunks = _promise_of_chunks(file, 12, _AIFF, _aiff_encoding, stated_end)
+        return DeclaredFormat()
+    size = _stated(struct.unpack_from(">I", file.head, 4)[0])
+    found, chunks = _format_of_chunks(file, 12, _AIFF, _aiff_encoding, size and size + 8)
     audio, form = chunks[b"SSND"], chunks[b"COMM"]
     if file.read(audio.start, 4) != bytes(4):
         raise _unreadable("its samples begin behind a gap; convert it, for instance to WAV")
@@ -513,29 +479,23 @@ def _check_aiff_packets(frames: int, channels: int, length: int, size: int, samp
 
 
 def _aiff_encoding(content: bytes) -> _Encoding:
-    if len(content) < 18:
-        raise _unreadable("its header is cut off")
     channels, _, bits, exponent, mantissa = struct.unpack_from(">HIHHQ", content)
     codec = content[18:22].upper() or b"NONE"
     rate = mantissa >> (16446 - exponent) if 16383 <= exponent <= 16413 else None
     width = _AIFF_WIDTHS.get(codec, (bits + 7) // 8 if codec in _AIFF_INTEGERS else None)
-    if width is None:
+    if not width or not channels:
         return _Encoding(rate, channels)
-    if channels == 0 or width == 0:
-        raise _unreadable(f"{channels} channel(s) of {bits} bits")
     return _Encoding(rate, channels, channels * width, _AIFF_NAMES.get(codec) or _PCM_NAMES.get(width))
 
 
 # --------------------------------------------------------------------------------------------------------------- CAF
 
 
-def _caf(file: _File) -> Promise:
-    return _promise_of_chunks(file, 8, _CAF, _caf_encoding, None)[0]
+def _caf(file: _File) -> DeclaredFormat:
+    return _format_of_chunks(file, 8, _CAF, _caf_encoding, None)[0]
 
 
 def _caf_encoding(content: bytes) -> _Encoding:
-    if len(content) < 32:
-        raise _unreadable("its header is cut off")
     rate, codec, flags, block, frames, channels, bits = struct.unpack_from(">d4sIIIII", content)
     whole_rate = round(rate) if 0 < rate < 1 << 31 else None
     if codec not in (b"lpcm", b"alaw", b"ulaw"):
@@ -551,20 +511,12 @@ def _caf_encoding(content: bytes) -> _Encoding:
 # ---------------------------------------------------------------------------------------------------------------- AU
 
 _AU_ENCODINGS = {
-    1: (1, "ULAW"),
-    2: (1, "PCM_S8"),
-    3: (2, "PCM_16"),
-    4: (3, "PCM_24"),
-    5: (4, "PCM_32"),
-    6: (4, "FLOAT"),
-    7: (8, "DOUBLE"),
-    27: (1, "ALAW"),
-}
+    **{1: (1, "ULAW"), 2: (1, "PCM_S8"), 3: (2, "PCM_16"), 4: (3, "PCM_24"), 5: (4, "PCM_32")},
+    **{6: (4, "FLOAT"), 7: (8, "DOUBLE"), 27: (1, "ALAW")},
+}  # bytes of a sample, and libsndfile's name
 
 
-def _au(file: _File) -> Promise:
-    if len(file.head) < 24:
-        raise _unreadable("its header is cut off")
+def _au(file: _File) -> DeclaredFormat:
     order = ">" if file.head[:4] == b".snd" else "<"
     offset, stated, encoding, rate, channels = struct.unpack_from(f"{order}IIIII", file.head, 4)
     if offset < 24 or offset > file.size:
@@ -575,11 +527,9 @@ def _au(file: _File) -> Promise:
         raise _truncated(length - available)
     if length is not None and length < available:
         raise _contradiction(f"it counts {length} bytes of audio, but {available} follow")
-    width, name = _AU_ENCODINGS.get(encoding, (None, None))
-    if channels == 0:
-        raise _unreadable("it has no channels")
-    sound = _Encoding(rate, channels, None if width is None else channels * width, name)
-    return Promise(rate, channels, _whole_samples(sound, length, available), name)
+    width, name = _AU_ENCODINGS.get(encoding, (0, None))
+    sound = _Encoding(rate, channels, channels * width or None, name)
+    return DeclaredFormat(rate, channels, _whole_samples(sound, length, available), name)
 
 
 # --------------------------------------------------------------------------------------------------------------- Ogg
@@ -588,7 +538,7 @@ _OGG_BEGINS, _OGG_ENDS = 2, 4
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
-def _ogg(file: _File) -> Promise:
+def _ogg(file: _File) -> DeclaredFormat:
     """Look at every page: its check sum, its number, and whether the last one of each stream is there.
 
     libsndfile leaves out the damaged ones without a word.
@@ -599,19 +549,19 @@ def _ogg(file: _File) -> Promise:
     while position < file.size:
         header = file.read(position, 27)
         if header[:5] != b"OggS\0" or len(header) < 27:
-            raise BrokenPromiseError(f"damaged or truncated, there is no Ogg page at byte {position}")
+            raise DeclaredFormatError(f"damaged or truncated, there is no Ogg page at byte {position}")
         lengths = file.read(position + 27, header[26])
         page = file.read(position, 27 + header[26] + sum(lengths))
         if len(lengths) < header[26] or len(page) < 27 + header[26] + sum(lengths):
-            raise BrokenPromiseError(f"truncated, it ends in the middle of the Ogg page at byte {position}")
+            raise DeclaredFormatError(f"truncated, it ends in the middle of the Ogg page at byte {position}")
         flags, stream, number, stated = header[5], *struct.unpack_from("<III", header, 14)
         if _ogg_checksum(page[:22] + bytes(4) + page[26:]) != stated:
-            raise BrokenPromiseError(f"damaged, the check sum of the Ogg page at byte {position} is wrong")
+            raise DeclaredFormatError(f"damaged, the check sum of the Ogg page at byte {position} is wrong")
         _check_ogg_order(flags, stream, number, pages, running, position)
         position += len(page)
     if running:
-        raise BrokenPromiseError("truncated, its last Ogg page is missing")
-    return Promise()
+        raise DeclaredFormatError("truncated, its last Ogg page is missing")
+    return DeclaredFormat()
 
 
 def _check_ogg_order(
@@ -620,12 +570,12 @@ def _check_ogg_order(
     """Make sure that a page continues its stream, and note it in `pages` and `running`."""
     if flags & _OGG_BEGINS:
         if pages and not running:
-            raise BrokenPromiseError(f"a second recording begins at byte {position}; split the file")
+            raise DeclaredFormatError(f"a second recording begins at byte {position}; split the file")
         if stream in pages:
-            raise BrokenPromiseError(f"damaged, its Ogg stream begins once more at byte {position}")
+            raise DeclaredFormatError(f"damaged, its Ogg stream begins once more at byte {position}")
         running.add(stream)
     elif stream not in running or number != pages[stream] + 1 & _ALL_ONES:
-        raise BrokenPromiseError(f"damaged, Ogg pages are missing or out of order at byte {position}")
+        raise DeclaredFormatError(f"damaged, Ogg pages are missing or out of order at byte {position}")
     pages[stream] = number
     if flags & _OGG_ENDS:
         running.discard(stream)
@@ -644,22 +594,18 @@ _FLAC_BITS = (0, 8, 12, 0, 16, 20, 24, 32)
 _SMALLEST_FLAC_FRAME = 10  # bytes: header of six with its check sum, one constant of two, check sum of two
 
 
-def _flac(file: _File) -> Promise:
+def _flac(file: _File) -> DeclaredFormat:
     """Compare STREAMINFO with the header of the first frame, which repeats most of it."""
-    if len(file.head) < 42 or file.head[4] & 127 != 0 or file.head[5:8] != b"\0\0\x22":
-        raise _unreadable("its header is damaged or cut off")
-    longest_block = int.from_bytes(file.head[10:12], "big")
-    packed = int.from_bytes(file.head[18:26], "big")
+    longest_block, packed, md5 = struct.unpack_from(">10xH6xQ16s", file.head)
     rate, channels, bits = packed >> 44, (packed >> 41 & 7) + 1, (packed >> 36 & 31) + 1
     frames = packed & (1 << 36) - 1
     start = _after_flac_metadata(file)
     if frames > (file.size - start) // _SMALLEST_FLAC_FRAME * longest_block:
-        raise BrokenPromiseError(
-            f"truncated, {file.size} bytes can't hold the {frames} samples that its header promises"
+        raise DeclaredFormatError(
+            f"truncated, {file.size} bytes can't hold the {frames} samples that its header declares"
         )
     _check_flac_frame(file.read(start, 16).ljust(16, b"\0"), rate, channels, bits)
-    md5 = file.head[26:42]
-    return Promise(rate, channels, frames or None, None, bits, md5 if any(md5) else b"")
+    return DeclaredFormat(rate, channels, frames or None, None, bits, md5 if any(md5) else b"")
 
 
 def _after_flac_metadata(file: _File) -> int:
@@ -703,7 +649,7 @@ def _flac_frame_rate(frame: bytes) -> int:
     return int.from_bytes(frame[position : position + 2], "big") * (10 if code == 14 else 1)
 
 
-_CHECKS: dict[bytes, Callable[[_File], Promise]] = {
+_READERS: dict[bytes, Callable[[_File], DeclaredFormat]] = {
     b"RIFF": _riff,
     b"RIFX": _riff,
     b"RF64": _rf64,
