@@ -226,7 +226,7 @@ def users(package: str) -> set[str]:
 
 
 def test_heavy_packages_are_imported_only_where_they_are_needed() -> None:
-    figures = {"plot_confusion", "plot_features", "plot_loss", "plot_results", "plot_scores"}
+    figures = {"plot_confusion", "plot_roc", "plot_features", "plot_loss", "plot_results", "plot_scores"}
     assert users("torch") == {"train_ddae"}
     assert users("sklearn") == set()  # where it is needed, it is imported by what is called
     assert users("pandas") == {"evaluate_scores", "collect_results", "plot_results"}

@@ -80,7 +80,7 @@ def test_the_demo(python: str, tmp_path: Path) -> None:
 
 
 def recorded(directory: Path, machines: Sequence[str] = ("fan",)) -> Path:
-    make_recordings(directory / "recordings", {name: IDS for name in machines})
+    make_recordings(directory / "recordings", dict.fromkeys(machines, IDS))
     return directory / "recordings"
 
 

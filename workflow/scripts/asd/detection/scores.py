@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import seal_of, sealed_mapping, unsealed_mapping
+from .clips import ScoredClips
 
 
 @dataclass(frozen=True)
@@ -40,25 +41,6 @@ class Scores:
     test: NDArray[np.float64]
     threshold: float
     components: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class ScoredClips:
-    """Names of the clips that the scores belong to, in their order."""
-
-    train: tuple[str, ...]
-    normal: tuple[str, ...]
-    abnormal: tuple[str, ...]
-
-    @property
-    def labels(self) -> NDArray[np.bool_]:
-        """True for the abnormal ones among the test clips, bool [n_normal + n_abnormal]."""
-        return np.repeat([False, True], [len(self.normal), len(self.abnormal)])
-
-    @property
-    def tested(self) -> tuple[str, ...]:
-        """The test clips, normal ones first."""
-        return self.normal + self.abnormal
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..features.caches import Cache, read_cache
 from ..files import StrPath
 from ..splits import Split, detection_splits
-from .scores import ScoredClips
+from .clips import ScoredClips
 
 
 @dataclass(frozen=True)
