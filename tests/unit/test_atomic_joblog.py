@@ -21,7 +21,7 @@ import pytest
 
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.scaling import MinMaxScaling
-from asd.detection.scores import ScoredClips, Scores, write_scores
+from asd.detection.scores import ScoredClips, Scores, UnitScores, write_scores
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, write_cache, write_rows
 from asd.files.atomic import whole_file
@@ -171,7 +171,8 @@ def save_table(path: Path) -> None:
 
 def save_scores(path: Path) -> None:
     clips = ScoredClips(tuple(f"{number}.wav" for number in range(5000)), ("n",), ("a",))
-    write_scores({"KNN": Scores(np.ones(5000), np.ones(2), 1.0)}, clips, "paper", path, path.with_suffix(".json"))
+    content = UnitScores(clips, {"KNN": Scores(np.ones(5000), np.ones(2), 1.0)}, "paper")
+    write_scores(content, path, path.with_suffix(".json"))
 
 
 WRITERS: dict[str, tuple[Callable[[Path], None], str]] = {
