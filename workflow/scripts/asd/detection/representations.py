@@ -58,12 +58,15 @@ class Represented:
 
     Attributes
     ----------
+    features
+        Unscaled, float32 [clips, 136].
     scaled, denoised
         The DDAE's input x' and its output, float32 [clips, 136].
     scaling
         From the features' own units to x'.
     """
 
+    features: NDArray[np.float32]
     scaled: NDArray[np.float32]
     denoised: NDArray[np.float32]
     scaling: MinMaxScaling
@@ -71,14 +74,14 @@ class Represented:
     @classmethod
     def of(cls, features: NDArray[np.float32], denoiser: Denoiser) -> Represented:
         """From unscaled features, float32 [clips, 136]."""
-        return cls(denoiser.scale(features), denoiser.denoise(features), denoiser.scaling)
+        return cls(features, denoiser.scale(features), denoiser.denoise(features), denoiser.scaling)
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> Represented:
         """Some of the clips."""
-        return Represented(self.scaled[rows], self.denoised[rows], self.scaling)
+        return Represented(self.features[rows], self.scaled[rows], self.denoised[rows], self.scaling)
 
     def __len__(self) -> int:
-        return len(self.scaled)
+        return len(self.features)
 
     def get(self, representation: Representation) -> NDArray[np.float32]:
         """The clips as a detector sees them.
@@ -107,8 +110,8 @@ class Represented:
             case "residual":
                 return self.scaled - self.denoised
             case "log-mel":
-                return _in_bands(self.scaling.invert(self.scaled))
+                return _in_bands(self.features)
             case "log-mel+denoised":
-                halves = [_in_bands(self.scaling.invert(half)) for half in (self.scaled, self.denoised)]
-                return np.concatenate(halves, axis=1)
+                halves = (self.features, self.scaling.invert(self.denoised))
+                return np.concatenate([_in_bands(half) for half in halves], axis=1)
         raise ValueError(f"unknown representation {representation!r}")
