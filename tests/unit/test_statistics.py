@@ -21,7 +21,6 @@ from asd.evaluation.statistics import (
     decision_statistics,
     delong_covariance,
     delong_p_value,
-    harmonic_mean,
     holm,
     mean_placements,
     percentile_interval,
@@ -808,26 +807,6 @@ def test_decision_statistics_by_hand():
 def test_counts_are_not_negative(counts):
     with pytest.raises(ValueError, match="counts"):
         decision_statistics(*counts)
-
-
-@settings(deadline=None, max_examples=40, database=None)
-@given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=10))
-def test_harmonic_mean_is_that_of_the_standard_library(values):
-    assert harmonic_mean(values) == pytest.approx(standard_statistics.harmonic_mean(values), rel=1e-12)
-
-
-def test_harmonic_mean_at_its_edges():
-    assert harmonic_mean([0.5, 1.0]) == pytest.approx(2 / 3)
-    assert harmonic_mean([0.9, 0.0, 0.8]) == 0.0
-    assert harmonic_mean(np.array([[0.5], [1.0]])) == pytest.approx(2 / 3)
-    assert harmonic_mean([5e-324, 1.0]) > 0.0  # its reciprocal is infinite
-    assert math.isnan(harmonic_mean([0.5, math.nan]))
-
-
-@pytest.mark.parametrize("values", [[], [0.5, -0.1], [0.0, -1.0]])
-def test_harmonic_mean_of_nothing_or_of_negative_values_is_refused(values):
-    with pytest.raises(ValueError, match="harmonic mean"):
-        harmonic_mean(values)
 
 
 def test_module_starts_without_heavy_libraries():

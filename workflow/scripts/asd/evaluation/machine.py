@@ -147,10 +147,9 @@ def score_statistics(
     if not labels.any():
         unknown = dict.fromkeys(("auc", "pauc", "precision", "recall", "f1"), math.nan)
         return {"tn": tn, "fp": fp, "fn": fn, "tp": tp, **decision_statistics(tn, fp, fn, tp), **unknown}
-    from sklearn.metrics import roc_auc_score  # takes a second to import, which counting does without
-
-    auc = float(roc_auc_score(labels, scores))
-    pauc = float(roc_auc_score(labels, scores, max_fpr=PARTIAL_AUC_MAX_FPR))
+    once = np.ones((1, len(labels)))
+    auc = float(weighted_aucs(labels, scores, once)[0])
+    pauc = float(weighted_partial_aucs(labels, scores, once, PARTIAL_AUC_MAX_FPR)[0])
     counts = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
     return {"auc": auc, "pauc": pauc, **counts, **decision_statistics(tn, fp, fn, tp)}
 

@@ -566,35 +566,3 @@ def decision_statistics(tn: int, fp: int, fn: int, tp: int) -> dict[str, float]:
         "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0,
         "false_alarm_rate": fp / (fp + tn) if fp + tn else math.nan,
     }
-
-
-def harmonic_mean(values: ArrayLike) -> float:
-    """Harmonic mean, with which the DCASE challenges summarise AUCs; 0 if any value is.
-
-    Parameters
-    ----------
-    values
-        float, of any shape, not negative.
-
-    Returns
-    -------
-    float
-        Between the smallest and the largest value; NaN if a value is.
-
-    Raises
-    ------
-    ValueError
-        If there are no values or one is negative.
-
-    References
-    ----------
-    Kawaguchi, Y., et al. (2021). Description and discussion on DCASE 2021 challenge task 2: Unsupervised anomalous
-    sound detection for machine condition monitoring under domain shifted conditions. *Proc. DCASE 2021*, 186-190.
-    """
-    numbers = np.asarray(values, np.float64)
-    if not numbers.size or (numbers < 0.0).any():
-        raise ValueError("a harmonic mean needs at least one value, and none that is negative")
-    smallest = float(numbers.min())
-    if smallest == 0.0:
-        return 0.0
-    return smallest / float(np.mean(smallest / numbers))  # no reciprocal is above 1, so none overflows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import harmonic_mean
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ..files import StrPath
 from ..files.atomic import whole_file
 from .machine import Entry, Replicates, read_replicates
 from .rows import AucRow, ComparisonRow, SummaryRow, columns_of, text_columns_of
-from .statistics import bootstrap_p_value, harmonic_mean, holm, percentile_interval
+from .statistics import bootstrap_p_value, holm, percentile_interval
 
 AUC_COLUMNS = columns_of(AucRow)
 SUMMARY_COLUMNS = columns_of(SummaryRow)
@@ -222,7 +223,8 @@ def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confiden
 
 
 def _harmonic_mean(values: pd.Series[Any]) -> float:
-    return harmonic_mean(values.to_numpy()) if len(values) else float("nan")
+    """With which the DCASE challenges summarise AUCs (Kawaguchi et al., DCASE 2021); 0 if any value is."""
+    return harmonic_mean(values.tolist()) if len(values) else float("nan")
 
 
 def _decisions(group: pd.DataFrame) -> dict[str, Any]:
@@ -358,7 +360,7 @@ def _ranking(
                 "auc_std": _mean_of_machines(group, ["auc"], "seed")["auc"].std(ddof=1),
                 **{f"auc.{snr}": float(auc[number, column]) for column, snr in enumerate(values[0].snrs)},
                 "pauc": float(np.mean([value.pauc[number].mean() for value in values])),
-                "auc_harmonic_mean": harmonic_mean(cells.to_numpy()),
+                "auc_harmonic_mean": _harmonic_mean(cells),
                 "worst": " ".join(worst if len(machines) > 1 else worst[1:]),
                 "worst_auc": float(cells.min()),
                 **_decisions(_mean_of_machines(group, list(DECISION_COLUMNS))),
