@@ -244,3 +244,6 @@ def test_damaged_scores_are_named(work: Path) -> None:
     failed = run(work, one_fan(), "results/auc.csv").failed()
     assert "these scores can't be read" in failed.output
     assert str(scores.relative_to(work)) in failed.output
+    assert f"Delete the folder {scores.parent.relative_to(work)}" in failed.output
+    shutil.rmtree(scores.parent)
+    assert run(work, one_fan(), "results/auc.csv").ok().rules["detect_anomalies"] == 1

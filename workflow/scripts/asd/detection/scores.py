@@ -176,6 +176,6 @@ def read_scores(scores_path: StrPath, summary_path: StrPath) -> UnitScores:
         *(FileNotFoundError, IsADirectoryError),
     ) as error:
         raise UserError(
-            f"{scores_path}, {summary_path}: these scores can't be read ({type(error).__name__}: {error}). Delete both "
-            "files and run again."
+            f"{scores_path}, {summary_path}: these scores can't be read ({type(error).__name__}: {error}). Delete the "
+            f"folder {Path(scores_path).parent} and run again."
         ) from error
