@@ -338,7 +338,7 @@ class Use:
 
 
 SAME = Use(EVERYTHING)
-UNIT = "fan/nf0.5_seed0/snr6_id_00.csv"
+UNIT = "fan/nf0.5_seed0"
 DETECTOR = Use(Goal((f"results/scores/{UNIT}",), "scores/|features/|checkpoints/", "detectors=[OCSVM, LOF, IF]"))
 BOTH = "ensembles=[{name: BOTH, detectors: [OCSVM, LOF]}]"
 ENSEMBLE = Use(Goal((f"results/ensembles/{UNIT}",), "ensembles/|scores/", BOTH))

@@ -36,6 +36,7 @@ _STARTED = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?:    .*\n)*?    jobid:
 _FINISHED = re.compile(r"^Finished jobid: (?P<number>\d+) \(Rule: (?P<rule>\w+)\)$", re.MULTILINE)
 _TARGET_RULES = ("all", "default")
 _MISTAKE = re.compile(r"^Error: (?P<message>.*?)\n\(log: ", re.MULTILINE | re.DOTALL)
+_FOLDER = re.compile(r"Delete the folder (results/\S+)")
 _RESULT = re.compile(r"results/[^\s,;:'\"()]+\.(?:npy|npz|pt|csv|json)")
 _TRACEBACK = "Traceback (most recent call last)"
 _OURS = re.compile(r'^  File ".*(?:/workflow/scripts/|/\.snakemake/scripts/).*', re.MULTILINE)
@@ -395,6 +396,7 @@ def files_to_delete(run: Run) -> set[str]:
     for match in _MISTAKE.finditer(run.output):
         for path in map(Path, _RESULT.findall(match["message"])):
             names.add(path)
+            names |= set(map(Path, _FOLDER.findall(match["message"])))
             if "file beside it" in match["message"]:
                 names |= {path.with_suffix(".npy"), path.with_suffix(".csv")}
     return {path.relative_to("results").as_posix() for path in names}

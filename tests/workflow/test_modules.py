@@ -136,5 +136,5 @@ def test_in_containers_the_package_is_found(repository: Path, tmp_path: Path, mo
     image.touch()
     for name in ("ASD_IMAGE", "AUDIO_AD_IMAGE"):
         monkeypatch.setenv(name, str(image))
-    run(tmp_path, "--sdm", "apptainer", "results/features/fan/snr6_id_00_normal.csv").ok()
+    run(tmp_path, "results/features/fan/snr6_id_00_normal.csv", "--sdm", "apptainer").ok()
     assert apptainer.calls

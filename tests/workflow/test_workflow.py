@@ -184,12 +184,14 @@ def test_both_entry_points_plan_the_demo_and_need_no_config_in_the_working_direc
 
 def test_config_of_the_working_directory_comes_first(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
-    (tmp_path / "config/config.yaml").write_text("machines: {slider: {ids: [left]}}\n", encoding="utf-8")
+    (tmp_path / "config/config.yaml").write_text(
+        "dataset: {root: resources/demo}\nmachines: {slider: {ids: [left]}}\n", encoding="utf-8"
+    )
     assert snakemake(tmp_path, "--dry-run").ok().rules["simulate_recordings"] == 1
 
 
 def test_given_configfile_stands_alone_and_command_line_overrides_it(tmp_path: Path) -> None:
-    path = write_config(tmp_path, {"machines": {"pump": {"ids": ["a"]}}})
+    path = write_config(tmp_path, {"dataset": {"root": "resources/demo"}, "machines": {"pump": {"ids": ["a"]}}})
     run = snakemake(tmp_path, "--dry-run", "--configfile", path, "--config", "noise_factors=[0.1, 0.3]").ok()
     assert run.rules["train_ddae"] == 2
     assert run.rules["detect_anomalies"] == 2
@@ -226,10 +228,10 @@ def test_small_jobs_of_a_sweep_share_submissions(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--dry-run", "--profile", profile, "--configfile", configfile).ok()
     assert "a GPU that it will not use, since ddae.device is cpu" in run.output
     jobs = sum(len(jobs) for jobs in run.requests.values())
-    assert jobs == 4 + 5 * 25 + 1 + 3  # caches, five jobs a training, losses, tables
+    assert jobs == 4 + 6 * 25 + 1 + 3  # caches, six jobs a training, losses, tables
     submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
-    # 20 trainings and 10 detections go together, and 25 figures
-    assert submissions == {"extraction": 1, "training": 2, "detection": 3, "figures": 4, "tables": 1}
+    # 20 trainings and 10 detections go together, and 40 figures
+    assert submissions == {"extraction": 1, "training": 2, "detection": 3, "figures": 3, "tables": 1}
 
 
 def test_slurm_profile_without_slurm_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,9 @@ def workflow_folder():
         import git
 
         repository = git.Repo(rules.repo_path)
+        # Snakemake 9.27 joins a script to its folder in a local repository as if both were text
+        join = LocalGitFile.join
+        LocalGitFile.join = lambda folder, path: join(folder, str(path))
     else:
         stop(
             "The workflow can't be loaded:",
