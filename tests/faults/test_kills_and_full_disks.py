@@ -288,6 +288,10 @@ def test_two_runs_at_once_in_one_directory(
         time.sleep(chance.uniform(0, 0.5))
         with finished.start(TABLES) as second:
             runs = [second.finish()]
+            # the first may be at its end, without a lock and still there for a moment
+            until = time.monotonic() + 1
+            while not (locks(finished) or first.ended) and time.monotonic() < until:
+                time.sleep(0.05)
             assert locks(finished) or first.ended, "a run that is refused takes the other one's lock away"
             runs.append(first.finish())
     refused = [run for run in runs if run.returncode]

@@ -46,7 +46,10 @@ settings = {{name: os.environ.get("APPTAINER_" + name) for name in ("BIND", "NV"
 with open("{calls}", "a") as file:
     print(json.dumps({{"image": image, "command": command, "options": options, **settings}}), file=file)
 path = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
-sys.exit(subprocess.call(command, env={{**os.environ, "PATH": path}}))
+binds = [value.split(":") for name, value in options if name == "--bind"]
+# folders that Snakemake has scripts import from, where the container would see them
+seen = os.pathsep.join(bind[0] for bind in binds if bind[-1].startswith("/mnt/snakemake_"))
+sys.exit(subprocess.call(command, env={{**os.environ, "PATH": path, "PYTHONPATH": seen}}))
 """
 
 

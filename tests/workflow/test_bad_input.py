@@ -241,6 +241,8 @@ def test_damaged_scores_are_named(work: Path) -> None:
     run(work, one_fan(), "results/auc.csv").ok()
     scores = work / "results/scores/fan/nf0.5_seed0/snr6_id_00.csv"
     scores.write_text(scores.read_text(encoding="utf-8")[:300], encoding="utf-8")
+    shutil.rmtree(work / "results/evaluation")  # what has been evaluated is not read again
+    (work / "results/auc.csv").unlink()
     failed = run(work, one_fan(), "results/auc.csv").failed()
     assert "these scores can't be read" in failed.output
     assert str(scores.relative_to(work)) in failed.output

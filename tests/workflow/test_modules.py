@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_from_a_local_git_repository_under_a_prefix_and_other_names(
     assert not run(tmp_path, "asd_all").ok().jobs
     # the same as without git, prefix and other names
     plain = tmp_path_factory.mktemp("plain")
-    make_recordings(plain / "recordings", {"fan": ["id_00"], "pump": ["id_00"]})
+    shutil.copytree(tmp_path / "recordings", plain / "recordings")
     snakemake(plain, "--configfile", tmp_path / "config.yaml").ok()
     for name in (
         "auc.csv",
@@ -137,4 +138,4 @@ def test_in_containers_the_package_is_found(repository: Path, tmp_path: Path, mo
     for name in ("ASD_IMAGE", "AUDIO_AD_IMAGE"):
         monkeypatch.setenv(name, str(image))
     run(tmp_path, "results/features/fan/snr6_id_00_normal.csv", "--sdm", "apptainer").ok()
-    assert apptainer.calls
+    assert len(apptainer.calls) == 1

@@ -102,8 +102,6 @@ def open_containers():
     prefix = "APPTAINER" if shutil.which("apptainer") else "SINGULARITY"
     shown = [folder for folder in os.environ.get(f"{prefix}_BIND", "").split(",") if folder]
     os.environ[f"{prefix}_BIND"] = ",".join([*shown, *sorted(set(hidden) - set(shown))])
-    # a script that was read from git does not lie beside the package
-    os.environ[f"{prefix}ENV_PYTHONPATH"] = str(SCRIPTS)
     if trains_on_gpu():
         os.environ[f"{prefix}_NV"] = "1"
 
