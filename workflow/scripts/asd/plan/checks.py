@@ -26,8 +26,7 @@ def data_problems(plan: Plan) -> list[str]:
 
 def _problems_of_the_demo(plan: Plan) -> Iterator[str]:
     if plan.is_demo:
-        for problem in catalogue.problems(plan.machines, plan.config["snrs"].values()):
-            yield f"{problem} For recordings of your own, set dataset.root to their folder."
+        yield from catalogue.problems(plan.machines, plan.config["snrs"].values())
 
 
 def _problems_of_the_splits(plan: Plan) -> Iterator[str]:

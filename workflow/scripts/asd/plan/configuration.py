@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..ddae.run import ALL
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 from ..errors import UserError
 from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
@@ -269,7 +270,7 @@ def consistency_problems(config: Mapping[str, Any], written: Written = NOTHING_W
             f"reference_snr: {config['reference_snr']!r} is not among the snrs ({', '.join(snrs)}). It names the noise "
             "level that fits the scaling and trains the DDAE"
         )
-    if "all" in snrs:
+    if ALL in snrs:
         problems.append("snrs: 'all' is what tables call the mean over the SNRs. Give this noise level another name")
     problems.extend(_name_problems(config))
     problems.extend(_detector_problems(config, written))

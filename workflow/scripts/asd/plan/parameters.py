@@ -147,9 +147,8 @@ def detect_anomalies(plan: Plan, machine: str, run: Run) -> Settings:
 
 
 def combine_scores(plan: Plan, machine: str, run: Run) -> Settings:
-    """The ensembles of a run, and whose scores they average, in the order of the input folders."""
+    """The ensembles of a run; each averages the scores in all of the input folders."""
     return {
-        "runs": [[member.noise_factor_text, member.seed_text] for member in plan.members(run)],
         "units": [list(unit) for unit in plan.units(machine)],
         "ensembles": [_sorted(ensemble) for ensemble in plan.ensembles_at(run)],
         "threshold_percentile": plan.config["threshold_percentile"],
