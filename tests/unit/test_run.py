@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import doctest
+from typing import get_args
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asd.ddae import run
 from asd.ddae.run import Run, noise_factor_text
+from asd.splits import PROTOCOLS, ProtocolName
+from places import REPOSITORY
 
 RUNS = st.builds(
     Run,
@@ -50,3 +54,10 @@ def test_other_names_are_refused(name: str) -> None:
 
 def test_examples() -> None:
     assert doctest.testmod(run).failed == 0
+
+
+def test_protocols_are_told_apart_by_their_suffixes_and_are_those_of_the_schema() -> None:
+    assert len({protocol.suffix for protocol in PROTOCOLS.values()}) == len(PROTOCOLS)
+    assert set(PROTOCOLS) == set(get_args(ProtocolName))
+    schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    assert schema["properties"]["protocols"]["items"]["enum"] == list(PROTOCOLS)

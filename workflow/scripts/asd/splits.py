@@ -28,6 +28,42 @@ logger = logging.getLogger(__name__)
 
 OnShortfall = Literal["error", "shrink"]
 
+ProtocolName = Literal["paper", "strict"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What tells a protocol from others, apart from its clips.
+
+    Attributes
+    ----------
+    suffix
+        Ends the names of its files.
+    scaling_sees_all
+        Whether the scaling is fitted on all normal clips, those tested later included, or on those that train the DDAE.
+    cross_fitted
+        Whether training scores, of which the threshold is a percentile, come from models that have not seen the clip.
+    quantile
+        NumPy's name of the quantile that the threshold is (see `asd.detection.scores.threshold_of`).
+    seeds_share_clips
+        Whether every seed tests the same clips, so that scores of several seeds can be averaged.
+    """
+
+    suffix: str
+    scaling_sees_all: bool
+    cross_fitted: bool
+    quantile: str
+    seeds_share_clips: bool
+
+
+PROTOCOLS: dict[ProtocolName, Protocol] = {
+    "paper": Protocol("", scaling_sees_all=True, cross_fitted=False, quantile="linear", seeds_share_clips=True),
+    "strict": Protocol(
+        "_strict", scaling_sees_all=False, cross_fitted=True, quantile="weibull", seeds_share_clips=False
+    ),
+}
+"""Which clips train and test under each of them is what `training_rows` and `detection_splits` say."""
+
 AUTO_SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
 """Per cent of an ID's clips, normal and abnormal together, as in Table 2 of Kim & Kim (2024).  The strict protocol's
 default takes the same shares of the normal clips alone."""

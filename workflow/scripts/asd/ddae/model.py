@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import UserError
+from ..features.columns import BASIC_NAMES, MEL_BANDS
 from ..files import StrPath
 from ..files.atomic import whole_file
-from ..splits import Indices
+from ..splits import PROTOCOLS, Indices, ProtocolName
 from .denoiser import NETWORKS, Denoiser, Layers
-from .run import ProtocolName
 from .scaling import MinMaxScaling
 from .training import TrainingSettings, train_network
 
 logger = logging.getLogger(__name__)
 
-ENCODER_WIDTHS = {"mfcc": (128, 64, 32, 16, 8), "basic": (8, 16, 32, 64, 128)}
+ENCODER_WIDTHS = {"mfcc": (MEL_BANDS, 64, 32, 16, 8), "basic": (len(BASIC_NAMES), 16, 32, 64, 128)}
 """Units of each encoder layer, from the input to the code; the decoder mirrors them.  *basic* is over-complete."""
 
 
@@ -128,7 +128,7 @@ def train_machine(
         If fewer than two clips are left to train, too few for a standard deviation.
     """
     features = np.concatenate([normal[name][chosen] for name, chosen in rows.items()])
-    scaling = MinMaxScaling.fit(normal.values() if protocol == "paper" else [features])
+    scaling = MinMaxScaling.fit(normal.values() if PROTOCOLS[protocol].scaling_sees_all else [features])
     if len(features) < 2:
         raise UserError(
             f"the DDAE needs at least 2 clips to train, the split leaves {len(features)}. Raise machines.<name>.split."

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-ProtocolName = Literal["paper", "strict"]
+from ..splits import PROTOCOLS, ProtocolName
 
 ALL = "all"
 """Stands for the noise factor or seed of an ensemble over several of them, in tables and in names of files."""
 
-_SUFFIXES: dict[ProtocolName, str] = {"paper": "", "strict": "_strict"}
-_NAME = re.compile(r"nf(?P<noise_factor>[^_]+)_seed(?P<seed>\d+|all)(?P<suffix>(?:_strict)?)")
+_PROTOCOL_OF = {protocol.suffix: name for name, protocol in PROTOCOLS.items()}
+_SUFFIX = "|".join(map(re.escape, _PROTOCOL_OF))
+_NAME = re.compile(rf"nf(?P<noise_factor>[^_]+)_seed(?P<seed>\d+|{ALL})(?P<suffix>{_SUFFIX})")
 
 
 def suffix_of(protocol: ProtocolName) -> str:
     """What ends the names of files of a protocol: nothing for the paper's."""
-    return _SUFFIXES[protocol]
+    return PROTOCOLS[protocol].suffix
 
 
 def noise_factor_text(noise_factor: float | None) -> str:
@@ -74,7 +74,7 @@ class Run:
         found = _NAME.fullmatch(name)
         if found is None:
             raise ValueError(f"{name!r} is not the name of a run, such as nf0.7_seed0_strict")
-        return cls.of(found["noise_factor"], found["seed"], "strict" if found["suffix"] else "paper")
+        return cls.of(found["noise_factor"], found["seed"], _PROTOCOL_OF[found["suffix"]])
 
     @property
     def noise_factor_text(self) -> str:

@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ddae.run import ProtocolName
 from ..errors import UserError
+from ..splits import ProtocolName
 from .scores import Scores, UnitScores, threshold_of
 
 Average = Literal["z", "rank"]

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ddae.run import ProtocolName
 from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import seal_of, sealed_mapping, unsealed_mapping
+from ..splits import PROTOCOLS, ProtocolName
 from .clips import ScoredClips
 
 
@@ -66,7 +66,7 @@ def threshold_of(training_scores: NDArray[np.float64], percentile: float, protoc
     is then flagged with exactly the probability asked for, however few training clips there are (as long as the
     percentile is no finer than they can tell).
     """
-    method = "linear" if protocol == "paper" else "weibull"
+    method = PROTOCOLS[protocol].quantile
     return float(np.percentile(training_scores, percentile, method=method))  # type: ignore[call-overload]
 
 

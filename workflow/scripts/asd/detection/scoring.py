@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ddae.denoiser import Denoiser
-from ..ddae.run import ProtocolName
+from ..splits import PROTOCOLS, ProtocolName
 from .detectors import Detector
 from .projections import fit_projection
 from .representations import Represented, blocks_of
@@ -87,7 +87,7 @@ def detect(
     """
     train = Represented.of(clips.train(), denoiser)
     test = Represented.of(np.concatenate(clips.test()), denoiser)
-    cross_fitted = {} if protocol == "paper" else cross_fitted_scores(train, detectors, folds or 2, seed)
+    cross_fitted = cross_fitted_scores(train, detectors, folds or 2, seed) if PROTOCOLS[protocol].cross_fitted else {}
     scores = {}
     for detector, training_scores, test_scores, counts in _fit_and_score(train, test, detectors, seed):
         training_scores = cross_fitted.get(detector.name, training_scores)

@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..ddae.run import ALL, ProtocolName, Run
+from ..ddae.run import ALL, Run
 from ..detection.scores import UnitScores, read_scores, score_paths
 from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import read_archive, seal_of
+from ..splits import ProtocolName
 from .rows import AucRow, ComparisonRow
 from .statistics import (
     bootstrap_p_value,

@@ -26,6 +26,7 @@ from ..schema import (
     size_problem,
     value_at,
 )
+from ..splits import PROTOCOLS, ProtocolName
 from .written import File, written_in, yaml_problems
 
 CONFIG_SCHEMA = "config.schema.yaml"
@@ -216,13 +217,15 @@ def _method(name: str) -> Method | None:
         return None
 
 
-def _ensemble_problems(key: str, ensemble: Mapping[str, Any], names: list[str], protocols: list[str]) -> Iterator[str]:
+def _ensemble_problems(
+    key: str, ensemble: Mapping[str, Any], names: list[str], protocols: list[ProtocolName]
+) -> Iterator[str]:
     for member in ensemble["detectors"]:
         if member not in names:
             yield f"{key}.detectors: {member!r} is none of the detectors ({', '.join(names)})"
     if len(ensemble["detectors"]) == 1 and not ensemble["over"]:
         yield f"{key}: an ensemble of a single detector needs 'over' (noise_factors, seeds)"
-    if "seeds" in ensemble["over"] and "strict" in protocols:
+    if "seeds" in ensemble["over"] and not all(PROTOCOLS[name].seeds_share_clips for name in protocols):
         yield (
             f"{key}.over: seeds can't be averaged under the strict protocol, where each seed tests other clips. Leave "
             "seeds out, or use protocols: [paper]"
@@ -230,7 +233,7 @@ def _ensemble_problems(key: str, ensemble: Mapping[str, Any], names: list[str], 
 
 
 def _file_name_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Names that would give two outputs the same file name, or look like those of the strict protocol."""
+    """Names that would give two outputs the same file name, or look like those of a protocol."""
     detectors = [
         entry if isinstance(entry, str) else entry.get("name", entry["method"]) for entry in config["detectors"]
     ]
@@ -239,8 +242,12 @@ def _file_name_problems(config: Mapping[str, Any]) -> Iterator[str]:
     names["ensembles"] = [ensemble["name"] for ensemble in config["ensembles"]]
     for key, listed in names.items():
         for name in listed:
-            if name.endswith("_strict"):
-                yield f"{key}: {name!r} ends in _strict, as file names of the strict protocol do. Give it another name"
+            for protocol, about in PROTOCOLS.items():
+                if about.suffix and name.endswith(about.suffix):
+                    yield (
+                        f"{key}: {name!r} ends in {about.suffix}, as file names of the {protocol} protocol do. Give it "
+                        "another name"
+                    )
     in_files: dict[str, str] = {}
     for name in (*names["detectors"], *names["ensembles"]):
         other = in_files.setdefault(name.replace(":", "-"), name)

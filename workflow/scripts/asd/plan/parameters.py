@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..ddae.run import ProtocolName, Run, noise_factor_text
+from ..ddae.run import Run, noise_factor_text
 from ..errors import UserError
 from ..recordings.layout import Folder, doubly_used
-from ..splits import AskedCounts
+from ..splits import AskedCounts, ProtocolName
 from . import configuration, paths
 from .run import Plan, clip_counts, recordings
 
@@ -142,7 +142,7 @@ def detect_anomalies(plan: Plan, machine: str, run: Run) -> Settings:
         "seed": run.seed,
         "detectors": plan.detectors,
         "threshold_percentile": plan.config["threshold_percentile"],
-        "folds": plan.config["strict"]["folds"] if run.protocol == "strict" else None,
+        "folds": plan.folds(run.protocol),
     }
 
 

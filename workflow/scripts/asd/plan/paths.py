@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
-from ..ddae.run import ProtocolName, Run, noise_factor_text, suffix_of
+from ..ddae.run import Run, noise_factor_text, suffix_of
 from ..recordings.layout import Folder
+from ..splits import ProtocolName
 from .run import Plan, recordings
 
 RUN = "{machine}/nf{nf}_seed{seed}{protocol}"  # a training, and what follows from it

@@ -8,11 +8,12 @@ from functools import cache, cached_property
 from itertools import product
 from typing import Any
 
-from ..ddae.run import ProtocolName, Run
+from ..ddae.run import Run
 from ..detection.detectors import find_method
 from ..features.rows import count_rows
 from ..recordings.layout import CACHE_FIELDS, KINDS, Folder, Recordings, Source, clean_path, fill
 from ..recordings.samplesheet import Sample, SampleSheet
+from ..splits import PROTOCOLS, ProtocolName
 from . import configuration
 
 DEMO_ROOT = "resources/demo"
@@ -95,6 +96,10 @@ class Plan:
     def protocols(self) -> list[ProtocolName]:
         """Each has trainings of its own."""
         return list(self.config["protocols"])
+
+    def folds(self, protocol: ProtocolName) -> int | None:
+        """Parts of the training clips that are scored by models of the others; None where there is no cross-fitting."""
+        return int(self.config["strict"]["folds"]) if PROTOCOLS[protocol].cross_fitted else None
 
     @property
     def noise_factors(self) -> list[float]:

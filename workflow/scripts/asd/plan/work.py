@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable
 from functools import cache
 
-from ..ddae.run import ProtocolName, Run
+from ..ddae.run import Run
 from ..recordings.layout import KINDS, Folder, count_unread
+from ..splits import ProtocolName
 from . import configuration, paths
 from .run import Plan, Unit, clip_counts, clips, recordings
 
@@ -43,8 +44,7 @@ def clips_of_machine(plan: Plan, machine: str) -> int:
 
 def clips_times_fits(plan: Plan, machine: str, run: Run) -> int:
     """Clips times detectors times fits, of which cross-fitting needs several."""
-    folds = plan.config["strict"]["folds"] if run.protocol == "strict" else 0
-    return clips_of_machine(plan, machine) * len(plan.detectors) * (1 + int(folds))
+    return clips_of_machine(plan, machine) * len(plan.detectors) * (1 + (plan.folds(run.protocol) or 0))
 
 
 def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
