@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from small_data import make_recordings, small_config
+from git_module import committed, git, project
+from small_data import small_config
 from stand_ins import Apptainer
-from workflow_runner import Run, run_snakefile, snakemake, working_copy, write_config
+from workflow_runner import Run, run_snakefile, snakemake, write_config
 
 pytestmark = pytest.mark.slow
-
-GIT = {f"GIT_{role}_{what}": "a@b.c" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-
-
-def git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-c", "init.defaultBranch=main", *arguments]
-    return subprocess.run(command, cwd=folder, env=os.environ | GIT, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """This repository as it is now, committed and tagged."""
-    folder = working_copy(tmp_path_factory.mktemp("git") / "repository")
-    git(folder, "init", "--quiet")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "now")
-    git(folder, "tag", "v1")
-    return folder
-
-
-def project(folder: Path, source: str, *, prefix: str | None = None, names: str = "*") -> None:
-    """A project of a user: recordings, a configuration, and a Snakefile that uses the workflow."""
-    make_recordings(folder / "recordings", {"fan": ["id_00"], "pump": ["id_00"]})
-    config = small_config(ids=("id_00",)) | {
-        "ensembles": [{"name": "E", "detectors": ["OCSVM", "LOF"]}],
-        "protocols": ["paper"],
-    }
-    write_config(folder, config)
-    (folder / "Snakefile").write_text(
-        f'configfile: "config.yaml"\n\nmodule asd:\n    snakefile: {source}\n    config: config\n'
-        + (f'    prefix: "{prefix}"\n' if prefix else "")
-        + f"\nuse rule * from asd as {names}\n",
-        encoding="utf-8",
-    )
+    return committed(tmp_path_factory.mktemp("git") / "repository")
 
 
 def run(folder: Path, *arguments: str) -> Run:

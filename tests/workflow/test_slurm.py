@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 
 import slurm_cluster
+from git_module import committed, project
 from places import REPOSITORY
 from slurm_cluster import Record, SlurmCluster
 from small_data import make_recordings, small_config
@@ -65,10 +66,11 @@ class Submitting:
     cluster: SlurmCluster
     directory: Path
     arguments: list[str]
+    snakefile: Path = REPOSITORY / "Snakefile"
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--nocolor"]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--nocolor"]
         command += ["--directory", str(self.directory), "--profile", str(REPOSITORY / "profiles/slurm")]
         command += ["--configfile", str(write_config(self.directory, config()))]
         # the tests have no time for the intervals of a cluster with thousands of jobs
@@ -322,3 +324,21 @@ def test_runs_that_were_killed_go_on(both: tuple[Submitting, Submitting], killed
     configfile = write_config(killed.directory, config())
     again = snakemake(killed.directory, *caches, "--dry-run", "--configfile", configfile).ok()
     assert again.rules == {"extract_features": 1}
+
+
+# ------------------------------------------------------------------------------------------------------ from git
+
+
+def test_a_module_from_git_travels_to_the_nodes(
+    cluster: SlurmCluster, both: tuple[Submitting, Submitting], tmp_path: Path
+) -> None:
+    repository = committed(tmp_path / "repository")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    project(folder, f'gitfile("{repository}", path="workflow/Snakefile", tag="v1")', prefix="below")
+    target = "below/results/features/fan/snr6_id_00_normal.npy"
+    run = Submitting(cluster, folder, [target], folder / "Snakefile")
+    run.finish().ok()
+    (record,) = run.records()
+    assert record["JobState"] == "COMPLETED"
+    assert np.load(folder / target).shape == (14, 136)
