@@ -2,6 +2,20 @@
 
 PER_RUN = "{machine}, noise factor {nf}"  # the subcategory of figures of a training
 
+# The style sheet of profiles/default is looked for in the working directory, which --directory makes another one than
+# where Snakemake was started, and where the profile's path begins.
+REPORTER = getattr(sys.modules.get("snakemake.report.html_reporter"), "Reporter", None)
+
+if REPORTER is not None:
+
+    def begin(reporter, begin=REPORTER.__post_init__):
+        sheet = getattr(reporter.settings, "stylesheet_path", None)
+        if sheet is not None and not Path(sheet).exists():
+            reporter.settings.stylesheet_path = WORKFLOW.parent / sheet
+        begin(reporter)
+
+    REPORTER.__post_init__ = begin
+
 
 def in_report(path, caption, category, subcategory, **labels):
     """Output that the report shows. Subcategory and labels are text with wildcards, or functions of them; labels that
