@@ -15,6 +15,8 @@ import soundfile
 from small_data import make_recordings, small_config
 from workflow_runner import Run, snakemake, write_config
 
+pytestmark = pytest.mark.slow
+
 IDS = ["id_00"]
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -149,7 +151,6 @@ def test_all_broken_recordings_of_a_folder_are_named_at_once(work: Path) -> None
     assert "00000005.wav" in output
 
 
-@pytest.mark.slow
 def test_broken_recording_is_left_out_and_listed_where_asked_for(work: Path) -> None:
     (work / "recordings" / FOLDER / "00000009.wav").write_bytes(b"")
     config = one_fan()
@@ -205,7 +206,6 @@ def test_bad_feature_cache_is_named(tmp_path: Path, name: str) -> None:
     assert [path for path in results(tmp_path) if not path.startswith("logs/")] == []
 
 
-@pytest.mark.slow
 def test_short_given_caches_shrink_both_test_classes(tmp_path: Path) -> None:
     config = given_caches(tmp_path / "given")
     config["machines"]["fan"]["split"]["id_00"]["ad_test"] = 24
@@ -228,7 +228,6 @@ def test_too_few_clips_for_the_strict_protocol_are_named_before_anything_runs(wo
     assert results(work) == []
 
 
-@pytest.mark.slow
 def test_a_detector_that_pyod_does_not_have_is_named_at_the_end(work: Path) -> None:
     pytest.importorskip("pyod", reason="PyOD (requirements-pyod.txt) is not installed")
     failed = run(work, {**one_fan(), "detectors": ["LOF", "PYOD:ECODE"]}, "results/auc.csv").failed()
@@ -236,7 +235,6 @@ def test_a_detector_that_pyod_does_not_have_is_named_at_the_end(work: Path) -> N
     assert not (work / "results/auc.csv").exists()
 
 
-@pytest.mark.slow
 def test_damaged_scores_are_named(work: Path) -> None:
     run(work, one_fan(), "results/auc.csv").ok()
     scores = work / "results/scores/fan/nf0.5_seed0/snr6_id_00.csv"
