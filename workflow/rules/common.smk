@@ -87,7 +87,7 @@ from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.joblog import USER_ERROR
 from asd.plan import Plan, archives, checks, configuration, fingerprint, parameters, paths, work
-from asd.plan.run import DEMO_ROOT, demo_recordings, given_cache, recordings
+from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
 from asd.recordings.layout import KINDS, Folder, state_of_files
 
 # each job says in its log where it makes do with fewer clips

@@ -49,8 +49,8 @@ else:
             "../../envs/audio.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(100, 0.005, planned(work.clips_of_folder, "folder")),
-            runtime=minutes(5, 0.001, planned(work.clips_of_folder, "folder")),
+            mem_mb=megabytes(100, 0.005, planned(clips, "folder")),
+            runtime=minutes(5, 0.001, planned(clips, "folder")),
         params:
             code=code("import_features.py"),
         script:

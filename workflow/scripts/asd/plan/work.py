@@ -21,11 +21,6 @@ def clips_of_units(plan: Plan, machine: str, units: Iterable[Unit]) -> int:
     return sum(sum(clip_counts(plan, machine, *unit)) for unit in units)
 
 
-def clips_of_folder(plan: Plan, folder: Folder) -> int:
-    """Clips of one kind of an ID at an SNR."""
-    return clips(plan, folder)
-
-
 def clips_of_reference(plan: Plan, machine: str) -> int:
     """Clips that a training reads."""
     return sum(clips(plan, Folder(machine, plan.reference_snr, name, KINDS[0])) for name in plan.ids(machine))
