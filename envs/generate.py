@@ -22,7 +22,6 @@ from packaging.version import Version
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parent
 PYTHON, PIP = "3.11.11", "25.0"
-CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 REQUIREMENTS = ("requirements.txt", "requirements-pyod.txt")
 
 # What the markers of requirements are decided for
@@ -61,8 +60,6 @@ class Environment:
         Those that scripts import, and programs that are called.
     note
         Further comment.
-    index
-        Address of packages that pip takes into account beside its own.
     only_cuda
         Whether PyTorch has to be the build for CUDA.
     """
@@ -70,7 +67,6 @@ class Environment:
     purpose: str
     packages: tuple[str, ...]
     note: str = ""
-    index: str | None = None
     only_cuda: bool = False
 
 
@@ -98,11 +94,10 @@ ENVIRONMENTS = {
         "Training of the DDAE without a GPU",
         _TRAINING,
         note=(
-            "== also matches the build for CPUs (version +cpu) that the index below offers, and pip prefers it. "
-            "Where that index can't be reached, pip says so, takes some seconds longer for each package, and "
-            "installs the build for CUDA, which is larger by gigabytes and runs on CPUs as well."
+            "== also matches the build for CPUs (version +cpu), which pip prefers where its configuration (or the "
+            "variable PIP_EXTRA_INDEX_URL) offers PyTorch's index of it. Elsewhere it takes the build for CUDA, which "
+            "is larger by gigabytes and runs on CPUs as well."
         ),
-        index=CPU_WHEELS,
     ),
     "torch_cuda": Environment(
         "Training of the DDAE on a CUDA GPU (Linux), where train_ddae asks for one: profiles/gpu, profiles/slurm",
@@ -202,7 +197,6 @@ def text_of(environment: Environment, pins: Mapping[str, Pin]) -> str:
             f"  - python={PYTHON}",
             f"  - pip={PIP}",
             "  - pip:",
-            *([f"      - --extra-index-url {environment.index}"] if environment.index else []),
             *(pinned(name, pin) for name, pin in every.items() if name in own),
             "      # what these need in turn",
             *(pinned(name, pin) for name, pin in every.items() if name not in own),

@@ -184,8 +184,7 @@ def test_environments_of_training_differ_in_the_build_of_torch() -> None:
         name: re.findall(r"^ +- (--.*)$", (REPOSITORY / f"envs/{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
         for name in generate.ENVIRONMENTS
     }
-    assert offered.pop("torch_cpu") == ["--extra-index-url https://download.pytorch.org/whl/cpu"]
-    assert not any(offered.values())
+    assert not any(offered.values())  # which indexes there are is a matter of pip's configuration
     builds = [version, f"{version}+cpu"]
     assert list(SpecifierSet(f"=={version}").filter(builds)) == builds
     assert list(SpecifierSet(f"==={version}").filter(builds)) == [version]
