@@ -86,9 +86,9 @@ from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.joblog import USER_ERROR
-from asd.plan import Plan, archives, checks, configuration, fingerprint, parameters, paths, work
+from asd.plan import Plan, archives, changes, checks, configuration, fingerprint, parameters, paths, work
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
-from asd.recordings.layout import KINDS, Folder, state_of_files
+from asd.recordings.layout import KINDS, Folder, files_of
 
 # each job says in its log where it makes do with fewer clips
 logging.getLogger("asd.splits").setLevel(logging.ERROR)
@@ -189,25 +189,56 @@ def kept_while_made(path):
 
 
 def clips_of(wildcards):
+    """Recordings that a job waits for. The user's are no input: whether they have changed is for `state_of_clips` to
+    say, by their content and not by their dates and paths, and their names may hold anything. Where results are in cloud
+    storage, they are, so that the job is not submitted to where they can't be read."""
     require_data()
-    files = planned(recordings, "folder")(wildcards)
-    return files if PLAN.is_demo else given_by_user(files)
+    files = files_of(planned(recordings, "folder")(wildcards))
+    if PLAN.is_demo:
+        return files
+    return [ancient(file) for file in given_by_user(files)] if IN_STORAGE else []
 
 
-def root_of_clips():
-    """The folder that names of recordings start from; a parameter function where the job has copies of them."""
+def recordings_read(wildcards, input):
+    """Parameter function; since it takes the input, Snakemake does not compare its values, which hold paths."""
+    listed = planned(parameters.recordings_of, "folder")(wildcards)
+    if not PLAN.is_demo:
+        return listed
+    return [[[file], "", "", []] for file in input]
 
-    def root_of_copies(wildcards, input):
-        return input[0].removesuffix(os.path.relpath(clips_of(wildcards)[0], PLAN.root))
 
+def root_of_clips(wildcards, input):
+    """Parameter function: the folder that names of recordings start from."""
     if not PLAN.is_demo:
         return PLAN.root
-    return root_of_copies if IN_STORAGE else f"{PREFIX}{PLAN.root}"
+    return input[0].removesuffix(os.path.relpath(clips_of(wildcards)[0], PLAN.root))
+
+
+@cache
+def states_of_clips():
+    extraction = parameters.extract_features(PLAN, code("extract_features.py"))["extraction"]
+    return changes.folder_states(PLAN, extraction, PREFIX)
 
 
 def state_of_clips(wildcards):
-    """Changes with each change of a recording; Snakemake itself would not notice one replaced by an older file."""
-    return "simulated" if PLAN.is_demo else state_of_files(clips_of(wildcards))
+    """Changes with each change of a recording, but not with its date or its folder alone."""
+    require_data()
+    return "simulated" if PLAN.is_demo else states_of_clips()[folder_of(wildcards)].name
+
+
+@cache
+def redated_clips():
+    """Recordings with other dates than when they were read, and the same content."""
+    if PLAN.is_demo or PLAN.cache is not None or IN_STORAGE:
+        return []
+    return [line for state in states_of_clips().values() for line in state.redated]
+
+
+def dates_to_note(wildcards):
+    """The list of their dates, where it lacks some, so that the next run need not read them again."""
+    require_data()
+    known = changes.read_dates(f"{PREFIX}{paths.DATES}")
+    return [paths.DATES] if any((*line[:3],) not in known for line in redated_clips()) else []
 
 
 def caches_given(wildcards):

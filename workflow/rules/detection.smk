@@ -9,6 +9,8 @@ rule detect_anomalies:
         abnormal=planned(paths.caches, "machine", kind="abnormal", suffix="npy"),
         normal_clips=planned(paths.caches, "machine", kind="normal", suffix="csv"),
         abnormal_clips=planned(paths.caches, "machine", kind="abnormal", suffix="csv"),
+        unlabelled=planned(paths.caches, "machine", kind="unlabelled", suffix="npy"),
+        unlabelled_clips=planned(paths.caches, "machine", kind="unlabelled", suffix="csv"),
     output:
         scores=directory(paths.SCORES),
     log:

@@ -8,6 +8,7 @@ rule evaluate_scores:
     output:
         table=f"{paths.EVALUATION}.csv",
         comparisons=f"{paths.EVALUATION}.comparisons.csv",
+        conditions=f"{paths.EVALUATION}.conditions.csv",
         replicates=f"{paths.EVALUATION}.npz",
     log:
         "results/logs/evaluate_scores/{machine}.log",
@@ -32,6 +33,7 @@ rule collect_results:
     input:
         tables=paths.evaluations(PLAN, "csv"),
         comparisons=paths.evaluations(PLAN, "comparisons.csv"),
+        conditions=paths.evaluations(PLAN, "conditions.csv"),
         replicates=paths.evaluations(PLAN, "npz"),
         skipped=paths.skipped(PLAN),
     output:
@@ -42,6 +44,7 @@ rule collect_results:
         comparisons=table_in_report(
             "comparisons.csv", "comparisons", "Comparisons of detectors (CSV)"
         ),
+        conditions="results/conditions.csv",
         markdown="results/leaderboard.md",
         skipped="results/skipped_clips.csv",
         text="results/summary.txt",

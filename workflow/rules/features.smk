@@ -24,11 +24,26 @@ if PLAN.cache is None:
             runtime=minutes(5, 0.05, planned(work.megabytes_recorded, "folder")),
         params:
             settings=parameters.extract_features(PLAN, code("extract_features.py")),
-            root=root_of_clips(),
-            recordings=state_of_clips,
+            recordings=recordings_read,
+            root=root_of_clips,
+            state=state_of_clips,
             code=code("extract_features.py"),
         script:
             "../scripts/extract_features.py"
+
+    # Nothing depends on it.
+    rule note_dates:
+        output:
+            dates=paths.DATES,
+        log:
+            "results/logs/note_dates.log",
+        localrule: True
+        conda:
+            "../../envs/audio.yaml"
+        params:
+            dates=lambda wildcards: redated_clips(),
+        script:
+            "../scripts/note_dates.py"
 
 else:
 

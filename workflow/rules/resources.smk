@@ -53,17 +53,11 @@ def grouped(name):
     return group
 
 
-@cache
-def unread_clips():
-    extraction = parameters.extract_features(PLAN, code("extract_features.py"))["extraction"]
-    return work.unread_clips(PLAN, extraction, PREFIX)
-
-
 def extraction_threads(wildcards):
     """The share of the cores that a cache has of the recordings yet to be read: one core each while many caches are
     left to make, several where few are. A cluster has cores enough for all caches at once."""
     if workflow.remote_exec or workflow.resource_settings.nodes:
         return 1
     cores = workflow.resource_settings.cores or 1
-    counts = unread_clips()
+    counts = {folder: state.unread for folder, state in states_of_clips().items()}
     return max(1, round(cores * counts[folder_of(wildcards)] / max(1, sum(counts.values()))))

@@ -10,6 +10,7 @@ with job_log(snakemake.log[0]):
         files.tables,
         dict(zip(settings["machines"], files.replicates, strict=True)),
         files.comparisons,
+        files.conditions,
         files.skipped,
         confidence=settings["confidence"],
         simulated=settings["simulated"],
@@ -19,6 +20,7 @@ with job_log(snakemake.log[0]):
         markdown_path=output.markdown,
         html_path=output.page,
         comparisons_path=output.comparisons,
+        conditions_path=output.conditions,
         skipped_path=output.skipped,
         text_path=output.text,
     )

@@ -14,7 +14,8 @@ with job_log(snakemake.log[0]):
     denoiser = Denoiser.load(files.weights)
     detectors = [Detector(**about) for about in settings["detectors"]]
     with whole_folder(snakemake.output.scores) as folder:
-        for clips in read_unit_clips(files.normal, files.normal_clips, files.abnormal, files.abnormal_clips, settings):
+        caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
+        for clips in read_unit_clips(*caches, settings, files.unlabelled, files.unlabelled_clips):
             scores = detect(
                 clips,
                 denoiser,

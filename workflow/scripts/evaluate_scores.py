@@ -3,13 +3,19 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.evaluation.conditions import condition_rows
     from asd.evaluation.machine import evaluate_machine, read_unit_scores, write_replicates
-    from asd.evaluation.tables import auc_table, comparison_table, write_table
+    from asd.evaluation.tables import auc_table, comparison_table, condition_table, write_table
 
     settings = snakemake.params.settings
     contents = read_unit_scores(snakemake.input.scores, settings["runs"], settings["units"])
     result = evaluate_machine(contents, settings["machine"], settings["views"], **settings["statistics"])
-    tables = (snakemake.output.table, snakemake.output.comparisons)
-    for table, path in zip((auc_table(result.rows), comparison_table(result.comparisons)), tables, strict=True):
+    conditions = condition_table(condition_rows(contents, settings["machine"]))
+    contents_of = {
+        snakemake.output.table: auc_table(result.rows),
+        snakemake.output.comparisons: comparison_table(result.comparisons),
+        snakemake.output.conditions: conditions,
+    }
+    for path, table in contents_of.items():
         write_table(table, path)
-    write_replicates(result.replicates, snakemake.output.replicates, tables)
+    write_replicates(result.replicates, snakemake.output.replicates, list(contents_of))

@@ -8,17 +8,20 @@ from asd.joblog import job_log
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 with job_log(snakemake.log[0]):
-    from asd.features.extraction import extract_cache
+    from asd.features.extraction import Reading, extract_cache
+    from asd.recordings.layout import Recording
 
-    settings = snakemake.params.settings
+    params, output = snakemake.params, snakemake.output
     extract_cache(
-        list(snakemake.input),
-        snakemake.params.root,
-        snakemake.output.cache,
-        snakemake.output.clips,
-        snakemake.output.skipped,
-        channel=settings["channel"],
-        on_bad_clip=settings["on_bad_clip"],
-        extraction=settings["extraction"],
+        [
+            Recording(tuple(files), condition, split, tuple((name, value) for name, value in attributes))
+            for files, condition, split, attributes in params.recordings
+        ],
+        params.root,
+        output.cache,
+        output.clips,
+        output.skipped,
+        Reading(**params.settings),
+        state=params.state,
         processes=snakemake.threads,
     )

@@ -6,13 +6,14 @@ with job_log(snakemake.log[0]):
     from asd.ddae import model
     from asd.ddae.device import on_device
     from asd.ddae.loss import write_loss
-    from asd.features.caches import read_cache
+    from asd.features.caches import listed, read_cache
     from asd.splits import training_rows
 
     settings, files = snakemake.params.settings, snakemake.input
-    caches = zip(settings["ids"], files.normal, files.normal_clips, strict=True)
-    normal = {name: read_cache(array, clips).features for name, array, clips in caches}
-    rows = training_rows({name: len(features) for name, features in normal.items()}, settings)
+    inputs = zip(settings["ids"], files.normal, files.normal_clips, strict=True)
+    caches = {name: read_cache(array, clips) for name, array, clips in inputs}
+    normal = {name: cache.features for name, cache in caches.items()}
+    rows = training_rows({name: listed(cache) for name, cache in caches.items()}, settings)
     training = model.TrainingSettings(
         noise_factor=settings["noise_factor"],
         epochs=settings["epochs"],

@@ -467,6 +467,34 @@ def fill_in_defaults(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
     _visit(config, schema, {"properties": filled})
 
 
+def canonical_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
+    """Give numbers, in place, the type that `schema` has for them, so that what means the same is the same.
+
+    >>> config = {"percentile": 95, "epochs": 100.0, "seeds": [0.0]}
+    >>> types = {"percentile": {"type": "number"}, "epochs": {"type": "integer"}}
+    >>> canonical_numbers(config, {"properties": {**types, "seeds": {"items": {"type": "integer"}}}})
+    >>> config
+    {'percentile': 95.0, 'epochs': 100, 'seeds': [0]}
+    """
+    kinds = {"number": float, "integer": int}
+
+    def typed(value: Any, about: Mapping[str, Any]) -> Any:
+        kind = kinds.get(str(resolved(about, schema).get("type")))
+        return kind(value) if kind and isinstance(value, int | float) else value
+
+    def of_properties(validator: Any, properties: Any, instance: Any, part: Any) -> Iterator[Any]:
+        for name in properties.keys() & (instance if isinstance(instance, dict) else {}).keys():
+            instance[name] = typed(instance[name], properties[name])
+        yield from Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, part)
+
+    def of_items(validator: Any, about: Any, instance: Any, part: Any) -> Iterator[Any]:
+        if isinstance(instance, list):
+            instance[:] = [typed(value, about) for value in instance]
+        yield from Draft202012Validator.VALIDATORS["items"](validator, about, instance, part)
+
+    _visit(config, schema, {"properties": of_properties, "items": of_items})
+
+
 def _visit(config: Any, schema: Mapping[str, Any], keywords: Mapping[str, Any]) -> None:
     """Go through `config` as far as `schema` describes it; `keywords` say what is done on the way."""
     visitor = validators.extend(Draft202012Validator, keywords)  # type: ignore[no-untyped-call]

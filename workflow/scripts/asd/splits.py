@@ -1,4 +1,4 @@
-"""Which clips of an ID train the DDAE, train the detectors, and test them: the splits of the two protocols.
+"""Which clips of an ID train the DDAE, train the detectors, and test them: the splits of the protocols.
 
 *paper*: clips are taken in file order.  The detectors train on the first ``ad_train`` normal clips, the test takes the
 next normal and the first abnormal ones, and the DDAE trains on the first ``ddae`` normal clips at the reference SNR,
@@ -8,13 +8,18 @@ which are detector training clips too.
 disjoint, and every abnormal clip is tested, if there are any.  Row *n* of an ID is taken for the same recording at
 every SNR (as it is in MIMII), so a clip that trains the DDAE at the reference SNR trains or tests no detector at any
 SNR.
+
+*given*: the data set says which clips train and which test.  As in *strict*, those that train the DDAE and those that
+train the detectors are disjoint, and shuffled by the seed.
+
+Under all of them, the clips that were cut from one recording train or test together.
 """
 
 from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -28,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 OnShortfall = Literal["error", "shrink"]
 
-ProtocolName = Literal["paper", "strict"]
+ProtocolName = Literal["paper", "strict", "given"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Protocol:
     quantile
         NumPy's name of the quantile that the threshold is (see `asd.detection.scores.threshold_of`).
     seeds_share_clips
-        Whether every seed tests the same clips, so that scores of several seeds can be averaged.
+        Whether every seed trains and tests with the same clips, so that scores of several seeds can be averaged.
     """
 
     suffix: str
@@ -61,6 +66,7 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
     "strict": Protocol(
         "_strict", scaling_sees_all=False, cross_fitted=True, quantile="weibull", seeds_share_clips=False
     ),
+    "given": Protocol("_given", scaling_sees_all=False, cross_fitted=True, quantile="weibull", seeds_share_clips=False),
 }
 """Which clips train and test under each of them is what `training_rows` and `detection_splits` say."""
 
@@ -241,6 +247,49 @@ def check_strict_counts(n_normal: int, n_reference: int, shares: Mapping[str, fl
 
 
 @dataclass(frozen=True)
+class Listed:
+    """The clips of one kind of an ID at an SNR, in file order.
+
+    Attributes
+    ----------
+    recordings
+        Which recording each clip was cut from, or is.
+    splits
+        ``train``, ``test``, or nothing where the data set does not say.
+    """
+
+    recordings: Sequence[str]
+    splits: Sequence[str]
+
+    @classmethod
+    def whole(cls, count: int) -> Listed:
+        """So many clips that are recordings of their own."""
+        return cls([str(number) for number in range(count)], [""] * count)
+
+    def __len__(self) -> int:
+        return len(self.recordings)
+
+    def numbers(self) -> tuple[Indices, Indices]:
+        """Of each clip, the number of its recording, and its own within that; int [clips] each, from 0."""
+        import numpy as np
+
+        known: dict[str, int] = {}
+        counts: dict[str, int] = {}
+        recording, position = np.empty(len(self), np.intp), np.empty(len(self), np.intp)
+        for row, name in enumerate(self.recordings):
+            recording[row] = known.setdefault(name, len(known))
+            position[row] = counts.get(name, 0)
+            counts[name] = counts.get(name, 0) + 1
+        return recording, position
+
+    def rows_of(self, split: str) -> Indices:
+        """Rows that the data set means to train or to test with, int [clips]."""
+        import numpy as np
+
+        return np.flatnonzero([one == split for one in self.splits])
+
+
+@dataclass(frozen=True)
 class Split:
     """Rows of the feature caches of one ID at one SNR, each int [clips] in ascending order.
 
@@ -257,12 +306,32 @@ class Split:
     abnormal: Indices
 
 
-def paper_split(counts: Counts) -> Split:
-    """The first normal clips train, the next normal and the first abnormal ones test."""
+def paper_split(counts: Counts, normal: Listed, on_shortfall: OnShortfall, where: str) -> Split:
+    """The first normal clips train, the next normal and the first abnormal ones test.
+
+    What is left of the recording that the last training clip was cut from is not tested.
+
+    Raises
+    ------
+    UserError
+        If too few clips are then left to test, and `on_shortfall` is ``"error"``, or if none is.
+    """
     import numpy as np
 
-    normal = np.arange(counts.n_train + counts.n_normal)
-    return Split(normal[: counts.n_train], normal[counts.n_train :], np.arange(counts.n_abnormal))
+    recording, _ = normal.numbers()
+    later = np.arange(counts.n_train, len(normal))
+    later = later[~np.isin(recording[later], recording[: counts.n_train])]
+    short = counts.n_normal - len(later)
+    if short > 0 and (on_shortfall == "error" or not len(later)):
+        raise UserError(
+            f"{where}: the split asks for {counts.n_normal} normal test clips, but only {len(later)} are of recordings "
+            "that no training clip was cut from. Lower the counts in machines.<name>.split, add recordings, or set "
+            "on_shortfall: shrink to test with fewer clips."
+        )
+    if short > 0:
+        logger.warning("%s: %d normal clips test, not %d: others are of training recordings", where, len(later), short)
+    abnormal = np.arange(counts.n_abnormal - max(0, min(short, counts.n_abnormal - 1)))
+    return Split(np.arange(counts.n_train), later[: counts.n_normal], abnormal)
 
 
 def unit_name(machine: str, machine_id: str) -> str:
@@ -270,19 +339,26 @@ def unit_name(machine: str, machine_id: str) -> str:
     return f"{machine}/{machine_id}"
 
 
-def _shuffled(n: int, seed: int, unit: str) -> Indices:
-    """Row numbers 0 .. n-1 in an order that depends on nothing but `n`, the `seed` and the name of the ID."""
+def _shuffled(clips: Listed, rows: Indices, seed: int, unit: str) -> Indices:
+    """Some rows, with their recordings in an order that depends on nothing but their number, the `seed` and the name of
+    the ID; clips of a recording stay together."""
     import numpy as np
 
-    return np.random.default_rng([seed, zlib.crc32(unit.encode())]).permutation(n)
+    recording, _ = clips.numbers()
+    found, number = np.unique(recording[rows], return_inverse=True)
+    rank = np.empty(len(found), np.intp)
+    rank[np.random.default_rng([seed, zlib.crc32(unit.encode())]).permutation(len(found))] = np.arange(len(found))
+    return rows[np.argsort(rank[number], kind="stable")]
 
 
-def strict_ddae_rows(n_normal: int, share: float, seed: int, unit: str, where: str) -> Indices:
+def strict_ddae_rows(normal: Listed, share: float, seed: int, unit: str, where: str) -> Indices:
     """Rows of the normal clips at the reference SNR that train the DDAE under the strict protocol.
 
     Parameters
     ----------
-    n_normal, share, where
+    normal
+        Normal clips of the ID at the reference SNR.
+    share, where
         As for `strict_ddae_count`.
     seed
         Of the shuffle, the run's own.
@@ -297,17 +373,26 @@ def strict_ddae_rows(n_normal: int, share: float, seed: int, unit: str, where: s
     Raises
     ------
     UserError
-        As `strict_ddae_count` does.
+        As `strict_ddae_count` does, or if all clips are of one recording.
     """
     import numpy as np
 
-    return np.sort(_shuffled(n_normal, seed, unit)[: strict_ddae_count(n_normal, share, where)])
+    count = strict_ddae_count(len(normal), share, where)
+    order = _shuffled(normal, np.arange(len(normal)), seed, unit)
+    recording, _ = normal.numbers()
+    last = int((recording == recording[order[-1]]).sum())  # clips of the recording that at least is left to test
+    if last == len(normal):
+        raise UserError(
+            f"{where}: all {last} normal clips were cut from one recording, which can't both train and test. Add "
+            "another recording of the healthy machine; at least 2 are needed."
+        )
+    return np.sort(order[: max(1, min(count, len(normal) - last - 2))])
 
 
 def strict_split(
-    n_normal: int,
+    normal: Listed,
     n_abnormal: int,
-    n_reference: int,
+    reference: Listed,
     shares: Mapping[str, float],
     seed: int,
     unit: str,
@@ -316,13 +401,14 @@ def strict_split(
     """Rows of one ID at one SNR under the strict protocol.
 
     Normal rows that train the DDAE at the reference SNR are left out; of the others, in shuffled order, the shares
-    ``ad_train`` : ``ad_test`` train and test the detectors.  All abnormal clips are tested.
+    ``ad_train`` : ``ad_test`` train and test the detectors, whole recordings those that test them.  All abnormal clips
+    are tested.
 
     Parameters
     ----------
-    n_normal, n_abnormal
+    normal, n_abnormal
         Clips at this SNR.
-    n_reference
+    reference
         Normal clips of the ID at the reference SNR.
     shares
         ``ddae``, ``ad_train`` and ``ad_test`` in per cent of the normal clips.
@@ -336,23 +422,137 @@ def strict_split(
     """
     import numpy as np
 
-    taken = strict_ddae_rows(n_reference, shares["ddae"], seed, unit, where)
-    order = _shuffled(n_normal, seed, unit)
-    left = order[~np.isin(order, taken)]
-    tested = _strict_test_count(len(left), n_normal, len(taken), shares, where)
-    return Split(np.sort(left[tested:]), np.sort(left[:tested]), np.arange(n_abnormal))
+    taken = strict_ddae_rows(reference, shares["ddae"], seed, unit, where)
+    order = _shuffled(normal, np.arange(len(normal)), seed, unit)
+    left = order[~_same_clips(normal, order, reference, taken)]
+    wanted = _strict_test_count(len(left), len(normal), len(taken), shares, where)
+    recording, _ = normal.numbers()
+    trained = np.unique(reference.numbers()[0][taken])
+    # recordings in shuffled order, and how many clips were tested with as many of them
+    untouched = recording[left][~np.isin(recording[left], trained)]
+    candidates = untouched[np.sort(np.unique(untouched, return_index=True)[1])]
+    tested = np.cumsum([(recording == one).sum() for one in candidates])
+    possible = np.flatnonzero(tested <= len(left) - 2)
+    if not len(possible):
+        raise UserError(
+            f"{where}: the normal clips were cut from {len(np.unique(recording))} recordings, too few to train with "
+            "some and test with others. Add recordings of the healthy machine."
+        )
+    number = possible[np.argmin(np.abs(tested[possible] - wanted))] + 1
+    is_test = np.isin(recording[left], candidates[:number])
+    return Split(np.sort(left[~is_test]), np.sort(left[is_test]), np.arange(n_abnormal))
 
 
-def training_rows(counts: Mapping[str, int], settings: Mapping[str, Any]) -> dict[str, Indices]:
+def _same_clips(clips: Listed, rows: Indices, others: Listed, other_rows: Indices) -> NDArray[np.bool_]:
+    """Which of some `rows` at one SNR are, by their numbers, also among `other_rows` at another; bool [rows]."""
+    import numpy as np
+
+    recording, position = clips.numbers()
+    other_recording, other_position = others.numbers()
+    size = 1 + max(position.max(initial=0), other_position.max(initial=0))
+    keys = other_recording[other_rows] * size + other_position[other_rows]
+    return np.isin(recording[rows] * size + position[rows], keys)
+
+
+def _require_given(clips: Listed, where: str) -> None:
+    """Raise a `UserError` if the data set does not say of every clip what it is for."""
+    without = sum(not split for split in clips.splits)
+    if without:
+        raise UserError(
+            f"{where}: nothing says of {without} of {len(clips)} clips whether they train or test, as the given "
+            "protocol needs. Put {split} into each dataset.pattern, fill in the column split of the sample sheet, or "
+            "use protocols: [strict]"
+        )
+
+
+def given_share(shares: Mapping[str, float]) -> float:
+    """Per cent of the given training clips that train the DDAE, where `shares` are those of the strict protocol."""
+    return 100 * shares["ddae"] / (shares["ddae"] + shares["ad_train"])
+
+
+def given_ddae_rows(normal: Listed, share: float, seed: int, unit: str, where: str) -> Indices:
+    """Rows of the given training clips at the reference SNR that train the DDAE.
+
+    Parameters
+    ----------
+    share
+        Per cent of the given training clips.
+    normal, seed, unit, where
+        As for `strict_ddae_rows`.
+
+    Returns
+    -------
+    int [clips]
+        In ascending order.
+
+    Raises
+    ------
+    UserError
+        If nothing says which clips train, or there are fewer than three.
+    """
+    import numpy as np
+
+    _require_given(normal, where)
+    rows = normal.rows_of("train")
+    if len(rows) < 3:
+        raise UserError(
+            f"{where}: {len(rows)} normal training clips are given, too few: one at least trains the DDAE, and 2 the "
+            "detectors."
+        )
+    count = round(len(rows) * share / 100)
+    return np.sort(_shuffled(normal, rows, seed, unit)[: min(max(1, count), len(rows) - 2)])
+
+
+def given_split(
+    normal: Listed,
+    abnormal: Listed,
+    reference: Listed,
+    shares: Mapping[str, float],
+    seed: int,
+    unit: str,
+    where: str,
+) -> Split:
+    """Rows of one ID at one SNR that the data set itself means to train and test with; those that train the DDAE at the
+    reference SNR train no detector.
+
+    Parameters
+    ----------
+    normal, abnormal
+        Clips at this SNR.
+    reference, shares, seed, unit, where
+        As for `strict_split`.
+
+    Raises
+    ------
+    UserError
+        As `given_ddae_rows` does, or if fewer than two clips would train, or no normal one test.
+    """
+    for clips in (normal, abnormal):
+        _require_given(clips, where)
+    taken = given_ddae_rows(reference, given_share(shares), seed, unit, where)
+    train, test = normal.rows_of("train"), normal.rows_of("test")
+    train = train[~_same_clips(normal, train, reference, taken)]
+    if len(train) < 2 or not len(test):
+        raise UserError(
+            f"{where}: {len(train)} normal clips are given to train the detectors (beside {len(taken)} for the DDAE), "
+            f"and {len(test)} to test them; at least 2 and 1 are needed."
+        )
+    if len(abnormal.rows_of("train")):
+        logger.warning("%s: %d abnormal training clips are left out", where, len(abnormal.rows_of("train")))
+    return Split(train, test, abnormal.rows_of("test"))
+
+
+def training_rows(clips: Mapping[str, Listed], settings: Mapping[str, Any]) -> dict[str, Indices]:
     """Rows of each ID that train the DDAE of a machine.
 
     Parameters
     ----------
-    counts
+    clips
         ID -> normal clips at the reference SNR.
     settings
         ``machine``, ``reference_snr``, ``protocol``; under *paper* ``clips``, the number asked for of each ID, and
-        ``on_shortfall``; under *strict* ``share``, per cent of the normal clips, and ``seed``.
+        ``on_shortfall``; under *strict* and *given* ``share``, per cent of the normal or of the given training clips,
+        and ``seed``.
 
     Raises
     ------
@@ -362,28 +562,30 @@ def training_rows(counts: Mapping[str, int], settings: Mapping[str, Any]) -> dic
     import numpy as np
 
     rows = {}
-    for number, (name, count) in enumerate(counts.items()):
+    for number, (name, listed) in enumerate(clips.items()):
         where = f"machine {settings['machine']}, SNR {settings['reference_snr']}, ID {name}"
+        unit = unit_name(settings["machine"], name)
         if settings["protocol"] == "paper":
-            rows[name] = np.arange(paper_ddae_count(settings["clips"][number], count, settings["on_shortfall"], where))
-        else:
-            unit = unit_name(settings["machine"], name)
-            rows[name] = strict_ddae_rows(count, settings["share"], settings["seed"], unit, where)
+            asked = settings["clips"][number]
+            rows[name] = np.arange(paper_ddae_count(asked, len(listed), settings["on_shortfall"], where))
+            continue
+        choose = strict_ddae_rows if settings["protocol"] == "strict" else given_ddae_rows
+        rows[name] = choose(listed, settings["share"], settings["seed"], unit, where)
     return rows
 
 
 def detection_splits(
-    counts: Mapping[tuple[str, str], tuple[int, int]], settings: Mapping[str, Any]
+    clips: Mapping[tuple[str, str], tuple[Listed, Listed]], settings: Mapping[str, Any]
 ) -> dict[tuple[str, str], Split]:
     """Rows of some IDs of a machine that train and test the detectors.
 
     Parameters
     ----------
-    counts
+    clips
         SNR and ID -> normal and abnormal clips; the reference SNR of each ID among them.
     settings
         ``machine``, ``reference_snr``, ``protocol``; under *paper* ``clips``, the numbers asked for (``ad_train``,
-        ``ad_test``) in the order of `counts`, and ``on_shortfall``; under *strict* ``shares`` and ``seed``.
+        ``ad_test``) in the order of `clips`, and ``on_shortfall``; under *strict* and *given* ``shares`` and ``seed``.
 
     Raises
     ------
@@ -391,14 +593,22 @@ def detection_splits(
         If there are too few clips.
     """
     splits = {}
-    for number, ((snr, name), (n_normal, n_abnormal)) in enumerate(counts.items()):
+    for number, ((snr, name), (normal, abnormal)) in enumerate(clips.items()):
         where = f"machine {settings['machine']}, SNR {snr}, ID {name}"
         if settings["protocol"] == "paper":
-            asked = AskedCounts(0, *settings["clips"][number])
-            splits[snr, name] = paper_split(paper_counts(asked, n_normal, n_abnormal, settings["on_shortfall"], where))
+            asked, shortfall = AskedCounts(0, *settings["clips"][number]), settings["on_shortfall"]
+            counts = paper_counts(asked, len(normal), len(abnormal), shortfall, where)
+            splits[snr, name] = paper_split(counts, normal, shortfall, where)
+            continue
+        common = {
+            "reference": clips[settings["reference_snr"], name][0],
+            "shares": settings["shares"],
+            "seed": settings["seed"],
+            "unit": unit_name(settings["machine"], name),
+            "where": where,
+        }
+        if settings["protocol"] == "strict":
+            splits[snr, name] = strict_split(normal, len(abnormal), **common)
         else:
-            reference = counts[settings["reference_snr"], name][0]
-            unit = unit_name(settings["machine"], name)
-            shares, seed = settings["shares"], settings["seed"]
-            splits[snr, name] = strict_split(n_normal, n_abnormal, reference, shares, seed, unit, where)
+            splits[snr, name] = given_split(normal, abnormal, **common)
     return splits

@@ -7,14 +7,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..features.cliplist import ClipRecord
+
+
+@dataclass(frozen=True, order=True)
+class ScoredClip:
+    """A clip, and what results are told apart by.
+
+    Attributes
+    ----------
+    file, start, condition, attributes
+        As `asd.features.cliplist.ClipRecord` has them.
+    """
+
+    file: str
+    start: str = ""
+    condition: str = ""
+    attributes: str = ""
+
+    @classmethod
+    def of(cls, clip: ClipRecord) -> ScoredClip:
+        """From a clip list."""
+        return cls(clip.file, clip.start, clip.condition, clip.attributes)
+
 
 @dataclass(frozen=True)
 class ScoredClips:
-    """Names of the clips that the scores belong to, in their order."""
+    """The clips that scores belong to, in their order."""
 
-    train: tuple[str, ...]
-    normal: tuple[str, ...]
-    abnormal: tuple[str, ...]
+    train: tuple[ScoredClip, ...]
+    normal: tuple[ScoredClip, ...]
+    abnormal: tuple[ScoredClip, ...]
+    unlabelled: tuple[ScoredClip, ...] = ()
 
     @property
     def labels(self) -> NDArray[np.bool_]:
@@ -22,6 +46,6 @@ class ScoredClips:
         return np.repeat([False, True], [len(self.normal), len(self.abnormal)])
 
     @property
-    def tested(self) -> tuple[str, ...]:
+    def tested(self) -> tuple[ScoredClip, ...]:
         """The test clips, normal ones first."""
         return self.normal + self.abnormal

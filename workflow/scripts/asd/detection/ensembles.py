@@ -58,12 +58,13 @@ def combine(members: Sequence[Scores], average: Average, threshold_percentile: f
     ValueError
         If there are no members, or they scored different numbers of clips.
     """
-    if not members or len({(len(member.train), len(member.test)) for member in members}) != 1:
+    if not members or len({(len(one.train), len(one.test), len(one.unlabelled)) for one in members}) != 1:
         raise ValueError("an ensemble needs members that scored the same clips")
     scale = standardised if average == "z" else ranked
     train = np.mean([scale(member.train, member.train) for member in members], axis=0)
     test = np.mean([scale(member.test, member.train) for member in members], axis=0)
-    return Scores(train, test, threshold_of(train, threshold_percentile, protocol))
+    unlabelled = np.mean([scale(member.unlabelled, member.train) for member in members], axis=0)
+    return Scores(train, test, threshold_of(train, threshold_percentile, protocol), unlabelled=unlabelled)
 
 
 @dataclass(frozen=True)

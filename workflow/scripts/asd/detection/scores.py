@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import seal_of, sealed_mapping, unsealed_mapping
 from ..splits import PROTOCOLS, ProtocolName
-from .clips import ScoredClips
+from .clips import ScoredClip, ScoredClips
+
+_CLIP_COLUMNS = ("file", "part", "label", "protocol", "start", "condition", "attributes")
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,20 @@ class Scores:
         Score above which a clip is taken for abnormal.
     components
         Components by the MAP test of the MFCC and of the basic columns; None where there was no such test.
+    unlabelled
+        Scores of the unlabelled clips, float64 [n_unlabelled].
     """
 
     train: NDArray[np.float64]
     test: NDArray[np.float64]
     threshold: float
     components: tuple[int, int] | None = None
+    unlabelled: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def every(self) -> NDArray[np.float64]:
+        """Scores of the training, the test and the unlabelled clips."""
+        return np.concatenate([self.train, self.test, self.unlabelled])
 
 
 @dataclass(frozen=True)
@@ -82,8 +93,9 @@ def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPat
     Parameters
     ----------
     scores_path
-        CSV: file, part (train or test), label (normal or abnormal), protocol, and for each detector its score, written
-        so that it is read back exactly, and its decision (normal or abnormal).
+        CSV: file, part (train or test), label (normal, abnormal or unlabelled), protocol, start (in a recording that
+        was cut into clips), condition, attributes (as JSON), and for each detector its score, written so that it is
+        read back exactly, and its decision (normal or abnormal).
     summary_path
         JSON: protocol, thresholds, numbers of components (``map_mfcc``, ``map_basic``) and of clips; CRC-32 of the file
         of scores (``scores_crc32``) and of all these values (``crc32``).
@@ -95,18 +107,21 @@ def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPat
     """
     clips, scores, protocol = content.clips, content.scores, content.protocol
     _check_finite(scores)
-    lines = [(file, "train", "normal") for file in clips.train]
-    lines += [(file, "test", "normal") for file in clips.normal]
-    lines += [(file, "test", "abnormal") for file in clips.abnormal]
-    header = ["file", "part", "label", "protocol"]
+    parts = {("train", "normal"): clips.train, ("test", "normal"): clips.normal}
+    parts |= {("test", "abnormal"): clips.abnormal, ("test", "unlabelled"): clips.unlabelled}
+    lines = [
+        [clip.file, *part, protocol, clip.start, clip.condition, clip.attributes]
+        for part, of_part in parts.items()
+        for clip in of_part
+    ]
+    header = list(_CLIP_COLUMNS)
     for name in scores:
         header += [f"{name}_score", f"{name}_decision"]
-    columns = {name: np.concatenate([result.train, result.test]).tolist() for name, result in scores.items()}
+    columns = {name: result.every.tolist() for name, result in scores.items()}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    for number, clip in enumerate(lines):
-        line: list[str] = [*clip, protocol]
+    for number, line in enumerate(lines):
         for name, result in scores.items():
             score = columns[name][number]
             line += [repr(score), "abnormal" if score > result.threshold else "normal"]
@@ -123,6 +138,7 @@ def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPat
         "n_train": len(clips.train),
         "n_normal": len(clips.normal),
         "n_abnormal": len(clips.abnormal),
+        "n_unlabelled": len(clips.unlabelled),
         "scores_crc32": seal_of(written),
     }
     with whole_file(summary_path) as temporary:
@@ -138,7 +154,7 @@ def _check_finite(scores: Mapping[str, Scores]) -> None:
         If there are any.
     """
     for name, result in scores.items():
-        if not (np.isfinite(result.train).all() and np.isfinite(result.test).all() and np.isfinite(result.threshold)):
+        if not (np.isfinite(result.every).all() and np.isfinite(result.threshold)):
             raise UserError(
                 f"{name} gave scores that are not finite numbers. Change its parameters, or leave it out of detectors."
             )
@@ -158,18 +174,22 @@ def read_scores(scores_path: StrPath, summary_path: StrPath) -> UnitScores:
         if summary["scores_crc32"] != seal_of(content):
             raise ValueError("the scores do not match their checksum in the summary")
         header, *lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
-        n_train, n_normal, n_abnormal = (int(summary[key]) for key in ("n_train", "n_normal", "n_abnormal"))
-        if len(lines) != n_train + n_normal + n_abnormal:
-            raise ValueError(f"{len(lines)} clips, {n_train + n_normal + n_abnormal} expected")
-        files = [line[0] for line in lines]
-        middle = n_train + n_normal
-        clips = ScoredClips(tuple(files[:n_train]), tuple(files[n_train:middle]), tuple(files[middle:]))
+        counts = [int(summary[f"n_{part}"]) for part in ("train", "normal", "abnormal", "unlabelled")]
+        if len(lines) != sum(counts):
+            raise ValueError(f"{len(lines)} clips, {sum(counts)} expected")
+        columns = [header.index(name) for name in ("file", "start", "condition", "attributes")]
+        every = [ScoredClip(*(line[column] for column in columns)) for line in lines]
+        ends = np.cumsum([0, *counts]).tolist()
+        clips = ScoredClips(*(tuple(every[start:end]) for start, end in itertools.pairwise(ends)))
         scores = {}
         for name, threshold in summary["thresholds"].items():
             column = header.index(f"{name}_score")
             values = np.array([float(line[column]) for line in lines])
-            counts = (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
-            scores[name] = Scores(values[:n_train], values[n_train:], float(threshold), counts)
+            train, test, unlabelled = np.split(values, [ends[1], ends[3]])
+            components = (
+                (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
+            )
+            scores[name] = Scores(train, test, float(threshold), components, unlabelled)
         return UnitScores(clips, scores, summary["protocol"])
     except (
         *(ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error),

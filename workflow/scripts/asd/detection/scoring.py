@@ -37,7 +37,7 @@ def _fit_and_score(
 
 
 def cross_fitted_scores(
-    train: Represented, detectors: Sequence[Detector], folds: int, seed: int
+    train: Represented, detectors: Sequence[Detector], folds: int, seed: int, recordings: Sequence[str] | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Scores of the training clips by models that were fitted on other training clips.
 
@@ -45,14 +45,17 @@ def cross_fitted_scores(
     ----------
     folds
         Into which the clips are divided at random; the clips of each are scored by what is fitted on the rest,
-        projection included.  No more than there are clips.
+        projection included.  No more than there are recordings.
+    recordings
+        Which recording each clip was cut from: those of one are in the same fold.  By default, or where all are of one,
+        each clip is by itself.
 
     Returns
     -------
     dict
         Name of the detector -> float64 [clips].
     """
-    fold_of = np.random.default_rng([seed, len(train)]).permutation(len(train)) % min(folds, len(train))
+    fold_of = _folds(recordings if recordings and len(set(recordings)) > 1 else range(len(train)), folds, seed)
     scores = {detector.name: np.empty(len(train)) for detector in detectors}
     for fold in np.unique(fold_of):
         held_out = np.flatnonzero(fold_of == fold)
@@ -60,6 +63,14 @@ def cross_fitted_scores(
         for detector, _, held_out_scores, _ in _fit_and_score(train[rest], train[held_out], detectors, seed):
             scores[detector.name][held_out] = held_out_scores
     return scores
+
+
+def _folds(recordings: Sequence[object], folds: int, seed: int) -> NDArray[np.intp]:
+    """Number of the fold of each clip, int [clips]; whole recordings, at random."""
+    numbers: dict[object, int] = {}
+    number = [numbers.setdefault(recording, len(numbers)) for recording in recordings]
+    shuffled = np.random.default_rng([seed, len(numbers)]).permutation(len(numbers))
+    return np.asarray(shuffled % min(folds, len(numbers)), np.intp)[number]
 
 
 def detect(
@@ -86,11 +97,17 @@ def detect(
         Of detectors that draw random numbers, and of the folds.
     """
     train = Represented.of(clips.train(), denoiser)
-    test = Represented.of(np.concatenate(clips.test()), denoiser)
-    cross_fitted = cross_fitted_scores(train, detectors, folds or 2, seed) if PROTOCOLS[protocol].cross_fitted else {}
+    tested = np.concatenate([*clips.test(), clips.unlabelled.features])
+    n_labelled = len(tested) - len(clips.unlabelled.features)
+    names = clips.names()
+    test = Represented.of(tested, denoiser)
+    cross_fitted = {}
+    if PROTOCOLS[protocol].cross_fitted:
+        cross_fitted = cross_fitted_scores(train, detectors, folds or 2, seed, [clip.file for clip in names.train])
     scores = {}
     for detector, training_scores, test_scores, counts in _fit_and_score(train, test, detectors, seed):
         training_scores = cross_fitted.get(detector.name, training_scores)
         threshold = threshold_of(training_scores, threshold_percentile, protocol)
-        scores[detector.name] = Scores(training_scores, test_scores, threshold, counts)
-    return UnitScores(clips.names(), scores, protocol)
+        labelled, unlabelled = np.split(test_scores, [n_labelled])
+        scores[detector.name] = Scores(training_scores, labelled, threshold, counts, unlabelled)
+    return UnitScores(names, scores, protocol)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.caches import Cache, read_cache
+from ..features.caches import EMPTY_CACHE, Cache, listed, read_cache
 from ..files import StrPath
 from ..splits import Split, detection_splits
-from .clips import ScoredClips
+from .clips import ScoredClip, ScoredClips
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class UnitClips:
 
     Attributes
     ----------
-    normal, abnormal
+    normal, abnormal, unlabelled
         Unscaled features, float32 [clips, 136], and the clips they are of, in file order.
     split
         Which of them train and which test.
@@ -31,6 +31,7 @@ class UnitClips:
     machine_id: str
     normal: Cache
     abnormal: Cache
+    unlabelled: Cache
     split: Split
 
     def train(self) -> NDArray[np.float32]:
@@ -42,13 +43,14 @@ class UnitClips:
         return self.normal.features[self.split.normal], self.abnormal.features[self.split.abnormal]
 
     def names(self) -> ScoredClips:
-        """Names of the training and of the test clips."""
+        """Names of the training, of the test and of the unlabelled clips."""
         parts = (
             (self.normal, self.split.train),
             (self.normal, self.split.normal),
             (self.abnormal, self.split.abnormal),
+            (self.unlabelled, range(len(self.unlabelled.clips))),
         )
-        return ScoredClips(*(tuple(cache.clips[row].file for row in rows) for cache, rows in parts))
+        return ScoredClips(*(tuple(ScoredClip.of(cache.clips[row]) for row in rows) for cache, rows in parts))
 
 
 def read_unit_clips(
@@ -57,6 +59,8 @@ def read_unit_clips(
     abnormal: Sequence[StrPath],
     abnormal_clips: Sequence[StrPath],
     settings: Mapping[str, Any],
+    unlabelled: Sequence[StrPath] = (),
+    unlabelled_clips: Sequence[StrPath] = (),
 ) -> list[UnitClips]:
     """The clips of some IDs at all SNRs.
 
@@ -68,6 +72,8 @@ def read_unit_clips(
         Their clip lists.
     settings
         As `asd.splits.detection_splits` takes them.
+    unlabelled, unlabelled_clips
+        Caches and clip lists of unlabelled clips; none where there are no such clips at all.
 
     Raises
     ------
@@ -77,6 +83,8 @@ def read_unit_clips(
     units = [(snr, name) for snr, name in settings["units"]]
     first = [read_cache(*paths) for paths in zip(normal, normal_clips, strict=True)]
     second = [read_cache(*paths, allow_empty=True) for paths in zip(abnormal, abnormal_clips, strict=True)]
-    caches = dict(zip(units, zip(first, second, strict=True), strict=True))
-    splits = detection_splits({unit: (len(one.clips), len(two.clips)) for unit, (one, two) in caches.items()}, settings)
-    return [UnitClips(*unit, *pair, splits[unit]) for unit, pair in caches.items()]
+    third = [read_cache(*paths, allow_empty=True) for paths in zip(unlabelled, unlabelled_clips, strict=True)]
+    third = third or [EMPTY_CACHE] * len(units)
+    caches = dict(zip(units, zip(first, second, third, strict=True), strict=True))
+    splits = detection_splits({unit: (listed(one), listed(two)) for unit, (one, two, _) in caches.items()}, settings)
+    return [UnitClips(*unit, *three, splits[unit]) for unit, three in caches.items()]

@@ -1,9 +1,10 @@
 """How well detectors tell abnormal from normal clips: statistics of a machine, and how certain they are.
 
 The uncertainty is that of a bootstrap over seeds and clips.  In each replicate the seeds are drawn anew with
-replacement, and so are the test clips of each ID, normal and abnormal ones apart (stratified).  A clip keeps its weight
-under every detector, noise factor and seed, so that detectors are compared on the same clips; it does at every SNR too,
-where the same number of clips is tested, since in MIMII these are the same recordings in more or less noise.
+replacement, and so are the test clips of each ID, normal and abnormal ones apart (stratified), clips that were cut from
+one recording together.  A clip keeps its weight under every detector, noise factor and seed, so that detectors are
+compared on the same clips; it does at every SNR too, where the same number of clips is tested, since in MIMII these are
+the same recordings in more or less noise.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ddae.run import ALL, Run
+from ..detection.clips import ScoredClip
 from ..detection.scores import UnitScores, read_scores, score_paths
 from ..errors import UserError
 from ..files import StrPath
@@ -261,7 +263,7 @@ def bootstrap(
     for (snr_number, snr), machine_id in itertools.product(enumerate(snrs), ids):
         here = {unit: content for unit, content in files.items() if (unit.snr, unit.machine_id) == (snr, machine_id)}
         weights = _clip_weights(list(here.values()), replicates, _random(seed, machine, machine_id))
-        components: list[tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]] = []
+        components: list[tuple[tuple[ScoredClip, ...], NDArray[np.float64], NDArray[np.float64]]] = []
         for number, (detector, noise_factor) in enumerate(entries):
             scored = [
                 content
@@ -298,18 +300,30 @@ def _mean_of_those_there(values: NDArray[np.float64], weights: NDArray[np.float6
     return np.asarray(np.where(total > 0, sums / np.where(total > 0, total, 1.0), plain), np.float64)
 
 
+def _drawn_together(contents: Sequence[UnitScores]) -> dict[tuple[bool, ScoredClip], tuple[bool, str, str]]:
+    """Test clip with its label -> what is drawn: its recording or, where all clips of that label were cut from the same
+    one, the clip itself."""
+    clips = {
+        clip for content in contents for clip in zip(content.clips.labels.tolist(), content.clips.tested, strict=True)
+    }
+    recordings = {label: len({clip.file for other, clip in clips if other == label}) for label in (False, True)}
+    return {
+        (label, clip): (label, clip.file, "" if recordings[label] > 1 else clip.start) for label, clip in sorted(clips)
+    }
+
+
 def _clip_weights(
     contents: Sequence[UnitScores], replicates: int, random: np.random.Generator
-) -> dict[tuple[bool, str], NDArray[np.int32]]:
-    """Weight of each test clip (label and name) of an ID at an SNR in each replicate, int [replicates]."""
-    clips = sorted(
-        {clip for content in contents for clip in zip(content.clips.labels.tolist(), content.clips.tested, strict=True)}
-    )
-    strata = np.array([label for label, _ in clips])
-    return dict(zip(clips, bootstrap_weights(strata, replicates, random).T, strict=True))
+) -> dict[tuple[bool, ScoredClip], NDArray[np.int32]]:
+    """Weight of each test clip (with its label) of an ID at an SNR in each replicate, int [replicates]."""
+    drawn = _drawn_together(contents)
+    units = list(dict.fromkeys(drawn.values()))
+    strata = np.array([label for label, *_ in units])
+    weights = dict(zip(units, bootstrap_weights(strata, replicates, random).T, strict=True))
+    return {clip: weights[unit] for clip, unit in drawn.items()}
 
 
-def _columns(weights: Mapping[tuple[bool, str], NDArray[np.int32]], content: UnitScores) -> NDArray[np.int32]:
+def _columns(weights: Mapping[tuple[bool, ScoredClip], NDArray[np.int32]], content: UnitScores) -> NDArray[np.int32]:
     """Weights of the clips of these files, int [replicates, clips]."""
     clips = zip(content.clips.labels.tolist(), content.clips.tested, strict=True)
     return np.stack([weights[clip] for clip in clips], axis=1)
@@ -328,20 +342,21 @@ def _unit_aucs(
 
 def _shared_placements(
     scored: Sequence[UnitScores], detector: str
-) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[tuple[ScoredClip, ...], NDArray[np.float64], NDArray[np.float64]]:
     """Names of the test clips and DeLong's structural components, averaged over the seeds.
 
-    The names are empty where the seeds tested different clips, so that the average makes no sense.
+    The names are empty where the seeds tested different clips, so that the average makes no sense, and where clips were
+    cut from recordings, so that they are not independent.
     """
     tested = {content.clips.tested for content in scored}
-    if len(tested) != 1:
+    if len(tested) != 1 or any(clip.start for clips in tested for clip in clips):
         return (), np.empty(0), np.empty(0)
     scores = np.stack([content.scores[detector].test for content in scored])
     return tested.pop(), *mean_placements(scored[0].clips.labels, scores)
 
 
 def _delong_covariance(
-    components: Sequence[tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64]]],
+    components: Sequence[tuple[tuple[ScoredClip, ...], NDArray[np.float64], NDArray[np.float64]]],
 ) -> NDArray[np.float64]:
     """Covariance of the AUCs of all entries on one ID, float64 [entries, entries] (DeLong et al., 1988)."""
     if len({names for names, _, _ in components}) != 1 or not components[0][0]:

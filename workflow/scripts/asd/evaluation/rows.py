@@ -54,6 +54,38 @@ class AucRow:
 
 
 @dataclass(frozen=True)
+class ConditionRow:
+    """One detector on one fault, or on the normal clips with one value of an attribute: a line of ``conditions.csv``.
+
+    Attributes
+    ----------
+    attribute, value
+        ``condition`` and the fault's name, or an attribute of the clips and one of its values.
+    auc
+        Of these clips against all normal clips (of a fault) or against all abnormal ones (of an attribute).
+    recall, false_alarm_rate
+        Shares of the abnormal and of the normal ones among them that are flagged.
+    n_normal, n_abnormal
+        Numbers of clips that the line is about.
+    """
+
+    protocol: str
+    machine: str
+    noise_factor: str
+    seed: str
+    snr: str
+    id: str
+    detector: str
+    attribute: str
+    value: str
+    auc: float
+    recall: float
+    false_alarm_rate: float
+    n_normal: int
+    n_abnormal: int
+
+
+@dataclass(frozen=True)
 class ComparisonRow:
     """Two entries at one SNR, or on the mean over the SNRs, the better one first: a line of ``comparisons.csv``.
 

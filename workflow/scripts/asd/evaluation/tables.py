@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 
 from ..ddae.run import ALL
-from ..errors import UserError
+from ..features.cliplist import SKIPPED_COLUMNS, read_skipped
 from ..files import StrPath
 from ..files.atomic import whole_file
 from .machine import Entry, Replicates, read_replicates
-from .rows import AucRow, ComparisonRow, SummaryRow, columns_of, text_columns_of
+from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
 from .statistics import bootstrap_p_value, holm, percentile_interval
 
 AUC_COLUMNS = columns_of(AucRow)
 SUMMARY_COLUMNS = columns_of(SummaryRow)
 COMPARISON_COLUMNS = columns_of(ComparisonRow)
+CONDITION_COLUMNS = columns_of(ConditionRow)
 DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
 ALL_MACHINES = "all machines"
 SIMULATED = "Simulated recordings (the demo): these results say nothing of real machines."
@@ -58,7 +59,7 @@ def read_table(paths: Iterable[StrPath]) -> pd.DataFrame:
     return table
 
 
-_KINDS = (AucRow, SummaryRow, ComparisonRow)
+_KINDS = (AucRow, SummaryRow, ComparisonRow, ConditionRow)
 _TEXT = dict.fromkeys((name for kind in _KINDS for name in text_columns_of(kind)), str)
 _EMPTY = {name: [""] for kind in _KINDS for name in (*columns_of(kind), "p_holm") if name not in _TEXT}
 """Columns of numbers, which may be missing."""
@@ -72,6 +73,7 @@ def collect(
     tables: Sequence[StrPath],
     replicates: Mapping[str, StrPath],
     comparisons: Sequence[StrPath],
+    conditions: Sequence[StrPath],
     skipped: Sequence[StrPath],
     *,
     confidence: float,
@@ -82,6 +84,7 @@ def collect(
     markdown_path: StrPath,
     html_path: StrPath,
     comparisons_path: StrPath,
+    conditions_path: StrPath,
     skipped_path: StrPath,
     text_path: StrPath,
 ) -> None:
@@ -95,20 +98,22 @@ def collect(
         Machine -> what `asd.evaluation.machine.write_replicates` wrote.
     comparisons
         Tables with `COMPARISON_COLUMNS`, one for each machine.
+    conditions
+        Tables with `CONDITION_COLUMNS`, one for each machine.
     skipped
-        Lists (file, reason) of recordings that were left out.
+        Lists (`SKIPPED_COLUMNS`) of recordings that were left out.
     confidence
         Of the intervals, in per cent.
     simulated
         The recordings are the demo's: every table says so, CSV files in a column ``data``.
-    auc_path, summary_path, leaderboard_path, comparisons_path, skipped_path
+    auc_path, summary_path, leaderboard_path, comparisons_path, conditions_path, skipped_path
         CSV files to write.
     markdown_path, html_path
         The leaderboard as Markdown, and as a page.
     text_path
         The table for the terminal.
     """
-    table, by_machine = read_evaluation(list(replicates), tables, comparisons, list(replicates.values()))
+    table, by_machine = read_evaluation(list(replicates), tables, comparisons, list(replicates.values()), conditions)
     summary = summarise(table, by_machine, confidence)
     ranking = leaderboard(table, by_machine, confidence)
     written_tables = {
@@ -116,6 +121,7 @@ def collect(
         summary_path: summary,
         leaderboard_path: ranking,
         comparisons_path: read_table(comparisons)[list(COMPARISON_COLUMNS)],
+        conditions_path: read_table(conditions)[list(CONDITION_COLUMNS)],
     }
     for path, content in written_tables.items():
         write_table(content.assign(data="simulated") if simulated else content, path)
@@ -124,8 +130,7 @@ def collect(
     for path, written in ((markdown_path, markdown), (html_path, html_page)):
         with whole_file(path) as temporary:
             temporary.write_text(written(ranking, confidence, sentences), encoding="utf-8")
-    lists = [_read_skipped(path) for path in skipped]
-    left_out = pd.concat(lists, ignore_index=True) if lists else pd.DataFrame(columns=["file", "reason"])
+    left_out = pd.DataFrame([line for path in skipped for line in read_skipped(path)], columns=SKIPPED_COLUMNS[:2])
     write_table(left_out, skipped_path)
     text = f"{SIMULATED}\n\n" * simulated + format_summary(summary)
     if len(left_out):
@@ -139,28 +144,18 @@ def read_evaluation(
     tables: Sequence[StrPath],
     comparisons: Sequence[StrPath],
     replicates: Sequence[StrPath],
+    conditions: Sequence[StrPath] = (),
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Replicates]]]:
-    """Table of all AUCs, and machine -> bootstraps, from the three files of each machine, once these are found whole.
+    """Table of all AUCs, and machine -> bootstraps, from the files of each machine, once these are found whole.
 
     Raises
     ------
     UserError
         If one of the files is damaged.
     """
-    files = zip(machines, replicates, tables, comparisons, strict=True)
+    files = zip(machines, replicates, tables, comparisons, *([conditions] if conditions else []), strict=True)
     by_machine = {machine: read_replicates(path, of_machine) for machine, path, *of_machine in files}
     return read_table(tables), by_machine
-
-
-def _read_skipped(path: StrPath) -> pd.DataFrame:
-    """A list of recordings that were left out."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        if list(table.columns) != ["file", "reason"]:
-            raise ValueError(f"its columns are {', '.join(table.columns)}")
-    except ValueError as error:
-        raise UserError(f"{path}: no list of recordings ({error}). Delete the file and run again.") from error
-    return table
 
 
 def auc_table(rows: Iterable[AucRow]) -> pd.DataFrame:
@@ -171,6 +166,11 @@ def auc_table(rows: Iterable[AucRow]) -> pd.DataFrame:
 def comparison_table(rows: Iterable[ComparisonRow]) -> pd.DataFrame:
     """Lines of ``comparisons.csv``."""
     return _table_of(rows, ComparisonRow)
+
+
+def condition_table(rows: Iterable[ConditionRow]) -> pd.DataFrame:
+    """Lines of ``conditions.csv``."""
+    return _table_of(rows, ConditionRow)
 
 
 def _table_of(rows: Iterable[Any], kind: type[Any]) -> pd.DataFrame:

@@ -1,17 +1,15 @@
 """Feature caches: one array of features and one list of clips for each folder of recordings.
 
-Row *n* of the array belongs to line *n* of the list, and both follow the sorted order of the files.  The list also
-says what each row was computed from (see `.extraction`), and has checksums of the rows and of its own lines:
-`read_cache` finds by them whatever happened to either file.
+Row *n* of the array belongs to line *n* of the list (see `.cliplist`), and both follow the sorted order of the files.
+The list also says what each row was computed from (see `.extraction`), and has checksums of the rows and of its own
+lines: `read_cache` finds by them whatever happened to either file.
 """
 
 from __future__ import annotations
 
-import csv
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -21,41 +19,15 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
-from ..files.integrity import ArrayHeader, seal_of, sealed_line, unsealed_line
+from ..files.integrity import ArrayHeader, seal_of
+from ..splits import Listed
+from .cliplist import ClipRecord, read_clip_list, write_clip_list
 from .columns import N_FEATURES
 from .rows import named, read_cache_header
 
 logger = logging.getLogger(__name__)
 
 Features = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ClipRecord:
-    """One line of a clip list; every value as text, empty where it is not known.
-
-    Attributes
-    ----------
-    file
-        Path under the data set's root.
-    duration, sample_rate, channels
-        As recorded: seconds, Hz, count.
-    size, modified_ns
-        Of the file when it was read: bytes, and nanoseconds since 1970.
-    extraction
-        What the features were computed with (code and settings), as a hash.
-    checksum
-        CRC-32 of the row of features, 8 hexadecimal digits.
-    """
-
-    file: str
-    duration: str = ""
-    sample_rate: str = ""
-    channels: str = ""
-    size: str = ""
-    modified_ns: str = ""
-    extraction: str = ""
-    checksum: str = ""
 
 
 class Cache(NamedTuple):
@@ -65,9 +37,12 @@ class Cache(NamedTuple):
     clips: list[ClipRecord]
 
 
-_NAMES = [field.name for field in fields(ClipRecord)]
-_ABOUT = attrgetter(*_NAMES[:-1])  # all but the checksum; `dataclasses.astuple` takes twenty times as long
-_LINE_CHECKSUM = "line_checksum"  # column of a clip list: CRC-32 of the line's other values
+def listed(cache: Cache) -> Listed:
+    """What decides which clips of a cache train and test."""
+    return Listed([clip.file for clip in cache.clips], [clip.split for clip in cache.clips])
+
+
+EMPTY_CACHE = Cache(np.empty((0, N_FEATURES), np.float32), [])
 
 
 def checksum(row: Features) -> str:
@@ -81,14 +56,6 @@ def _row_checksums(features: Features) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------------------- writing
-
-
-def write_rows(path: StrPath, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a CSV file, whole or not at all."""
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def write_cache(
@@ -110,47 +77,11 @@ def write_cache(
         raise UserError(f"{array_path}: there are no clips to write. Check dataset.root and dataset.pattern.")
     with whole_file(array_path) as temporary, temporary.open("wb") as file:
         np.save(file, np.ascontiguousarray(features, np.float32), allow_pickle=False)
-    lines = [[*_ABOUT(clip), of] for clip, of in zip(clips, _row_checksums(features), strict=True)]
-    write_rows(list_path, [*_NAMES, _LINE_CHECKSUM], map(sealed_line, lines))
+    lines = (replace(clip, checksum=of) for clip, of in zip(clips, _row_checksums(features), strict=True))
+    write_clip_list(list_path, lines)
 
 
 # ------------------------------------------------------------------------------------------------------- reading
-
-
-def read_clip_list(path: StrPath, *, given: bool = False) -> list[ClipRecord]:
-    """Read a clip list; columns that `ClipRecord` does not know are ignored.
-
-    Parameters
-    ----------
-    given
-        The list comes from elsewhere: all columns but ``file`` may be missing or empty.
-
-    Raises
-    ------
-    UserError
-        If the file is missing, is no text, has no column ``file``, or if a line does not match its checksum.
-    """
-    remedy = "Mend it, or remove its checksums." if given else "Delete it and the .npy file beside it, and run again."
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            if "file" not in (reader.fieldnames or []):
-                raise UserError(f"{path}: not a clip list, it has no column 'file'. {remedy}")
-            lines = list(reader)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such clip list. Delete the .npy file beside it and run again.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a clip list ({error}). {remedy}") from error
-    clips = []
-    for number, line in enumerate(lines, start=1):
-        cells = [line.get(name) or "" for name in (*_NAMES, _LINE_CHECKSUM)]
-        try:
-            clips.append(ClipRecord(*unsealed_line(cells, or_bare=given)))
-        except ValueError:
-            raise UserError(
-                f"{path}: clip {number} ({cells[0]}) does not match its {_LINE_CHECKSUM}. {remedy}"
-            ) from None
-    return clips
 
 
 def _features(file: BinaryIO, header: ArrayHeader) -> Features:

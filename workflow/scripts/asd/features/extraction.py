@@ -10,9 +10,10 @@ import ctypes
 import logging
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -21,8 +22,11 @@ import numpy as np
 
 from ..errors import UserError
 from ..recordings import audio
+from ..recordings.layout import Recording
+from ..recordings.state import content_checksum, state_of_files
 from .acoustic import clip_features
-from .caches import ClipRecord, Features, checksum, read_clip_list, read_features, write_cache, write_rows
+from .caches import Features, checksum, read_features, write_cache
+from .cliplist import SKIPPED_COLUMNS, ClipRecord, attributes_text, read_clip_list, write_rows
 from .columns import N_FEATURES
 
 logger = logging.getLogger(__name__)
@@ -35,45 +39,118 @@ _SHARES = 10  # that a process takes from the queue, one after the other, so tha
 _PR_SET_PDEATHSIG = 1
 
 
-def _reusable_rows(
-    array_path: Path, list_path: Path, extraction: str
-) -> dict[tuple[str, str, str], tuple[ClipRecord, Features]]:
-    """Rows of an earlier cache by (file, size, modified_ns); none if array and list do not belong together."""
-    if not (array_path.exists() and list_path.exists()):
-        return {}
-    try:
-        features, clips = read_features(array_path, allow_empty=True), read_clip_list(list_path)
-    except UserError as error:
-        logger.warning("the earlier cache is not used: %s", error)
-        return {}
-    if len(features) != len(clips):
-        logger.warning("the earlier cache is not used: %d rows, but %d clips listed", len(features), len(clips))
-        return {}
-    return {
-        (clip.file, clip.size, clip.modified_ns): (clip, row)
-        for clip, row in zip(clips, features, strict=True)
-        if clip.extraction == extraction and clip.checksum == checksum(row)
-    }
+@dataclass(frozen=True)
+class Reading:
+    """How recordings become clips.
+
+    Attributes
+    ----------
+    channel
+        See `asd.recordings.audio.read_clip`.
+    seconds
+        Of the clips that recordings are cut into; None where each is one clip.
+    on_bad_clip
+        ``"error"`` to stop and name the broken recordings; ``"skip"`` to leave them out and list them.
+    extraction
+        Hash of all that the features depend on but the recording: code and settings.
+    """
+
+    channel: audio.Channel
+    seconds: float | None
+    on_bad_clip: OnBadClip
+    extraction: str
 
 
 @dataclass(frozen=True)
-class _Extracted:
-    """Features of one recording, float32 [136], and how it was recorded: duration, sample rate and channels as text."""
+class _Row:
+    """Features of a clip, float32 [136], and its line in the clip list; the checksum is added when it is written."""
 
-    row: Features
-    about: tuple[str, str, str]
+    features: Features
+    clip: ClipRecord
 
 
-def _extract_clip(path: str, channel: audio.Channel) -> _Extracted | audio.BadClipError:
-    """Features of a recording, or why there are none."""
+@dataclass(frozen=True)
+class _Problem:
+    """A recording, or a clip of it, that can't be used, as a clip list would have it, and why."""
+
+    clip: ClipRecord
+    reason: str
+
+
+class _Earlier:
+    """Rows of an earlier cache, by the recording they are of; none if array and list do not belong together."""
+
+    def __init__(self, array_path: Path, list_path: Path, extraction: str) -> None:
+        self._by_date: dict[tuple[str, str, str], list[_Row]] = {}
+        self._by_content: dict[tuple[str, str], list[_Row]] = {}
+        self._sizes: set[str] = set()
+        if not (array_path.exists() and list_path.exists()):
+            return
+        try:
+            features, clips = read_features(array_path, allow_empty=True), read_clip_list(list_path)
+        except UserError as error:
+            logger.warning("the earlier cache is not used: %s", error)
+            return
+        if len(features) != len(clips):
+            logger.warning("the earlier cache is not used: %d rows, but %d clips listed", len(features), len(clips))
+            return
+        by_file: dict[str, list[_Row]] = {}
+        for clip, row in zip(clips, features, strict=True):
+            if clip.extraction == extraction and clip.checksum == checksum(row):
+                by_file.setdefault(clip.file, []).append(_Row(row, clip))
+        counts = Counter(clip.file for clip in clips)
+        for file, rows in by_file.items():
+            clip = rows[0].clip
+            if len(rows) == counts[file]:  # of a recording in several clips, all are whole
+                self._by_date[file, clip.size, clip.modified_ns] = rows
+                self._by_content[clip.size, clip.content] = rows
+                self._sizes.add(clip.size)
+
+    def find(self, name: str, files: Sequence[str], size: str, modified_ns: str) -> list[_Row] | None:
+        """Rows of a recording, also if it was only touched, moved or renamed."""
+        rows = self._by_date.get((name, size, modified_ns))
+        if rows is None and size in self._sizes:
+            rows = self._by_content.get((size, content_checksum(files)))
+        return rows
+
+
+def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Problem]:
+    """Features of the clips of a recording, here with its name in the lists, or why there are none."""
+    recording, name = named
+    size, modified_ns = state_of_files(recording.files)
+    about = ClipRecord(
+        name,
+        condition=recording.condition,
+        split=recording.split,
+        attributes=attributes_text(recording.attributes),
+        size=size,
+        modified_ns=modified_ns,
+        extraction=reading.extraction,
+    )
+    rows: list[_Row | _Problem] = []
+    for clip in audio.read_clips(recording.files, reading.channel, reading.seconds):
+        start = "" if reading.seconds is None else f"{clip.start:g}"
+        if isinstance(clip, audio.BadClip):
+            rows.append(_Problem(replace(about, start=start), clip.reason))
+            continue
+        features = clip_features(clip.samples)
+        if not np.isfinite(features).all():
+            reason = f"{recording.file}: its features are not finite, the samples are too large"
+            rows.append(_Problem(replace(about, start=start), reason))
+            continue
+        line = replace(
+            about,
+            start=start,
+            duration=f"{clip.duration:g}",
+            sample_rate=str(clip.sample_rate),
+            channels=str(clip.channels),
+        )
+        rows.append(_Row(features, line))
     try:
-        clip = audio.read_clip(path, channel)
-        row = clip_features(clip.samples)
-        if not np.isfinite(row).all():
-            raise audio.BadClipError(f"{path}: its features are not finite, the samples are too large")
-    except audio.BadClipError as error:
-        return error
-    return _Extracted(row, (f"{clip.duration:g}", str(clip.sample_rate), str(clip.channels)))
+        content = content_checksum(recording.files)
+    except OSError:  # it has gone meanwhile, and the next run will see that
+        content = ""
+    return [replace(row, clip=replace(row.clip, content=content)) for row in rows]
 
 
 def _begin_worker() -> None:
@@ -83,20 +160,23 @@ def _begin_worker() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+Result = list[_Row | _Problem]
+
+
 @contextmanager
 def _shared_out(
-    function: Callable[[str], _Extracted | audio.BadClipError], paths: Sequence[str], processes: int
-) -> Iterator[Iterator[_Extracted | audio.BadClipError]]:
-    """Yield an iterator over the results of `function` in the order of `paths`.
+    function: Callable[[tuple[Recording, str]], Result], recordings: Sequence[tuple[Recording, str]], processes: int
+) -> Iterator[Iterator[Result]]:
+    """Yield an iterator over the results of `function` in the order of `recordings`.
 
     Raises
     ------
     UserError
         If a process was killed.
     """
-    processes = min(processes, -(-len(paths) // _CLIPS_WORTH_A_PROCESS))
+    processes = min(processes, -(-len(recordings) // _CLIPS_WORTH_A_PROCESS))
     if processes <= 1:
-        yield map(function, paths)
+        yield map(function, recordings)
         return
     # imported here, for most jobs have one core
     import multiprocessing
@@ -107,7 +187,7 @@ def _shared_out(
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker) as pool:
         try:
-            yield pool.map(function, paths, chunksize=-(-len(paths) // (processes * _SHARES)))
+            yield pool.map(function, recordings, chunksize=-(-len(recordings) // (processes * _SHARES)))
         except BrokenProcessPool:
             raise UserError(
                 f"one of {processes} processes that read recordings was killed, perhaps for want of memory. Run again "
@@ -119,84 +199,81 @@ def _shared_out(
 
 
 def extract_cache(
-    files: Sequence[str],
+    recordings: Sequence[Recording],
     root: str,
     array_path: str | os.PathLike[str],
     list_path: str | os.PathLike[str],
     skipped_path: str | os.PathLike[str],
-    channel: audio.Channel,
-    on_bad_clip: OnBadClip,
-    extraction: str,
+    reading: Reading,
+    state: str = "",
     processes: int = 1,
 ) -> None:
-    """Compute the features of `files` and write cache, clip list and list of skipped clips.
+    """Compute the features of recordings and write cache, clip list and list of skipped clips.
 
-    If the outputs exist already, rows are taken over from them for files whose name, size and modification time are
-    unchanged and that were computed with the same `extraction`; only the others are read.
+    If the outputs exist already, rows are taken over from them for recordings whose content is unchanged and that were
+    computed with the same `Reading.extraction`; only the others are read.
 
     Parameters
     ----------
-    files
-        Recordings, in the order of the rows.
+    recordings
+        In the order of the rows.
     root
         Left out of the names in the lists.
-    channel
-        See `asd.recordings.audio.read_clip`.
-    on_bad_clip
-        ``"error"`` to stop and name the broken recordings; ``"skip"`` to leave them out and list them.
-    extraction
-        Hash of all that the features depend on but the recording: code and settings.
+    state
+        What the plan calls these recordings (`asd.plan.changes`), to be found again in the clip list.
     processes
         That read clips at the same time.  The result does not depend on it.
 
     Raises
     ------
     UserError
-        If a recording is broken and `on_bad_clip` is ``"error"``, or if no good one is left.
+        If a recording is broken and `Reading.on_bad_clip` is ``"error"``, or if no good one is left.
     """
-    names = [os.path.relpath(path, root) for path in files]
+    names = [os.path.relpath(recording.file, root) for recording in recordings]
     # before reading: if a file changes meanwhile, it does not match next time and is read again
-    states = [_state(path) for path in files]
-    earlier = _reusable_rows(Path(array_path), Path(list_path), extraction)
-    reused = {name for name, state in zip(names, states, strict=True) if (name, *state) in earlier}
-    to_read = [path for path, name in zip(files, names, strict=True) if name not in reused]
-
-    features = np.empty((len(files), N_FEATURES), np.float32)
-    clips: list[ClipRecord] = []
-    problems: list[tuple[str, str]] = []
-    with _shared_out(partial(_extract_clip, channel=channel), to_read, processes) as results:
-        for number, (name, state) in enumerate(zip(names, states, strict=True), start=1):
-            if name in reused:
-                clip, row = earlier[name, *state]
-            else:
-                result = next(results)
-                if isinstance(result, audio.BadClipError):
-                    problems.append((name, str(result)))
-                    continue
-                row = result.row
-                clip = ClipRecord(name, *result.about, *state, extraction, checksum(row))
-            features[len(clips)] = row
-            clips.append(clip)
+    states = [state_of_files(recording.files) for recording in recordings]
+    earlier = _Earlier(Path(array_path), Path(list_path), reading.extraction)
+    known = [
+        earlier.find(name, recording.files, *of) for name, recording, of in zip(names, recordings, states, strict=True)
+    ]
+    to_read = [pair for pair, rows in zip(zip(recordings, names, strict=True), known, strict=True) if rows is None]
+    rows: list[_Row] = []
+    problems: list[_Problem] = []
+    with _shared_out(partial(_extract, reading=reading), to_read, processes) as results:
+        for number, (recording, name, of, found) in enumerate(zip(recordings, names, states, known, strict=True), 1):
+            result = next(results) if found is None else _renewed(found, recording, name, *of)
+            rows += [row for row in result if isinstance(row, _Row)]
+            problems += [row for row in result if isinstance(row, _Problem)]
             if number % 100 == 0:
-                logger.info("%d of %d clips", number, len(files))
-    messages = [message for _, message in problems]
-    if problems and (on_bad_clip == "error" or not clips):
-        raise UserError(_bad_clips_message(messages, len(files), can_skip=bool(clips)))
+                logger.info("%d of %d recordings", number, len(recordings))
+    messages = [problem.reason for problem in problems]
+    if problems and (reading.on_bad_clip == "error" or not rows):
+        raise UserError(_bad_clips_message(messages, len(rows) + len(problems), can_skip=bool(rows)))
     for message in messages:
         logger.warning("skipped: %s", message)
-    write_cache(array_path, list_path, features[: len(clips)], clips, allow_empty=not files)
-    write_rows(skipped_path, ("file", "reason"), problems)
-    computed = len(clips) - len(reused)
-    logger.info("%d clips: %d computed, %d taken over, %d skipped", len(files), computed, len(reused), len(problems))
+    features = np.stack([row.features for row in rows]) if rows else np.empty((0, N_FEATURES), np.float32)
+    clips = [replace(row.clip, recordings=state) for row in rows]
+    write_cache(array_path, list_path, features, clips, allow_empty=not recordings)
+    skipped = ((one.clip.file, one.reason, one.clip.size, one.clip.modified_ns, one.clip.content) for one in problems)
+    write_rows(skipped_path, SKIPPED_COLUMNS, skipped)
+    taken_over = sum(len(found) for found in known if found is not None)
+    logger.info(
+        "%d recordings, %d clips: %d computed, %d taken over, %d skipped",
+        *(len(recordings), len(rows), len(rows) - taken_over, taken_over, len(problems)),
+    )
 
 
-def _state(path: str) -> tuple[str, str]:
-    """Size and modification time of a file as the clip list has them; empty if there is no such file."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return "", ""
-    return str(status.st_size), str(status.st_mtime_ns)
+def _renewed(rows: Sequence[_Row], recording: Recording, name: str, size: str, modified_ns: str) -> Result:
+    """Rows of an earlier cache with what is now known of their recording."""
+    about = {
+        "file": name,
+        "condition": recording.condition,
+        "split": recording.split,
+        "attributes": attributes_text(recording.attributes),
+        "size": size,
+        "modified_ns": modified_ns,
+    }
+    return [_Row(row.features, replace(row.clip, **about)) for row in rows]
 
 
 def _bad_clips_message(messages: Sequence[str], total: int, can_skip: bool) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from ..recordings.samplesheet import Sample, complete_configuration, read_sample
 from ..schema import (
     NOTHING_WRITTEN,
     Written,
+    canonical_numbers,
     fill_in_defaults,
     number_from_text,
     read_command_line_numbers,
@@ -106,7 +109,49 @@ def checked(
     problems = [problem for file in files for problem in yaml_problems(file)] + problems
     if problems:
         raise ConfigurationError(problems)
+    make_canonical(config, schema)
     return Checked(config, tuple(samples) if samples else None)
+
+
+def make_canonical(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
+    """Bring a checked configuration into the one form that all have which mean the same, in place.
+
+    Numbers have the type of their schema (95 is 95.0), and what is a set is in an order of its own: noise levels from
+    the highest SNR to the lowest, methods as the table of detectors has them, all else by name or number.
+    """
+    canonical_numbers(config, schema)
+    config["snrs"] = dict(sorted(config["snrs"].items(), key=_by_snr))
+    config["machines"] = dict(sorted(config["machines"].items()))
+    for settings in config["machines"].values():
+        settings["ids"] = sorted(settings["ids"])
+    config["protocols"] = [name for name in PROTOCOLS if name in config["protocols"]]
+    for key in ("noise_factors", "seeds"):
+        config[key] = sorted(config[key])
+    for entry in config["detectors"]:
+        if isinstance(entry, dict) and entry["method"] in METHODS:
+            canonical_numbers(entry.get("parameters", {}), _schema_of_parameters(METHODS[entry["method"]]))
+    config["detectors"] = sorted(config["detectors"], key=_by_method)
+    for ensemble in config["ensembles"]:
+        ensemble.update(detectors=sorted(ensemble["detectors"]), over=sorted(ensemble["over"]))
+    config["ensembles"] = sorted(config["ensembles"], key=lambda ensemble: str(ensemble["name"]))
+
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def _by_snr(entry: tuple[str, str]) -> tuple[float, str]:
+    """For the order of noise levels: their dB as far as text of the folder or name say, highest first."""
+    name, snr_dir = entry
+    found = _NUMBER.search(snr_dir) or _NUMBER.search(name)
+    return (-float(found[0]) if found else math.inf, name)
+
+
+def _by_method(entry: str | Mapping[str, Any]) -> tuple[int, str]:
+    """For the order of detectors: that of the methods, then their names."""
+    settings = {"method": entry} if isinstance(entry, str) else entry
+    methods = list(METHODS)
+    method = str(settings["method"])
+    return (methods.index(method) if method in methods else len(methods), str(settings.get("name", method)))
 
 
 def _samples_of(config: Mapping[str, Any], schema_folder: Path) -> tuple[list[Sample], list[str]]:
@@ -145,7 +190,7 @@ def _schema_of_parameters(method: Method) -> dict[str, Any]:
 
 
 def _pattern_problems(key: str, pattern: str, fields: tuple[str, ...], many: Mapping[str, bool]) -> Iterator[str]:
-    """`many` says of each field whether the configuration has several values of it."""
+    """`many` says of fields whether the configuration has several values of them, which a pattern has to tell apart."""
     try:
         names = placeholders(pattern)
     except ValueError as error:
@@ -156,7 +201,7 @@ def _pattern_problems(key: str, pattern: str, fields: tuple[str, ...], many: Map
             known = ", ".join(f"{{{field}}}" for field in fields)
             yield f"{key}: unknown placeholder {{{name}}} in {pattern!r}. Known: {known}"
     for name in fields:
-        if many[name] and name not in names:
+        if many.get(name) and name not in names:
             only_normal = " (if there are only normal clips, say so: dataset.kinds: {normal: normal})"
             yield (
                 f"{key}: {pattern!r} lacks {{{name}}}, but the configuration has several of them, which would all "
@@ -227,8 +272,8 @@ def _ensemble_problems(
         yield f"{key}: an ensemble of a single detector needs 'over' (noise_factors, seeds)"
     if "seeds" in ensemble["over"] and not all(PROTOCOLS[name].seeds_share_clips for name in protocols):
         yield (
-            f"{key}.over: seeds can't be averaged under the strict protocol, where each seed tests other clips. Leave "
-            "seeds out, or use protocols: [paper]"
+            f"{key}.over: seeds can't be averaged under the strict and given protocols, where each seed trains and "
+            "tests with other clips. Leave seeds out, or use protocols: [paper]"
         )
 
 
@@ -322,12 +367,18 @@ def _source_problems(dataset: Mapping[str, Any], snrs: Mapping[str, str], many: 
         return
     if "root" not in dataset:
         yield f"dataset.root: {NO_ROOT}"
-    for pattern in patterns_of(dataset):
-        yield from _pattern_problems("dataset.pattern", pattern, RECORDING_FIELDS, many)
-    for key, texts in (("snrs", list(snrs.values())), ("dataset.kinds", list(dataset["kinds"].values()))):
+    attributes = dataset["attributes"]
+    for pattern in texts_of(dataset["pattern"]):
+        yield from _pattern_problems("dataset.pattern", pattern, (*RECORDING_FIELDS, *attributes), many)
+    kinds = [text for texts in dataset["kinds"].values() for text in texts_of(texts)]
+    for key, texts in (
+        ("snrs", list(snrs.values())),
+        ("dataset.kinds", kinds),
+        ("dataset.splits", list(dataset["splits"].values())),
+    ):
         twice = sorted({text for text in texts if texts.count(text) > 1})
         if twice:
-            what = "SNR" if key == "snrs" else "kind"
+            what = {"snrs": "SNR", "dataset.kinds": "kind"}.get(key, "split")
             yield f"{key}: {', '.join(map(repr, twice))} stands for more than one {what}"
 
 
@@ -343,10 +394,9 @@ def _download_problems(download: Mapping[str, Any], many: Mapping[str, bool]) ->
             yield f"download.url: unknown placeholder {{{name}}}. Known: {{archive}}"
 
 
-def patterns_of(dataset: Mapping[str, Any]) -> tuple[str, ...]:
-    """``dataset.pattern``, which may be one pattern or several."""
-    pattern = dataset["pattern"]
-    return (pattern,) if isinstance(pattern, str) else tuple(pattern)
+def texts_of(given: str | Sequence[str]) -> tuple[str, ...]:
+    """What may be given as one text or as several: a pattern, or what stands for a placeholder."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def training_settings(config: Mapping[str, Any], machine: str) -> dict[str, Any]:

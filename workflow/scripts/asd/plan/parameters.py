@@ -11,8 +11,8 @@ from typing import Any
 
 from ..ddae.run import Run, noise_factor_text
 from ..errors import UserError
-from ..recordings.layout import Folder, doubly_used
-from ..splits import AskedCounts, ProtocolName
+from ..recordings.layout import Folder, Recording, doubly_used, files_of
+from ..splits import AskedCounts, ProtocolName, given_share
 from . import configuration, paths
 from .run import Plan, clip_counts, recordings
 
@@ -39,11 +39,21 @@ def simulate_recordings(plan: Plan) -> Settings:
 def extract_features(plan: Plan, code: str) -> Settings:
     """How recordings are read; `code` is the hash of what reads them, which stands beside each row of a cache."""
     settings = plan.config["dataset"]
+    seconds = "" if plan.clip_seconds is None else f"-{plan.clip_seconds:g}s"
     return {
         "channel": settings["channel"],
+        "seconds": plan.clip_seconds,
         "on_bad_clip": settings["on_bad_clip"],
-        "extraction": f"{code}-{settings['channel']}",
+        "extraction": f"{code}-{settings['channel']}{seconds}",
     }
+
+
+def recordings_of(plan: Plan, folder: Folder) -> list[list[Any]]:
+    """Each recording of a folder for a job: its files, condition, split and attributes."""
+    return [
+        [list(one.files), one.condition, one.split, [list(pair) for pair in one.attributes]]
+        for one in recordings(plan, folder)
+    ]
 
 
 def check(plan: Plan) -> Settings:
@@ -56,7 +66,7 @@ def check(plan: Plan) -> Settings:
     """
     if plan.cache is not None:
         raise UserError("dataset.cache: clips come from feature caches, there are no recordings to check")
-    folders: dict[Folder, list[str]] = {}
+    folders: dict[Folder, list[Recording]] = {}
     problems = []
     for folder in plan.folders():
         try:
@@ -68,7 +78,8 @@ def check(plan: Plan) -> Settings:
         "root": plan.root,
         "patterns": not plan.samples,
         "folders": [
-            [[folder.machine, folder.snr, folder.machine_id, folder.kind], files] for folder, files in folders.items()
+            [[folder.machine, folder.snr, folder.machine_id, folder.kind], files_of(listed)]
+            for folder, listed in folders.items()
         ],
         "problems": list(dict.fromkeys([*problems, *([twice] if twice else [])])),
         "channel": plan.config["dataset"]["channel"],
@@ -93,8 +104,9 @@ def strict_shares(plan: Plan) -> dict[str, float]:
 
 def _clips_of_training(plan: Plan, machine: str, protocol: ProtocolName) -> Settings:
     """What decides which clips train the DDAE."""
-    if protocol == "strict":
-        return {"share": strict_shares(plan)["ddae"]}
+    if protocol != "paper":
+        shares = strict_shares(plan)
+        return {"share": shares["ddae"] if protocol == "strict" else given_share(shares)}
     counts = [asked_counts(plan, machine, plan.reference_snr, name).ddae for name in plan.ids(machine)]
     return {"clips": counts, "on_shortfall": plan.config["on_shortfall"]}
 
@@ -108,7 +120,7 @@ def _clips_of_detection(plan: Plan, machine: str, protocol: ProtocolName, ids: l
         "reference_snr": plan.reference_snr,
         "units": [list(unit) for unit in units],
     }
-    if protocol == "strict":
+    if protocol != "paper":
         return {**common, "shares": strict_shares(plan)}
     asked = [asked_counts(plan, machine, *unit) for unit in units]
     return {

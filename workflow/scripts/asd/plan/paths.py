@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from ..ddae.run import Run, noise_factor_text, suffix_of
-from ..recordings.layout import Folder
+from ..recordings.layout import Folder, files_of
 from ..splits import ProtocolName
 from .run import Plan, recordings
 
@@ -33,7 +33,11 @@ DENOISING_FIGURE = f"{FIGURES}/denoising/{{machine}}_NF{{nf}}_{{id}}{{protocol}}
 PROJECTION_FIGURE = f"{FIGURES}/projection/{{machine}}_NF{{nf}}_{{id}}{{protocol}}.png"
 CONFUSION_FIGURE = f"{FIGURES}/confusion/seed{{seed}}{{protocol}}/{{machine}}_NF{{nf}}_{{snr}}_{{detector}}.png"
 
-TABLES = ("auc.csv", "summary.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.html", "comparisons.csv")
+TABLES = (
+    *("auc.csv", "summary.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.html", "comparisons.csv"),
+    "conditions.csv",
+)
+DATES = "results/features/dates.csv"
 
 
 def filled(pattern: str, values: Mapping[str, str]) -> str:
@@ -77,7 +81,9 @@ def cache(folder: Folder, suffix: str) -> str:
 
 
 def caches(plan: Plan, machine: str, kind: str, suffix: str) -> list[str]:
-    """Feature caches or clip lists of a machine, in the order of `Plan.units`."""
+    """Feature caches or clip lists of a machine, in the order of `Plan.units`; none of a kind that nothing is of."""
+    if kind not in plan.kinds:
+        return []
     return [cache(Folder(machine, snr, name, kind), suffix) for snr, name in plan.units(machine)]
 
 
@@ -158,7 +164,7 @@ def evaluations(plan: Plan, suffix: str) -> list[str]:
 
 def to_simulate(plan: Plan) -> list[str]:
     """The demo's recordings, all of them; none of another data set."""
-    return [file for folder in plan.folders() for file in recordings(plan, folder)] if plan.is_demo else []
+    return files_of(one for folder in plan.folders() for one in recordings(plan, folder)) if plan.is_demo else []
 
 
 # ------------------------------------------------------------------------------------------------------ a whole run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -11,10 +12,14 @@ from typing import Any
 from ..ddae.run import Run
 from ..detection.detectors import find_method
 from ..features.rows import count_rows
-from ..recordings.layout import CACHE_FIELDS, KINDS, Folder, Recordings, Source, clean_path, fill
+from ..recordings.headers import DeclaredFormatError, declared_format
+from ..recordings.layout import CACHE_FIELDS, KINDS, Folder, Kind, Recording, Recordings, Source, clean_path, fill
 from ..recordings.samplesheet import Sample, SampleSheet
 from ..splits import PROTOCOLS, ProtocolName
 from . import configuration
+
+CHANNEL_MARK = "_ch{channel}"
+"""What the names of the files of a recording's channels differ by, unless the configuration says otherwise."""
 
 DEMO_ROOT = "resources/demo"
 """The folder that the workflow fills with simulated recordings, and uses for nothing else."""
@@ -75,12 +80,20 @@ class Plan:
         """All SNRs and IDs of a machine, the IDs in the inner loop."""
         return list(product(self.snrs, self.ids(machine)))
 
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Kinds of clips that there are caches of; unlabelled ones only where there are any."""
+        unlabelled = any(
+            "unlabelled" in self.kinds_of(machine, name) for machine in self.machines for name in self.ids(machine)
+        )
+        return KINDS if unlabelled else KINDS[:2]
+
     def folders(self) -> list[Folder]:
         """Every machine, SNR, ID and kind, in the order of loops over them."""
         return [
             Folder(machine, snr, name, kind)
             for machine in self.machines
-            for (snr, name), kind in product(self.units(machine), KINDS)
+            for (snr, name), kind in product(self.units(machine), self.kinds)
         ]
 
     @cached_property
@@ -219,16 +232,43 @@ class Plan:
         """Where the recordings come from; the demo's do once they are made."""
         dataset = self.config["dataset"]
         if self.samples:
-            return SampleSheet(dataset["samples"], self.root, self.samples, self.snrs)
-        return Recordings(self.root, configuration.patterns_of(dataset), self.config["snrs"], dataset["kinds"])
+            return SampleSheet(dataset["samples"], self.root, self.samples, self.snrs, self._channel_mark)
+        return Recordings(
+            self.root,
+            configuration.texts_of(dataset["pattern"]),
+            self.config["snrs"],
+            {kind: configuration.texts_of(texts) for kind, texts in dataset["kinds"].items()},
+            dataset["splits"],
+            {name: configuration.texts_of(texts) for name, texts in dataset["attributes"].items()},
+            self._channel_mark,
+        )
+
+    @property
+    def _channel_mark(self) -> str | None:
+        given = self.config["dataset"]["channels_as_files"]
+        return {True: CHANNEL_MARK, False: None}.get(given, given)
+
+    @property
+    def clip_seconds(self) -> float | None:
+        """Length of the clips that recordings are cut into; None where each is one."""
+        given = self.config["dataset"]["clip_seconds"]
+        return None if given is None else float(given)
+
+    def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
+        """Which kinds of clips there are of an ID, according to the configuration or the sample sheet."""
+        if self.is_demo:
+            return KINDS[:2]
+        if self.cache is not None:
+            return tuple(kind for kind in KINDS[:2] if kind in self.config["dataset"]["kinds"])
+        return self.source.kinds_of(machine, machine_id)
 
     def has_abnormal(self, machine: str, machine_id: str) -> bool:
-        """Whether there are abnormal clips of an ID, according to the configuration or the sample sheet."""
-        return self.is_demo or self.source.has_abnormal(machine, machine_id)
+        """Whether there are abnormal clips of an ID."""
+        return "abnormal" in self.kinds_of(machine, machine_id)
 
 
 @cache
-def recordings(plan: Plan, folder: Folder) -> list[str]:
+def recordings(plan: Plan, folder: Folder) -> list[Recording]:
     """Recordings of a folder, in the order of the rows of its feature cache.
 
     Raises
@@ -238,8 +278,9 @@ def recordings(plan: Plan, folder: Folder) -> list[str]:
     """
     if plan.is_demo:
         snr_dir = plan.config["snrs"][folder.snr]
-        return demo_recordings(plan, folder.machine, snr_dir, folder.machine_id, folder.kind)
-    return plan.source.files(folder)
+        files = demo_recordings(plan, folder.machine, snr_dir, folder.machine_id, folder.kind)
+        return [Recording((file,)) for file in files]
+    return plan.source.recordings(folder)
 
 
 def demo_recordings(plan: Plan, machine: str, snr_dir: str, machine_id: str, kind: str) -> list[str]:
@@ -260,7 +301,7 @@ def given_cache(plan: Plan, folder: Folder) -> str | None:
 
 @cache
 def clips(plan: Plan, folder: Folder) -> int:
-    """Number of clips of a folder.
+    """Number of clips of a folder; where recordings are cut into clips, as far as their headers say how long they are.
 
     Raises
     ------
@@ -268,9 +309,22 @@ def clips(plan: Plan, folder: Folder) -> int:
         If there are none where there should be some, or if a feature cache can't be used.
     """
     if plan.cache is None:
-        return len(recordings(plan, folder))
+        listed = recordings(plan, folder)
+        return len(listed) if plan.clip_seconds is None else sum(_pieces(one.file, plan.clip_seconds) for one in listed)
     path = given_cache(plan, folder)
     return 0 if path is None else count_rows(path)
+
+
+def _pieces(file: str, seconds: float) -> int:
+    """Number of clips that a recording gives; 1 if its header does not say."""
+    try:
+        with open(file, "rb") as opened:
+            declared = declared_format(opened.fileno(), os.fstat(opened.fileno()).st_size)
+    except (OSError, DeclaredFormatError):
+        return 1
+    if not declared.frames or not declared.sample_rate:
+        return 1
+    return max(1, int(declared.frames / declared.sample_rate / seconds))
 
 
 def clip_counts(plan: Plan, machine: str, snr: str, machine_id: str) -> tuple[int, int]:
@@ -281,5 +335,5 @@ def clip_counts(plan: Plan, machine: str, snr: str, machine_id: str) -> tuple[in
     UserError
         As `clips` does.
     """
-    normal, abnormal = (clips(plan, Folder(machine, snr, machine_id, kind)) for kind in KINDS)
+    normal, abnormal = (clips(plan, Folder(machine, snr, machine_id, kind)) for kind in KINDS[:2])
     return normal, abnormal

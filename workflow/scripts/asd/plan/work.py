@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from functools import cache
 
 from ..ddae.run import Run
-from ..recordings.layout import KINDS, Folder, count_unread
+from ..recordings.layout import KINDS, Folder, files_of
 from ..splits import ProtocolName
-from . import configuration, paths
+from . import configuration
 from .run import Plan, Unit, clip_counts, clips, recordings
 
 _BYTES_PER_SAMPLE = 2  # of the demo's recordings, at 16 kHz
@@ -80,7 +80,7 @@ def simulated_seconds(plan: Plan) -> float:
 @cache
 def _megabytes(plan: Plan, folder: Folder) -> list[float]:
     """MB of each recording of a folder; of the demo's, before there are any."""
-    files = recordings(plan, folder)
+    files = files_of(recordings(plan, folder))
     if plan.is_demo:
         demo = plan.config["demo"]
         return [demo["seconds"] * demo["microphones"] * _SAMPLE_RATE * _BYTES_PER_SAMPLE / 1e6] * len(files)
@@ -95,19 +95,3 @@ def megabytes_recorded(plan: Plan, folder: Folder) -> float:
 def megabytes_of_largest(plan: Plan, folder: Folder) -> float:
     """MB of the largest recording of a folder."""
     return max(_megabytes(plan, folder), default=0)
-
-
-def unread_clips(plan: Plan, extraction: str, results: str = "") -> dict[Folder, int]:
-    """Number of recordings that each feature cache still has to read.
-
-    Parameters
-    ----------
-    extraction
-        Hash of code and settings that the caches are made with.
-    results
-        What stands before ``results/`` in the names of files.
-    """
-    return {
-        folder: count_unread(recordings(plan, folder), plan.root, f"{results}{paths.cache(folder, 'csv')}", extraction)
-        for folder in plan.folders()
-    }

@@ -1,32 +1,39 @@
-"""Where the recordings of a data set lie: from a pattern with placeholders to sorted lists of files."""
+"""Where the recordings of a data set lie: from a pattern with placeholders to sorted lists of recordings."""
 
 from __future__ import annotations
 
-import csv
+import fnmatch
 import glob
-import hashlib
+import itertools
 import os
 import posixpath
+import re
 import string
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..errors import UserError
 
-KINDS = ("normal", "abnormal")
-KIND_TEXTS = {kind: kind for kind in KINDS}
+Kind = Literal["normal", "abnormal", "unlabelled"]
+KINDS: tuple[Kind, ...] = ("normal", "abnormal", "unlabelled")
+"""Unlabelled clips are scored; they neither train nor count in an AUC."""
+
+KIND_TEXTS: Mapping[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS[:2]}
 """What stands for ``{kind}`` in MIMII's paths."""
 
+SPLITS = ("train", "test")
+SPLIT_TEXTS: Mapping[str, str] = {split: split for split in SPLITS}
+
 MIMII_PATTERN = "{snr_dir}_{machine}/{machine}/{id}/{kind}/*.wav"
-RECORDING_FIELDS = ("snr_dir", "machine", "id", "kind")
+RECORDING_FIELDS = ("snr_dir", "machine", "id", "kind", "split", "condition")
 CACHE_FIELDS = ("snr", "machine", "id", "kind")
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The clips of one kind (normal or abnormal) of one machine ID at one SNR."""
+    """The clips of one kind (normal, abnormal or unlabelled) of one machine ID at one SNR."""
 
     machine: str
     snr: str
@@ -37,6 +44,41 @@ class Folder:
         return f"machine {self.machine}, SNR {self.snr}, ID {self.machine_id}, {self.kind}"
 
 
+@dataclass(frozen=True)
+class Recording:
+    """One recording, and what is known of it beside its folder.
+
+    Attributes
+    ----------
+    files
+        Its file, or the files of its channels in their order.
+    condition
+        Which fault, or which state of a healthy machine; empty where it has no name.
+    split
+        ``train`` or ``test`` where the data set itself says so, else empty.
+    attributes
+        Names and values of anything else, such as the domain or the speed.
+    """
+
+    files: tuple[str, ...]
+    condition: str = ""
+    split: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def file(self) -> str:
+        """The file that the recording is called by."""
+        return self.files[0]
+
+
+def files_of(recordings: Iterable[Recording]) -> list[str]:
+    """All files of some recordings."""
+    return [file for recording in recordings for file in recording.files]
+
+
+# ------------------------------------------------------------------------------------------------------- patterns
+
+
 def placeholders(pattern: str) -> list[str]:
     """Names in braces in `pattern`, in order.
 
@@ -45,14 +87,15 @@ def placeholders(pattern: str) -> list[str]:
     ValueError
         If braces do not match, or one holds anything but a name.
     """
-    names = []
-    for _, name, spec, conversion in string.Formatter().parse(pattern):
-        if name is None:
-            continue
-        if not name.isidentifier() or spec or conversion:
+    return [name for _, name in _parts(pattern) if name is not None]
+
+
+def _parts(pattern: str) -> Iterator[tuple[str, str | None]]:
+    """Plain text, and the placeholder that follows it."""
+    for text, name, spec, conversion in string.Formatter().parse(pattern):
+        if name is not None and (not name.isidentifier() or spec or conversion):
             raise ValueError(f"{{{name}}} is no plain placeholder")
-        names.append(name)
-    return names
+        yield text, name
 
 
 def fill(pattern: str, values: Mapping[str, str], *, for_glob: bool = False) -> str:
@@ -60,6 +103,58 @@ def fill(pattern: str, values: Mapping[str, str], *, for_glob: bool = False) -> 
     if for_glob:
         values = {name: glob.escape(value) for name, value in values.items()}
     return pattern.format(**values)
+
+
+def expression_of(pattern: str, fixed: Mapping[str, str], captured: Mapping[str, str]) -> re.Pattern[str]:
+    """Regular expression of the paths that a pattern takes, with a named group for each placeholder in `captured`.
+
+    Parameters
+    ----------
+    fixed
+        Placeholder -> its text.
+    captured
+        Placeholder -> glob of the texts it takes.
+
+    Examples
+    --------
+    >>> expression_of("{id}/{kind}_*.wav", {"id": "a"}, {"kind": "ok*"}).fullmatch("a/ok2_1.wav")["kind"]
+    'ok2'
+    """
+    seen: set[str] = set()
+    expression = ""
+    for text, name in _parts(pattern):
+        expression += _expression_of_glob(text)
+        if name is None:
+            continue
+        if name in fixed:
+            expression += re.escape(fixed[name])
+        elif name in seen:
+            expression += f"(?P={name})"
+        else:
+            seen.add(name)
+            expression += f"(?P<{name}>{_expression_of_glob(captured[name], lazy='?')})"
+    return re.compile(expression, re.DOTALL)
+
+
+_GLOB = re.compile(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]")
+
+
+def _expression_of_glob(text: str, lazy: str = "") -> str:
+    """Regular expression of a glob, within which ``*`` crosses no slash."""
+    expression, position = "", 0
+    for special in _GLOB.finditer(text):
+        expression += re.escape(text[position : special.start()])
+        position = special.end()
+        match special[0]:
+            case "**/":
+                expression += "(?:[^/]+/)*"
+            case "?":
+                expression += "[^/]"
+            case found if found.startswith("*"):
+                expression += f"[^/]*{lazy}"
+            case found:
+                expression += fnmatch.translate(found).removeprefix("(?s:").removesuffix(")\\Z")
+    return expression + re.escape(text[position:])
 
 
 def clean_path(path: str) -> str:
@@ -74,11 +169,11 @@ class Source(Protocol):
     def root(self) -> str:
         """Folder that clips are named relative to."""
 
-    def files(self, folder: Folder) -> list[str]:
+    def recordings(self, folder: Folder) -> list[Recording]:
         """Recordings of `folder`, in the order of the rows of its feature cache."""
 
-    def has_abnormal(self, machine: str, machine_id: str) -> bool:
-        """Whether there should be abnormal clips of a machine ID; without them there is no AUC."""
+    def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
+        """Which kinds of clips there should be of a machine ID; without abnormal ones there is no AUC."""
 
 
 @dataclass(frozen=True)
@@ -90,25 +185,35 @@ class Recordings:
     root
         Existing folder.
     patterns
-        Paths under `root`, globs with the placeholders of `RECORDING_FIELDS`.
+        Paths under `root`, globs with the placeholders of `RECORDING_FIELDS` and the names of `attributes`.
     snr_dirs
         SNR name -> text of ``{snr_dir}``.
     kinds
-        Kind -> text of ``{kind}``; *abnormal* is left out where there are only normal clips.
+        Kind -> texts of ``{kind}``, which may be globs; *abnormal* is left out where there are only normal clips.
+    splits
+        ``train`` and ``test`` -> text of ``{split}``.
+    attributes
+        Name of a placeholder -> texts it takes, which may be globs.
+    channel_mark
+        What the names of a recording's files differ by, with ``{channel}`` for its number, where each channel has a
+        file of its own.
     """
 
     root: str
     patterns: tuple[str, ...]
     snr_dirs: Mapping[str, str]
-    kinds: Mapping[str, str] = field(default_factory=lambda: KIND_TEXTS)
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: KIND_TEXTS)
+    splits: Mapping[str, str] = field(default_factory=lambda: SPLIT_TEXTS)
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    channel_mark: str | None = None
 
-    def has_abnormal(self, machine: str, machine_id: str) -> bool:
-        """Whether there should be abnormal clips: the same for all machines and IDs."""
-        return "abnormal" in self.kinds
+    def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
+        """Which kinds there should be: the same for all machines and IDs."""
+        return tuple(kind for kind in KINDS if kind in self.kinds)
 
-    def files(self, folder: Folder) -> list[str]:
-        """Recordings of `folder`, each with `root` in front: those of the first pattern in sorted order, then those
-        of the next.  Hidden files are left out.
+    def recordings(self, folder: Folder) -> list[Recording]:
+        """Recordings of `folder`, each with `root` in front: those of the first pattern in sorted order, but training
+        clips before test clips where the path tells them apart, then those of the next.  Hidden files are left out.
 
         Raises
         ------
@@ -124,23 +229,61 @@ class Recordings:
             )
         if folder.kind not in self.kinds:
             return []
-        values = {
-            "snr_dir": self.snr_dirs[folder.snr],
-            "machine": folder.machine,
-            "id": folder.machine_id,
-            "kind": self.kinds[folder.kind],
-        }
-        files: dict[str, None] = {}  # a set that keeps the order
+        found: dict[str, Recording] = {}  # by name, in this order
         for pattern in self.patterns:
-            found = glob.glob(fill(pattern, values, for_glob=True), root_dir=self.root, recursive=True)
-            files |= dict.fromkeys(sorted(name for name in found if os.path.isfile(os.path.join(self.root, name))))
-        if not files:
-            readable = [fill(pattern, values) for pattern in self.patterns]
+            for recording in self._matching(pattern, folder):
+                found.setdefault(recording.file, recording)
+        if not found and folder.kind != "unlabelled":
+            readable = [self._readable(pattern, folder) for pattern in self.patterns]
             raise UserError(
                 f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. "
                 f"{self._how_far(readable[0])}{_no_abnormal_clips(folder)}"
             )
-        return [posixpath.join(self.root, name) for name in files]
+        return joined_channels(list(found.values()), self.channel_mark, folder)
+
+    def _fixed(self, folder: Folder) -> dict[str, str]:
+        """Placeholders that stand for one text in a folder."""
+        return {"snr_dir": self.snr_dirs[folder.snr], "machine": folder.machine, "id": folder.machine_id}
+
+    def _readable(self, pattern: str, folder: Folder) -> str:
+        """`pattern` for people: what a folder's recordings are looked for by."""
+        open_texts = dict.fromkeys(("split", "condition", *self.attributes), "*")
+        return fill(pattern, {**open_texts, **self._fixed(folder), "kind": "|".join(self.kinds[folder.kind])})
+
+    def _matching(self, pattern: str, folder: Folder) -> list[Recording]:
+        """Recordings that a pattern takes, those of the training split first, in sorted order."""
+        fixed, names = self._fixed(folder), placeholders(pattern)
+        texts: dict[str, tuple[str, ...]] = {
+            # a text with special characters may be a glob, or the very name
+            "kind": tuple(dict.fromkeys(one for text in self.kinds[folder.kind] for one in (glob.escape(text), text))),
+            "split": tuple(map(glob.escape, self.splits.values())),
+            "condition": ("*",),
+            **self.attributes,
+        }
+        texts = {name: texts[name] for name in texts if name in names}
+        split_of = {text: split for split, text in self.splits.items()}
+        recordings: dict[str, tuple[str, Recording]] = {}
+        for combination in itertools.product(*texts.values()):
+            captured = dict(zip(texts, combination, strict=True))
+            expression = expression_of(pattern, fixed, captured)
+            values = {name: glob.escape(text) for name, text in fixed.items()} | captured
+            for name in glob.iglob(fill(pattern, values), root_dir=self.root, recursive=True):
+                match = expression.fullmatch(name)
+                if match is None or not os.path.isfile(os.path.join(self.root, name)):
+                    continue
+                groups = match.groupdict()
+                split = split_of.get(groups.get("split", ""), "")
+                about = {key: groups[key] for key in self.attributes if key in groups}
+                condition = groups.get("condition") or (groups["kind"] if self._has_conditions(folder.kind) else "")
+                path = posixpath.join(self.root, name)
+                recordings[name] = (split, Recording((path,), condition, split, tuple(about.items())))
+        by_split = sorted(recordings.items(), key=lambda item: (item[1][0] == "test", item[0]))
+        return [recording for _, (_, recording) in by_split]
+
+    def _has_conditions(self, kind: str) -> bool:
+        """Whether the text of ``{kind}`` says more than the kind: one of several, or of those that a glob takes."""
+        texts = self.kinds[kind]
+        return len(texts) > 1 or glob.has_magic(texts[0])
 
     def _how_far(self, wanted: str) -> str:
         """Which part of a path under `root` exists, and what lies there."""
@@ -160,15 +303,15 @@ def _no_abnormal_clips(folder: Folder) -> str:
     return " If there are only normal clips, say so: dataset.kinds: {normal: normal}."
 
 
-def doubly_used(files: Mapping[Folder, Sequence[str]]) -> str | None:
+def doubly_used(recordings: Mapping[Folder, Sequence[Recording]]) -> str | None:
     """A sentence about recordings that belong to two folders, such as normal and abnormal, or None.
 
     A pattern may be too wide: ``*{kind}*`` takes ``abnormal_0.wav`` for a normal clip as well.
     """
     owners: dict[str, Folder] = {}
     twice: dict[str, tuple[Folder, Folder]] = {}
-    for folder, names in files.items():
-        for name in names:
+    for folder, listed in recordings.items():
+        for name in files_of(listed):
             if owners.setdefault(name, folder) != folder:
                 twice[name] = (owners[name], folder)
     if not twice:
@@ -180,34 +323,62 @@ def doubly_used(files: Mapping[Folder, Sequence[str]]) -> str | None:
     )
 
 
-def count_unread(files: Sequence[str], root: str, clip_list: str | os.PathLike[str], extraction: str) -> int:
-    """How many of `files` have to be read to bring a feature cache up to date, judging by its clip list.
+# -------------------------------------------------------------------------------------------- a file for each channel
+
+
+def joined_channels(recordings: Sequence[Recording], mark: str | None, where: object) -> list[Recording]:
+    """Recordings of which each channel has a file of its own, put together.
 
     Parameters
     ----------
-    clip_list
-        What `asd.features.extraction.extract_cache` wrote; it need not exist.
-    extraction
-        As `extract_cache` is given it.
+    recordings
+        One for each file.
+    mark
+        What the names of the files differ by, with ``{channel}`` for the number; None where every file is a recording.
+    where
+        What the recordings are of, for messages.
+
+    Returns
+    -------
+    list of Recording
+        With the files in the order of the numbers, in the place of the first of them.
+
+    Raises
+    ------
+    UserError
+        If a file has no such mark, if some recordings lack a channel that others have, or if the files of one differ in
+        what is known of them.
     """
-    try:
-        with open(clip_list, newline="", encoding="utf-8") as lines:
-            listed = {
-                (row["file"], row["size"], row["modified_ns"])
-                for row in csv.DictReader(lines)
-                if row["extraction"] == extraction
-            }
-        found = ((os.path.relpath(file, root), os.stat(file)) for file in files if listed)
-        known = sum((name, str(status.st_size), str(status.st_mtime_ns)) in listed for name, status in found)
-    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
-        return len(files)
-    return len(files) - known
-
-
-def state_of_files(files: Sequence[str]) -> str:
-    """Digest of sizes and modification times, which changes when a file is replaced, even by an older one."""
-    digest = hashlib.sha256()
-    for file in files:
-        status = os.stat(file)
-        digest.update(f"{status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
+    if mark is None:
+        return list(recordings)
+    before, after = map(re.escape, mark.split("{channel}"))
+    expression = re.compile(rf"{before}(\d+)(?!\d){after}")
+    groups: dict[str, dict[int, Recording]] = {}
+    for recording in recordings:
+        folder, name = posixpath.split(recording.file)
+        found = list(expression.finditer(name))
+        if not found:
+            raise UserError(
+                f"{where}: dataset.channels_as_files is {mark!r}, but there is nothing like it in the name of "
+                f"{recording.file!r}. Correct it, or leave such files out."
+            )
+        start, end = found[-1].span(1)
+        key = posixpath.join(folder, f"{name[:start]}\0{name[end:]}")
+        channels = groups.setdefault(key, {})
+        if channels.setdefault(int(found[-1][1]), recording) is not recording:
+            raise UserError(f"{where}: {recording.file!r} and another file are the same channel of one recording.")
+    every = sorted({number for channels in groups.values() for number in channels})
+    for channels in groups.values():
+        first = channels[min(channels)]
+        missing = [str(number) for number in every if number not in channels]
+        if missing:
+            raise UserError(
+                f"{where}: the recording of {first.file!r} has no file of channel {', '.join(missing)}, which others "
+                "have. Add it, or leave the recording out."
+            )
+        if any(replace(other, files=first.files) != first for other in channels.values()):
+            raise UserError(f"{where}: the files of the channels of {first.file!r} differ in condition or attributes.")
+    return [
+        replace(channels[every[0]], files=tuple(channels[number].file for number in every))
+        for channels in groups.values()
+    ]

@@ -16,10 +16,10 @@ from typing import Any
 
 from ..errors import UserError
 from ..schema import schema_problems
-from .layout import Folder, clean_path
+from .layout import KINDS, Folder, Kind, Recording, clean_path, joined_channels
 
 REQUIRED = ("file", "machine", "id")
-OPTIONAL = ("snr", "label")
+OPTIONAL = ("snr", "label", "condition", "split")
 ONLY_SNR = "as_recorded"
 """Name of the noise level of a sheet that has no column ``snr``."""
 
@@ -31,7 +31,7 @@ _SHOWN = 8
 class Sample:
     """A line of a sample sheet: where it stands, the recording, and what it is of.
 
-    `snr` is None in a sheet that has no such column.
+    `snr` is None in a sheet that has no such column; `attributes` are what stands in columns of the user's own.
     """
 
     line: int
@@ -40,6 +40,9 @@ class Sample:
     machine_id: str
     snr: str | None
     kind: str
+    condition: str = ""
+    split: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 def read_samples(path: str | os.PathLike[str], schema: Mapping[str, Any]) -> list[Sample]:
@@ -49,8 +52,8 @@ def read_samples(path: str | os.PathLike[str], schema: Mapping[str, Any]) -> lis
     ----------
     path
         Text with one line a recording and a header, columns separated by tabs (by commas in ``.csv``), UTF-8: ``file``,
-        ``machine`` and ``id``; ``snr`` if there are several; ``label`` (normal or abnormal), without which all clips
-        are normal.
+        ``machine`` and ``id``; ``snr`` if there are several; ``label`` (normal, abnormal or unlabelled), without which
+        all clips are normal; ``condition``; ``split``; any others are attributes.
     schema
         JSON schema of a line.
 
@@ -69,8 +72,19 @@ def read_samples(path: str | os.PathLike[str], schema: Mapping[str, Any]) -> lis
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise UserError(f"{path}: the sample sheet can't be used: {'; '.join(problems[:_SHOWN] + more)}")
     rows = [(number, dict(zip(header, cells, strict=True))) for number, cells in lines]
+    own = [name for name in header if name not in (*REQUIRED, *OPTIONAL)]
     return [
-        Sample(number, row["file"], row["machine"], row["id"], row.get("snr"), row.get("label") or "normal")
+        Sample(
+            line=number,
+            file=row["file"],
+            machine=row["machine"],
+            machine_id=row["id"],
+            snr=row.get("snr"),
+            kind=row.get("label") or "normal",
+            condition=row.get("condition", ""),
+            split=row.get("split", ""),
+            attributes=tuple((name, row[name]) for name in own),
+        )
         for number, row in rows
     ]
 
@@ -115,10 +129,12 @@ def _name_of(delimiter: str) -> str:
 def _header_problems(header: Sequence[str]) -> Iterator[str]:
     known = (*REQUIRED, *OPTIONAL)
     for name in dict.fromkeys(header):
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f", did you mean {close[0]!r}?" if close else "."
-            yield f"line 1: unknown column {name[:40]!r}{hint} Columns: {', '.join(known)}"
+        close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.75)
+        if name not in known and close:
+            # any other unknown column is an attribute, but not one that was meant for something else
+            yield f"line 1: unknown column {name[:40]!r}, did you mean {close[0]!r}? Columns: {', '.join(known)}"
+        elif not name:
+            yield "line 1: a column has no name"
         elif header.count(name) > 1:
             yield f"line 1: the column {name!r} stands there more than once"
     for name in REQUIRED:
@@ -147,6 +163,7 @@ def _line_problems(
         if same != number:
             yield f"line {number}: {file[:200]!r} stands in line {same} already"
         row["file"] = "x" if file else ""
+        row = {name: row[name] for name in (*REQUIRED, *OPTIONAL) if name in row}
         key = tuple(row.values())
         if key not in judged:
             judged[key] = schema_problems(row, schema)
@@ -169,12 +186,15 @@ class SampleSheet:
         Its lines.
     snrs
         The configured noise levels; the only one is that of a sheet without the column ``snr``.
+    channel_mark
+        As `asd.recordings.layout.Recordings` has it.
     """
 
     path: str
     root: str
     samples: Sequence[Sample]
     snrs: Sequence[str]
+    channel_mark: str | None = None
 
     @cached_property
     def _folders(self) -> dict[Folder, list[Sample]]:
@@ -185,14 +205,14 @@ class SampleSheet:
             folders.setdefault(folder, []).append(sample)
         return folders
 
-    def has_abnormal(self, machine: str, machine_id: str) -> bool:
-        """Whether any line names an abnormal clip of this machine ID."""
-        return any(
-            (folder.machine, folder.machine_id, folder.kind) == (machine, machine_id, "abnormal")
-            for folder in self._folders
-        )
+    def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
+        """Kinds of clips that lines name of this machine ID; normal ones there have to be."""
+        named = {
+            folder.kind for folder in self._folders if (folder.machine, folder.machine_id) == (machine, machine_id)
+        }
+        return tuple(kind for kind in KINDS if kind in named | {"normal"})
 
-    def files(self, folder: Folder) -> list[str]:
+    def recordings(self, folder: Folder) -> list[Recording]:
         """Recordings of `folder` in the order of the sheet, relative ones with `root` in front.
 
         Raises
@@ -202,7 +222,7 @@ class SampleSheet:
         """
         samples = self._folders.get(folder, [])
         if not samples:
-            if folder.kind == "abnormal" and not self.has_abnormal(folder.machine, folder.machine_id):
+            if folder.kind not in self.kinds_of(folder.machine, folder.machine_id) or folder.kind == "unlabelled":
                 return []
             raise UserError(f"{self.path}: no line for {folder}. Correct the sheet, or machines and snrs.")
         paths = [clean_path(posixpath.join(self.root, os.path.expanduser(sample.file))) for sample in samples]
@@ -213,7 +233,11 @@ class SampleSheet:
                 f"{self.path}: {len(lost)} of {len(samples)} recordings of {folder} are not there, the first in line "
                 f"{sample.line}: {path!r}. Names are relative to dataset.root ({self.root!r})."
             )
-        return paths
+        listed = [
+            Recording((path,), sample.condition, sample.split, sample.attributes)
+            for sample, path in zip(samples, paths, strict=True)
+        ]
+        return joined_channels(listed, self.channel_mark, f"{self.path}: {folder}")
 
 
 def complete_configuration(config: dict[str, Any], samples: Sequence[Sample]) -> list[str]:

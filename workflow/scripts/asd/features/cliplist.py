@@ -1,0 +1,158 @@
+"""Clip lists: what the rows of a feature cache are of, and what they were computed from.
+
+A module of its own, since the plan of a run reads them on machines without NumPy.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+
+from ..errors import UserError
+from ..files import StrPath
+from ..files.atomic import whole_file
+from ..files.integrity import sealed_line, unsealed_line
+
+_LINE_CHECKSUM = "line_checksum"  # column of a clip list: CRC-32 of the line's other values
+SKIPPED_COLUMNS = ("file", "reason", "size", "modified_ns", "content")
+"""Of a list of recordings that were left out."""
+
+DATES_COLUMNS = ("file", "size", "modified_ns", "content")
+"""Of a list of recordings that have another date than when they were read, but the same content."""
+
+
+@dataclass(frozen=True)
+class ClipRecord:
+    """One line of a clip list; every value as text, empty where it is not known.
+
+    Attributes
+    ----------
+    file
+        Path under the data set's root, of the first file where each channel has one.
+    start
+        Where the clip begins in its recording, in seconds; empty where it is the whole recording.
+    duration, sample_rate, channels
+        As recorded: seconds, Hz, count.
+    condition, split
+        As `asd.recordings.layout.Recording` has them.
+    attributes
+        The same as a JSON mapping.
+    size, modified_ns
+        Of the file when it was read: bytes, and nanoseconds since 1970; of several joined by ``+``.
+    content
+        CRC-32 of the file's bytes, 8 hexadecimal digits.
+    recordings
+        What the whole list was made from, as the plan names it.
+    extraction
+        What the features were computed with (code and settings), as a hash.
+    checksum
+        CRC-32 of the row of features, 8 hexadecimal digits.
+    """
+
+    file: str
+    start: str = ""
+    duration: str = ""
+    sample_rate: str = ""
+    channels: str = ""
+    condition: str = ""
+    split: str = ""
+    attributes: str = ""
+    size: str = ""
+    modified_ns: str = ""
+    content: str = ""
+    recordings: str = ""
+    extraction: str = ""
+    checksum: str = ""
+
+
+_NAMES = [field.name for field in fields(ClipRecord)]
+_VALUES = attrgetter(*_NAMES)  # `dataclasses.astuple` takes twenty times as long
+
+
+def attributes_text(attributes: Sequence[tuple[str, str]]) -> str:
+    """Names and values as a clip list has them; none as nothing at all."""
+    return json.dumps(dict(attributes), ensure_ascii=False) if attributes else ""
+
+
+def attributes_of(text: str) -> tuple[tuple[str, str], ...]:
+    """What `attributes_text` was given.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    values = json.loads(text) if text else {}
+    if not isinstance(values, dict):
+        raise ValueError(f"{text[:100]!r} is no mapping")
+    return tuple((str(name), str(value)) for name, value in values.items())
+
+
+def write_rows(path: StrPath, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a CSV file, whole or not at all."""
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_clip_list(path: StrPath, clips: Iterable[ClipRecord]) -> None:
+    """Write a clip list, each line with a checksum of its own."""
+    write_rows(path, [*_NAMES, _LINE_CHECKSUM], (sealed_line(_VALUES(clip)) for clip in clips))
+
+
+def read_clip_list(path: StrPath, *, given: bool = False) -> list[ClipRecord]:
+    """Read a clip list; columns that `ClipRecord` does not know are ignored.
+
+    Parameters
+    ----------
+    given
+        The list comes from elsewhere: all columns but ``file`` may be missing or empty.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no text, has no column ``file``, or if a line does not match its checksum.
+    """
+    remedy = "Mend it, or remove its checksums." if given else "Delete it and the .npy file beside it, and run again."
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if "file" not in (reader.fieldnames or []):
+                raise UserError(f"{path}: not a clip list, it has no column 'file'. {remedy}")
+            lines = list(reader)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such clip list. Delete the .npy file beside it and run again.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: not a clip list ({error}). {remedy}") from error
+    clips = []
+    for number, line in enumerate(lines, start=1):
+        cells = [line.get(name) or "" for name in (*_NAMES, _LINE_CHECKSUM)]
+        try:
+            clips.append(ClipRecord(*unsealed_line(cells, or_bare=given)))
+        except ValueError:
+            raise UserError(
+                f"{path}: clip {number} ({cells[0]}) does not match its {_LINE_CHECKSUM}. {remedy}"
+            ) from None
+    return clips
+
+
+def read_skipped(path: StrPath) -> list[dict[str, str]]:
+    """Lines of a list of recordings that were left out, with `SKIPPED_COLUMNS`.
+
+    Raises
+    ------
+    UserError
+        If it is something else.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != SKIPPED_COLUMNS:
+                raise ValueError(f"its columns are {', '.join(reader.fieldnames or ())}")
+            return list(reader)
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: no list of recordings ({error}). Delete the file and run again.") from error

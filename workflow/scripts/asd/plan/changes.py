@@ -1,0 +1,203 @@
+"""Which recordings are still those that a feature cache was made from, whatever their dates and their folder.
+
+Snakemake compares dates and paths, so that a copied or touched recording would set off everything.  Here a folder of
+recordings has a name (its *state*), which the extraction is given as a parameter and writes into its clip list.  While
+the listed recordings are there with the same content, the plan reads the name back from the list, and nothing runs; if
+anything is added, removed, replaced or called otherwise, there is another name, and the extraction runs.
+
+Where a date differs, the content is read to tell (CRC-32).  `dates` keeps what was found, so that it is read once.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import UserError
+from ..features.cliplist import ClipRecord, attributes_text, read_clip_list, read_skipped
+from ..recordings.layout import Folder, Recording
+from ..recordings.state import content_checksum, state_of_files
+from . import paths
+from .run import Plan, recordings
+
+logger = logging.getLogger(__name__)
+
+Dates = Mapping[tuple[str, str, str], str]
+"""File, size and time of the last modification -> CRC-32 of the content."""
+
+
+@dataclass(frozen=True)
+class FolderState:
+    """What is known of the recordings of a folder.
+
+    Attributes
+    ----------
+    name
+        Given to the extraction, which runs if it is another one.
+    unread
+        Number of recordings that the extraction has to read.
+    redated
+        Lines of `asd.features.cliplist.DATES_COLUMNS` for recordings whose date differs from that in the clip list, but
+        not their content.
+    """
+
+    name: str
+    unread: int
+    redated: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a clip list says of a recording."""
+
+    size: str
+    modified_ns: str
+    content: str
+    about: tuple[str, str, str] = ("", "", "")
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A clip list, with its list of skipped recordings: file -> what is known of it, in file order for the former."""
+
+    state: str = ""
+    extraction: str = ""
+    clips: Mapping[str, _Known] = field(default_factory=dict)
+    skipped: Mapping[str, _Known] = field(default_factory=dict)
+
+
+def read_dates(path: str) -> dict[tuple[str, str, str], str]:
+    """Contents by file, size and time, as rule ``note_dates`` wrote them; none if there is no such file."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return {(row["file"], row["size"], row["modified_ns"]): row["content"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError, csv.Error):
+        return {}
+
+
+def folder_state(
+    recordings: Sequence[Recording],
+    root: str,
+    clip_list: str,
+    skipped_list: str,
+    dates: Dates,
+    extraction: str = "",
+) -> FolderState:
+    """Compare the recordings of a folder with those that its feature cache was made from.
+
+    Parameters
+    ----------
+    recordings
+        In the order of the rows.
+    root
+        Left out of names in lists.
+    clip_list, skipped_list
+        What `asd.features.extraction.extract_cache` wrote; they need not exist.
+    dates
+        Contents that are known already.
+    extraction
+        As the extraction is given it.
+    """
+    listed = _read_lists(clip_list, skipped_list)
+    names = [os.path.relpath(recording.file, root) for recording in recordings]
+    states = [state_of_files(recording.files) for recording in recordings]
+    checker = _Checker(listed, dates)
+    same = [checker.is_same(*one) for one in zip(names, recordings, states, strict=True)]
+    taken_over = (
+        sum(one and name in listed.clips for one, name in zip(same, names, strict=True))
+        if extraction == listed.extraction
+        else 0
+    )
+    in_order = [name for name in names if name in listed.clips] == list(listed.clips)
+    whole = len(names) == len(listed.clips) + len(listed.skipped)
+    if listed.state and all(same) and in_order and whole:
+        return FolderState(listed.state, len(names) - taken_over, tuple(checker.redated))
+    digest = hashlib.sha256()
+    for name, recording, state in zip(names, recordings, states, strict=True):
+        about = (name, *state, *_about(recording))
+        digest.update("\0".join([*about, ""]).encode("utf-8", "surrogateescape"))
+    return FolderState(digest.hexdigest()[:16], len(names) - taken_over)
+
+
+def _about(recording: Recording) -> tuple[str, str, str]:
+    return recording.condition, recording.split, attributes_text(recording.attributes)
+
+
+def _read_lists(clip_list: str, skipped_list: str) -> _Listed:
+    """Both lists; nothing at all if one of them can't be read."""
+    if not os.path.exists(clip_list):
+        return _Listed()
+    try:
+        clips, skipped = read_clip_list(clip_list), read_skipped(skipped_list)
+    except UserError:
+        return _Listed()
+    known = {clip.file: _known(clip) for clip in clips}
+    left_out = {row["file"]: _Known(row["size"], row["modified_ns"], row["content"]) for row in skipped}
+    # a recording of which only some clips were left out stands in both lists
+    left_out = {file: about for file, about in left_out.items() if file not in known}
+    state, extraction = (clips[0].recordings, clips[0].extraction) if clips else ("", "")
+    return _Listed(state, extraction, known, left_out)
+
+
+def _known(clip: ClipRecord) -> _Known:
+    return _Known(clip.size, clip.modified_ns, clip.content, (clip.condition, clip.split, clip.attributes))
+
+
+class _Checker:
+    """Tells whether recordings are those of a list, and keeps those whose date differs."""
+
+    def __init__(self, listed: _Listed, dates: Dates) -> None:
+        self._listed, self._dates = listed, dates
+        self.redated: list[tuple[str, str, str, str]] = []
+
+    def is_same(self, name: str, recording: Recording, state: tuple[str, str]) -> bool:
+        """Whether the list has this recording with the same content, and nothing else is known of it by now."""
+        known = self._listed.clips.get(name)
+        if known is not None and known.about != _about(recording):
+            return False
+        known = known or self._listed.skipped.get(name)
+        size, modified_ns = state
+        if known is None or known.size != size or not size:
+            return False
+        if known.modified_ns == modified_ns:
+            return True
+        content = self._dates.get((name, size, modified_ns))
+        if content is None and known.content:
+            if not self.redated:
+                logger.info("Recordings have other dates than when they were read, such as %s: reading them", name)
+            try:
+                content = content_checksum(recording.files)
+            except OSError:
+                return False
+        if not content or content != known.content:
+            return False
+        self.redated.append((name, size, modified_ns, content))
+        return True
+
+
+def folder_states(plan: Plan, extraction: str, results: str = "") -> dict[Folder, FolderState]:
+    """State of each folder of recordings.
+
+    Parameters
+    ----------
+    extraction
+        Hash of code and settings that the caches are made with.
+    results
+        What stands before ``results/`` in the names of files.
+    """
+    dates = read_dates(f"{results}{paths.DATES}")
+    return {
+        folder: folder_state(
+            recordings(plan, folder),
+            plan.root,
+            f"{results}{paths.cache(folder, 'csv')}",
+            f"{results}{paths.cache(folder, 'skipped.csv')}",
+            dates,
+            extraction,
+        )
+        for folder in plan.folders()
+    }
