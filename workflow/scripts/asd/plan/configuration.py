@@ -390,6 +390,10 @@ def _source_problems(dataset: Mapping[str, Any], snrs: Mapping[str, str], many: 
     attributes = dataset["attributes"]
     for pattern in texts_of(dataset["pattern"]):
         yield from _pattern_problems("dataset.pattern", pattern, (*RECORDING_FIELDS, *attributes), many)
+    named = {name for pattern in texts_of(dataset["pattern"]) for name in re.findall(r"\{(\w+)\}", pattern)}
+    for name in attributes:
+        if name not in named:
+            yield f"dataset.attributes: {{{name}}} is not in dataset.pattern. Put it there, or remove the attribute"
     kinds = [text for texts in dataset["kinds"].values() for text in texts_of(texts)]
     for key, texts in (
         ("snrs", list(snrs.values())),
