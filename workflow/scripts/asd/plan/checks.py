@@ -29,8 +29,8 @@ def data_problems(plan: Plan) -> list[str]:
 
 
 def _texts_without_recordings(plan: Plan) -> Iterator[str]:
-    """A sentence for each text of ``dataset.kinds`` or ``dataset.attributes`` that nothing is called by: of a folder that
-    is spelled otherwise, all recordings would be missing without a word."""
+    """A sentence for each text of ``dataset.kinds`` or ``dataset.attributes`` that nothing is called by: all recordings
+    of a folder that is spelled otherwise would be missing without a word."""
     if plan.samples:
         return
     dataset = plan.config["dataset"]
