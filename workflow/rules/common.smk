@@ -88,7 +88,7 @@ from asd.errors import UserError
 from asd.joblog import USER_ERROR
 from asd.plan import Plan, archives, changes, checks, configuration, fingerprint, parameters, paths, work
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
-from asd.recordings.layout import KINDS, Folder, files_of
+from asd.recordings.layout import KINDS, LABELLED, Folder, files_of
 
 # each job says in its log where it makes do with fewer clips
 logging.getLogger("asd.splits").setLevel(logging.ERROR)

@@ -17,10 +17,11 @@ from typing import Literal, Protocol
 from ..errors import UserError
 
 Kind = Literal["normal", "abnormal", "unlabelled"]
-KINDS: tuple[Kind, ...] = ("normal", "abnormal", "unlabelled")
+LABELLED: tuple[Kind, ...] = ("normal", "abnormal")
+KINDS: tuple[Kind, ...] = (*LABELLED, "unlabelled")
 """Unlabelled clips are scored; they neither train nor count in an AUC."""
 
-KIND_TEXTS: Mapping[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS[:2]}
+KIND_TEXTS: Mapping[str, tuple[str, ...]] = {kind: (kind,) for kind in LABELLED}
 """What stands for ``{kind}`` in MIMII's paths."""
 
 SPLITS = ("train", "test")
