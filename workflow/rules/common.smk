@@ -21,7 +21,10 @@ STARTED = time.time()
 
 def stop(headline, problems):
     """End with a message for the user; an exception would show as a stack of calls in this file."""
-    logger.error("\n".join([headline, *(f"  - {problem}" for problem in problems)]))
+    text = "\n".join([headline, *(f"  - {problem}" for problem in problems)])
+    # the package is known later than some of what can go wrong
+    neutral = sys.modules.get("asd.files.neutral")
+    logger.error(neutral.for_terminal(text) if neutral else text)
     sys.exit(1)
 
 
@@ -85,6 +88,7 @@ if Path(asd.__file__).parent != SCRIPTS / "asd":
 from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
+from asd.files.neutral import for_terminal
 from asd.joblog import USER_ERROR
 from asd.plan import Plan, archives, checks, configuration, fingerprint, parameters, paths, work
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
@@ -183,6 +187,22 @@ def given_by_user(files):
     return [local(file) for file in files] if IN_STORAGE or PREFIX else files
 
 
+def would_be_filled_in(file):
+    """Whether Snakemake would read its name as a pattern: `{id}.wav` as a wildcard, `<results>` as a variable. There is
+    no way to escape them, so that such a file is no input; the job is given its name as a parameter."""
+    return "{" in file or "<" in file
+
+
+def as_inputs(files):
+    """Those of the user's files that can be inputs."""
+    return given_by_user([file for file in files if not would_be_filled_in(file)])
+
+
+def by_name(files):
+    """All files of a job if some of them can't be inputs, else none."""
+    return files if any(map(would_be_filled_in, files)) else []
+
+
 def kept_while_made(path):
     """Output that its job finds as it is. Snakemake does not fetch it from cloud storage, and would miss it there."""
     return path if IN_STORAGE else update(path)
@@ -191,35 +211,46 @@ def kept_while_made(path):
 def clips_of(wildcards):
     require_data()
     files = planned(recordings, "folder")(wildcards)
-    return files if PLAN.is_demo else given_by_user(files)
+    return files if PLAN.is_demo else as_inputs(files)
+
+
+def clips_by_name(wildcards):
+    return by_name(planned(recordings, "folder")(wildcards))
 
 
 def root_of_clips():
-    """The folder that names of recordings start from; a parameter function where the job has copies of them."""
+    """Parameter function: the folder that names of recordings start from."""
+
+    def root(wildcards):
+        return PLAN.root if not PLAN.is_demo else f"{PREFIX}{PLAN.root}"
 
     def root_of_copies(wildcards, input):
         return input[0].removesuffix(os.path.relpath(clips_of(wildcards)[0], PLAN.root))
 
-    if not PLAN.is_demo:
-        return PLAN.root
-    return root_of_copies if IN_STORAGE else f"{PREFIX}{PLAN.root}"
+    return root_of_copies if PLAN.is_demo and IN_STORAGE else root
 
 
 def state_of_clips(wildcards):
     """Changes with each change of a recording; Snakemake itself would not notice one replaced by an older file."""
-    return "simulated" if PLAN.is_demo else state_of_files(clips_of(wildcards))
+    return "simulated" if PLAN.is_demo else state_of_files(planned(recordings, "folder")(wildcards))
 
 
 def caches_given(wildcards):
-    """None of abnormal clips where there are none."""
-    require_data()
+    """The cache, in a list, and its clip list where there is one; no cache of abnormal clips where there are none."""
     path = given_cache(PLAN, folder_of(wildcards))
-    return given_by_user([] if path is None else [path])
+    found = {"cache": path, "clips": paths.given_clip_list(path)}
+    return {name: [] if file is None else [file] for name, file in found.items()}
 
 
-def clip_lists_given(wildcards):
-    path = paths.given_clip_list(given_cache(PLAN, folder_of(wildcards)))
-    return given_by_user([] if path is None else [path])
+def caches_as_inputs(wildcards):
+    require_data()
+    return {name: as_inputs(files) for name, files in caches_given(wildcards).items()}
+
+
+def caches_by_name(wildcards):
+    """The same where they can't be inputs, with their state; nothing where they are."""
+    named = {name: by_name(files) for name, files in caches_given(wildcards).items()}
+    return {**named, "state": state_of_files(sum(named.values(), []))} if any(named.values()) else {}
 
 
 # Unpacked by this run: the mark of another run says nothing, since its folder may have been deleted.

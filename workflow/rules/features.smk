@@ -25,6 +25,7 @@ if PLAN.cache is None:
         params:
             settings=parameters.extract_features(PLAN, code("extract_features.py")),
             root=root_of_clips(),
+            named=clips_by_name,
             recordings=state_of_clips,
             code=code("extract_features.py"),
         script:
@@ -34,8 +35,7 @@ else:
 
     rule import_features:
         input:
-            cache=caches_given,
-            clips=clip_lists_given,
+            unpack(caches_as_inputs),
         output:
             cache=f"{paths.FEATURES}.npy",
             clips=f"{paths.FEATURES}.csv",
@@ -52,6 +52,7 @@ else:
             mem_mb=megabytes(100, 0.005, planned(clips, "folder")),
             runtime=minutes(5, 0.001, planned(clips, "folder")),
         params:
+            named=caches_by_name,
             code=code("import_features.py"),
         script:
             "../scripts/import_features.py"

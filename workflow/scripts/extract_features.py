@@ -12,7 +12,7 @@ with job_log(snakemake.log[0]):
 
     settings = snakemake.params.settings
     extract_cache(
-        list(snakemake.input),
+        list(snakemake.params.named or snakemake.input),
         snakemake.params.root,
         snakemake.output.cache,
         snakemake.output.clips,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import UserError
+from .names import require_usable_names
 
 KINDS = ("normal", "abnormal")
 KIND_TEXTS = {kind: kind for kind in KINDS}
@@ -140,7 +141,9 @@ class Recordings:
                 f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. "
                 f"{self._how_far(readable[0])}{_no_abnormal_clips(folder)}"
             )
-        return [posixpath.join(self.root, name) for name in files]
+        paths = [posixpath.join(self.root, name) for name in files]
+        require_usable_names(paths)
+        return paths
 
     def _how_far(self, wanted: str) -> str:
         """Which part of a path under `root` exists, and what lies there."""

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import UserError
 from ..schema import schema_problems
 from .layout import Folder, clean_path
+from .names import require_usable_names
 
 REQUIRED = ("file", "machine", "id")
 OPTIONAL = ("snr", "label")
@@ -213,6 +214,7 @@ class SampleSheet:
                 f"{self.path}: {len(lost)} of {len(samples)} recordings of {folder} are not there, the first in line "
                 f"{sample.line}: {path!r}. Names are relative to dataset.root ({self.root!r})."
             )
+        require_usable_names(paths)
         return paths
 
 
