@@ -189,7 +189,8 @@ def given_by_user(files):
 
 def would_be_filled_in(file):
     """Whether Snakemake would read its name as a pattern: `{id}.wav` as a wildcard, `<results>` as a variable. There is
-    no way to escape them, so that such a file is no input; the job is given its name as a parameter."""
+    no way to escape them, so that such a file is no input; the job is given its name as a parameter.
+    """
     return "{" in file or "<" in file
 
 
@@ -250,7 +251,9 @@ def caches_as_inputs(wildcards):
 def caches_by_name(wildcards):
     """The same where they can't be inputs, with their state; nothing where they are."""
     named = {name: by_name(files) for name, files in caches_given(wildcards).items()}
-    return {**named, "state": state_of_files(sum(named.values(), []))} if any(named.values()) else {}
+    return (
+        {**named, "state": state_of_files(sum(named.values(), []))} if any(named.values()) else {}
+    )
 
 
 # Unpacked by this run: the mark of another run says nothing, since its folder may have been deleted.

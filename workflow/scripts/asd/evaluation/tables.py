@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..ddae.run import ALL
+from ..ddae.run import ALL, ALL_MACHINES
 from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
@@ -22,7 +22,6 @@ AUC_COLUMNS = columns_of(AucRow)
 SUMMARY_COLUMNS = columns_of(SummaryRow)
 COMPARISON_COLUMNS = columns_of(ComparisonRow)
 DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
-ALL_MACHINES = "all machines"
 SIMULATED = "Simulated recordings (the demo): these results say nothing of real machines."
 _GROUP = ["protocol", "machine", "noise_factor", "snr", "detector"]
 
