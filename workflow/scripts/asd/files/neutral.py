@@ -1,7 +1,6 @@
 """Text of others (names of files, machines and detectors, words of servers) made harmless for where it is shown.
 
-A terminal obeys escape codes, a spreadsheet runs what looks like a formula, Markdown and HTML are languages, and
-Matplotlib reads formulas between dollar signs.
+A terminal obeys escape codes, a spreadsheet runs what looks like a formula, Markdown and HTML are languages.
 """
 
 from __future__ import annotations
@@ -15,8 +14,11 @@ them."""
 
 _CONTROLS = re.compile(f"[\x00-\x1f\x7f-\x9f{_HIDDEN}\ud800-\udfff]")
 _CONTROLS_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}\ud800-\udfff]")
-_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])")
-_FORMULA = re.compile("[=+\\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
+_MARKDOWN = re.compile(r"[\\`*|~$]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
+"""What has a meaning in the middle of a line: of brackets those of links, of underscores those at the ends of words."""
+
+_TAGS = re.compile(r"<(?=[A-Za-z/!?])|&(?=#|\w+;)")
+_FORMULA = re.compile("\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 
 def _escaped(match: re.Match[str]) -> str:
@@ -24,11 +26,6 @@ def _escaped(match: re.Match[str]) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that Python could not decode
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-
-
-def has_controls(text: str) -> bool:
-    """Whether `text` holds control characters, or others that change how what follows is shown."""
-    return _CONTROLS.search(text) is not None
 
 
 def for_terminal(text: str) -> str:
@@ -60,11 +57,11 @@ def for_markdown(text: str) -> str:
 
     Examples
     --------
-    >>> for_markdown("id_00|*<img>")
-    'id_00\\\\|\\\\*&lt;img&gt;'
+    >>> print(for_markdown("id_00|*<img>"))
+    id_00\\|\\*&lt;img>
     """
-    escaped = html.escape(in_one_line(text), quote=False)
-    return _MARKDOWN.sub(lambda match: f"\\{match[0]}", escaped)
+    escaped = _MARKDOWN.sub(lambda match: f"\\{match[0]}", in_one_line(text))
+    return _TAGS.sub(lambda match: html.escape(match[0]), escaped)
 
 
 def for_html(text: str) -> str:
