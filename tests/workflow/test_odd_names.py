@@ -98,15 +98,44 @@ def test_names_that_can_not_be_written_down_are_refused_with_a_remedy(tmp_path: 
     path = write_config(tmp_path, CONFIG)
     clip = tmp_path / "recordings/normal/00.wav"
     odd = {
-        "two\nlines.wav": r"'recordings/normal/two\x0alines.wav': the name holds a control character",
-        "\x1b[31mred.wav": r"\x1b[31mred.wav",
+        "two\nlines \x1b[31m.wav": r"'recordings/normal/two\x0alines \x1b[31m.wav': the name holds a control character",
         os.fsdecode("소음 1.wav".encode("cp949")): "convmv -f cp949 -t utf-8 -r --notest recordings/normal",
     }
-    for name, said in odd.items():
+    for (name, said), target in zip(odd.items(), ("check", f"{FEATURES}.npy"), strict=True):
         renamed = clip.rename(clip.with_name(name))
-        for target in ("check", f"{FEATURES}.npy"):
-            run = snakemake(tmp_path, target, "--configfile", path).failed()
-            assert said in run.output, run.output
-            assert "\x1b" not in run.output
-            assert "extract_features" not in run.rules
+        run = snakemake(tmp_path, target, "--configfile", path).failed()
+        assert said in run.output, run.output
+        assert "\x1b" not in run.output
+        assert "extract_features" not in run.rules
         clip = renamed.rename(clip)
+
+
+def test_machines_ids_snrs_and_detectors_are_shown_literally_whatever_they_are_called(tmp_path: Path) -> None:
+    machine, machine_id, snr, text = "|fan_ %d $x$", "~`a' \"b", "=1+1", "x {y} _z_ *"
+    for kind, count in (("normal", 20), ("abnormal", 5)):
+        for number in range(count):
+            write_clip(tmp_path / "recordings" / text / machine / machine_id / kind / f"{number}.wav", number)
+    config = {
+        "dataset": {"root": "recordings", "pattern": "{snr_dir}/{machine}/{id}/{kind}/*.wav"},
+        "snrs": {snr: text},
+        "reference_snr": snr,
+        "machines": {machine: {"ids": [machine_id]}},
+        "ddae": {"epochs": 2, "batch_size": 4, "device": "cpu"},
+        "statistics": {"replicates": 100},
+        "detectors": [{"method": "LOF", "name": "a_b:_"}],
+        "protocols": ["paper"],
+    }
+    arguments = ("--configfile", write_config(tmp_path, config))
+    run = snakemake(tmp_path, *arguments, cores=2).ok()
+    assert f"{machine}, noise factor 0.7, paper protocol" in run.output
+    assert not snakemake(tmp_path, "-n", *arguments).ok().jobs
+    results = tmp_path / "results"
+    assert (results / f"figures/confusion/seed0/{machine}_NF0.7_{snr}_a_b-_.png").exists()
+    markdown = (results / "leaderboard.md").read_text(encoding="utf-8")
+    assert r"**\|fan\_ %d \$x\$, paper protocol" in markdown
+    assert "\n'=1+1" in (results / "auc.csv").read_text(encoding="utf-8").replace(",", "\n")
+    snakemake(tmp_path, *arguments, "--report", "report.html").ok()
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "system-message" not in report
+    assert f"{machine}</tt> at noise factor" in report
+    assert "x (y)" in report
