@@ -60,6 +60,8 @@ def test_clips_are_read_whatever_they_and_their_folders_are_called(tmp_path: Pat
     config = CONFIG | {"dataset": {**CONFIG["dataset"], "root": root}}
     _, names = features(tmp_path, config)
     assert names == sorted(f"normal/{name}" for name in plain | odd)
+    if root != "recordings":
+        snakemake(tmp_path, "check", "--configfile", tmp_path / "config.yaml").ok()
     rows = np.load(tmp_path / f"{FEATURES}.npy")
     assert len(np.unique(rows, axis=0)) == len(names), "no clip stands for another"
     assert not (tmp_path / "x").exists()
@@ -74,6 +76,21 @@ def test_clips_are_read_whatever_they_and_their_folders_are_called(tmp_path: Pat
     assert again == names
     differing = (np.load(tmp_path / f"{FEATURES}.npy") != rows).any(axis=1)
     assert [name for name, differs in zip(names, differing, strict=True) if differs] == ["normal/-d/{id}.wav"]
+
+
+def test_a_sheet_names_clips_whatever_they_and_it_are_called(tmp_path: Path) -> None:
+    names = [name for name in ODD if name.strip() == name]
+    for number, name in enumerate(names):
+        write_clip(tmp_path / "{id} <x>" / name, number)
+    for number in range(5):
+        write_clip(tmp_path / f"{{kind}} {number}.wav", 100 + number, abnormal=True)
+    lines = [[f"{{id}} <x>/{name}", "normal"] for name in names]
+    lines += [[f"{{kind}} {number}.wav", "abnormal"] for number in range(5)]
+    with (tmp_path / "{id} <results>.tsv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter="\t").writerows([["file", "label", "machine", "id", "snr"]])
+        csv.writer(file, delimiter="\t").writerows([*line, "fan", "x", "only"] for line in lines)
+    _, found = features(tmp_path, {"dataset": {"samples": "{id} <results>.tsv"}})
+    assert found == [f"{{id}} <x>/{name}" for name in names]
 
 
 def test_caches_are_read_whatever_their_folder_is_called(tmp_path: Path) -> None:
