@@ -22,9 +22,8 @@ STARTED = time.time()
 def stop(headline, problems):
     """End with a message for the user; an exception would show as a stack of calls in this file."""
     text = "\n".join([headline, *(f"  - {problem}" for problem in problems)])
-    # the package is known later than some of what can go wrong
-    neutral = sys.modules.get("asd.files.neutral")
-    logger.error(neutral.for_terminal(text) if neutral else text)
+    # imported below, later than some of what can go wrong
+    logger.error(globals().get("for_terminal", str)(text))
     sys.exit(1)
 
 
