@@ -49,8 +49,7 @@ else:
 
     rule import_features:
         input:
-            cache=caches_given,
-            clips=clip_lists_given,
+            unpack(caches_as_inputs),
         output:
             cache=f"{paths.FEATURES}.npy",
             clips=f"{paths.FEATURES}.csv",
@@ -67,6 +66,7 @@ else:
             mem_mb=megabytes(100, 0.005, planned(clips, "folder")),
             runtime=minutes(5, 0.001, planned(clips, "folder")),
         params:
+            named=caches_by_name,
             code=code("import_features.py"),
         script:
             "../scripts/import_features.py"

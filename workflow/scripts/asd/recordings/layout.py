@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ..errors import UserError
+from .names import require_usable_names
 
 Kind = Literal["normal", "abnormal", "unlabelled"]
 LABELLED: tuple[Kind, ...] = ("normal", "abnormal")
@@ -240,6 +241,7 @@ class Recordings:
                 f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. "
                 f"{self._how_far(readable[0])}{_no_abnormal_clips(folder)}"
             )
+        require_usable_names(found)
         return joined_channels(list(found.values()), self.channel_mark, folder)
 
     def _fixed(self, folder: Folder) -> dict[str, str]:
