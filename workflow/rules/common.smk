@@ -86,7 +86,17 @@ from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.joblog import USER_ERROR
-from asd.plan import Plan, archives, changes, checks, configuration, fingerprint, parameters, paths, work
+from asd.plan import (
+    Plan,
+    archives,
+    changes,
+    checks,
+    configuration,
+    fingerprint,
+    parameters,
+    paths,
+    work,
+)
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
 from asd.recordings.layout import KINDS, Folder, files_of
 
@@ -205,6 +215,11 @@ def recordings_read(wildcards, input):
     if not PLAN.is_demo:
         return listed
     return [[[file], "", "", []] for file in input]
+
+
+def findings_read(wildcards, input):
+    """Parameter function, not compared for the same reason: what is odd about the recordings."""
+    return planned(parameters.findings_of, "folder")(wildcards)
 
 
 def root_of_clips(wildcards, input):

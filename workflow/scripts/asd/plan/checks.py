@@ -4,25 +4,77 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 from .. import splits
 from ..demo import catalogue, ownership
 from ..errors import UserError
-from ..recordings.layout import Folder, doubly_used
+from ..recordings.layout import Folder, Listing, doubly_used
+from ..recordings.listing import problem_of_hidden, sentences_about
+from .archives import archives_left
 from .parameters import asked_counts, strict_shares
-from .run import DEMO_ROOT, Plan, clip_counts, recordings
+from .run import DEMO_ROOT, Plan, clip_counts, listing, recordings
 
 _SHOWN = 12
 
 
-def data_problems(plan: Plan) -> list[str]:
+def data_problems(plan: Plan, shown: int | None = _SHOWN) -> list[str]:
     """A sentence for each problem of the clips, the first dozen of them."""
     problems = [*_problems_of_the_demo(plan), *_problems_of_the_splits(plan)]
-    if plan.cache is None and not plan.is_demo and not problems:
-        twice = doubly_used({folder: recordings(plan, folder) for folder in plan.folders()})
+    problems += _hidden_recordings(plan)
+    if plan.cache is None and not plan.is_demo:
+        there = _listings(plan)
+        identities = {name: one for listed in there.values() for name, one in listed.identities.items()}
+        twice = doubly_used({folder: listed.recordings for folder, listed in there.items()}, identities)
         problems += [twice] if twice else []
+    if problems:
+        problems += _to_download(plan)
     found = list(dict.fromkeys(problems))
-    return found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+    more = [] if shown is None or len(found) <= shown else [f"and {len(found) - shown} more"]
+    return found[:shown] + more
+
+
+def data_remarks(plan: Plan) -> list[str]:
+    """A sentence for each oddity of the listed recordings, with how many there are in all folders."""
+    findings = dict.fromkeys(one for listed in _listings(plan).values() for one in listed.findings)
+    if plan.config["dataset"]["on_bad_clip"] == "error":  # these are no remarks then, but problems
+        findings = {one: None for one in findings if not one.oddity.may_hide_recordings}
+    return [f"Of what dataset.pattern or the sample sheet takes, {one}." for one in sentences_about(findings)]
+
+
+def _listings(plan: Plan) -> dict[Folder, Listing]:
+    """What was found, for each folder that has what it should have."""
+    found = {}
+    for folder in plan.folders() if plan.cache is None and not plan.is_demo else ():
+        with suppress(UserError):
+            found[folder] = listing(plan, folder)
+    return found
+
+
+def _hidden_recordings(plan: Plan) -> list[str]:
+    """What may hide recordings ends a run, unless it is to skip bad clips."""
+    if plan.config["dataset"]["on_bad_clip"] == "skip":
+        return []
+    findings = dict.fromkeys(one for listed in _listings(plan).values() for one in listed.findings)
+    problem = problem_of_hidden(findings)
+    return [problem] if problem else []
+
+
+def _to_download(plan: Plan) -> list[str]:
+    """What to do if the archives that the configuration names are not all there."""
+    if "download" not in plan.config or plan.samples or plan.cache is not None:
+        return []
+    try:
+        left = archives_left(plan)
+    except UserError as error:
+        return [str(error)]
+    if not left:
+        return []
+    some_left = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+    return [
+        f"download: {len(left)} archives have no folder in {plan.root!r} yet ({some_left}): to fetch and unpack them, "
+        "run `snakemake download` with the same configuration"
+    ]
 
 
 def _problems_of_the_demo(plan: Plan) -> Iterator[str]:

@@ -13,7 +13,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -416,18 +416,19 @@ def audio_files(root: str, pattern: str = "**/*") -> dict[str, Identity]:
     }
 
 
-def problem_of_hidden(findings: Iterable[Finding], where: object) -> str | None:
+def problem_of_hidden(findings: Iterable[Finding]) -> str | None:
     """A sentence if recordings may be lost among what was found, with a remedy; else None."""
     lost = [finding for finding in findings if finding.oddity.may_hide_recordings]
     if not lost:
         return None
     return (
-        f"{where}: {'; '.join(sentences_about(lost))}. Bring back what is missing (is a disk not mounted?) or the "
-        "permission to read it, or remove it; dataset.on_bad_clip: skip leaves such things out and lists them."
+        f"of what dataset.pattern or the sample sheet takes, {'; '.join(sentences_about(lost))}. Bring back what is "
+        "missing (is a disk not mounted?) or the permission to read it, or remove it; dataset.on_bad_clip: skip leaves "
+        "such things out and lists them"
     )
 
 
-def left_out(findings: Iterable[Finding]) -> Mapping[str, str]:
+def left_out(findings: Iterable[Finding]) -> dict[str, str]:
     """Paths that are no recordings though they seem to be, and why, as a list of skipped clips has it."""
     reasons = {
         Oddity.BROKEN_LINK: "leads nowhere (broken link)",
