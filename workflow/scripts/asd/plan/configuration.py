@@ -15,6 +15,7 @@ from ..ddae.run import ALL
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 from ..errors import UserError
 from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
+from ..recordings.listing import existing_path
 from ..recordings.samplesheet import Sample, complete_configuration, read_samples, sheet_problems
 from ..schema import (
     NOTHING_WRITTEN,
@@ -160,7 +161,7 @@ def _samples_of(config: Mapping[str, Any], schema_folder: Path) -> tuple[list[Sa
     if not path or not isinstance(path, str):
         return [], []
     try:
-        return read_samples(clean_path(path), read_schema(schema_folder / SAMPLES_SCHEMA)), []
+        return read_samples(existing_path(clean_path(path)), read_schema(schema_folder / SAMPLES_SCHEMA)), []
     except UserError as error:
         return [], [str(error)]
 

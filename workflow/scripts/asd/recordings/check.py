@@ -314,8 +314,8 @@ def _few_clips(
         split = units[worst]
         yield (
             f"{where}: of SNR {worst[0]}, ID {worst[1]}, {len(split.normal)} of {len(clips[worst][0])} normal and "
-            f"{len(split.abnormal)} of {len(clips[worst][1])} abnormal clips are tested: an AUC of so few is "
-            f"known to {2 * coarse[worst]:.2f} at best{_and_others(len(coarse))}"
+            f"{len(split.abnormal)} of {len(clips[worst][1])} abnormal clips are tested: an AUC of so few "
+            f"may be off by {2 * coarse[worst]:.2f}{_and_others(len(coarse))}"
         )
     rows = {unit: len(split.train) for unit, split in units.items()}
     fewest = min(rows, key=lambda unit: rows[unit])
@@ -399,13 +399,14 @@ def report(
         ("Left out, since dataset.on_bad_clip is skip" if skip else "Can't be used", inspection.unusable),
         ("Worth a look", [*remarks, *inspection.remarks, *([left] if unused else [])]),
     )
-    for title, sentences in (*suspicious, ("Few clips", few)):
+    nothing = ("Nothing suspicious.", ())
+    for title, sentences in (*suspicious, nothing, ("Few clips", few)):
+        if title == nothing[0] and not any(sentences for _, sentences in suspicious):
+            blocks.append(title)
         if sentences:
             shown = [f"  - {in_one_line(sentence)}" for sentence in sentences[:_SHOWN]]
             more = [f"  and {len(sentences) - _SHOWN} more"] if len(sentences) > _SHOWN else []
             blocks.append("\n".join([f"{title} ({len(sentences)}):", *shown, *more]))
-    if not any(sentences for _, sentences in suspicious):
-        blocks.append("Nothing suspicious.")
     return for_terminal("\n\n".join(blocks))
 
 

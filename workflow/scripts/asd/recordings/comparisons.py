@@ -135,7 +135,7 @@ def _future(seen: Mapping[Folder, Sequence[Seen]]) -> Iterator[str]:
         yield f"{len(names)} have a date in the future; is a clock wrong? {some(names, _SHOWN)}"
 
 
-# ------------------------------------------------------------------------------------------------ labels that contradict
+# ----------------------------------------------------------------------------------------------- labels that contradict
 
 
 def _copies(seen: Mapping[Folder, Sequence[Seen]]) -> list[str]:

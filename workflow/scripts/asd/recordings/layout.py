@@ -286,11 +286,11 @@ class Recordings:
         has_conditions = "kind" in names and self._has_conditions(folder.kind)
         found: dict[str, tuple[Hit, Recording]] = {}
         for combination in itertools.product(*texts.values()):
-            captured = dict(zip(texts, combination, strict=True))
+            captured = dict(zip(texts, map(same_name, combination), strict=True))
             expression = expression_of(
                 same_name(pattern),
                 {name: same_name(text) for name, text in fixed.items()},
-                {name: same_name(text) for name, text in captured.items()},
+                captured,
             )
             values = {name: glob.escape(text) for name, text in fixed.items()} | captured
             # with nothing left open, the walk has compared it all
@@ -321,7 +321,10 @@ class Recordings:
             if not (there / part).is_dir():
                 break
             there /= part
-        names = sorted(entry.name for entry in there.iterdir())
+        try:
+            names = sorted(entry.name for entry in there.iterdir())
+        except OSError as error:
+            return f"{str(there)!r} can't be looked into ({error.strerror})."
         listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         return f"{str(there)!r} exists and holds: {listed or 'nothing'}. Check dataset.pattern, snrs and machines."
 

@@ -144,7 +144,8 @@ def existing_path(path: str) -> str:
             except OSError:
                 return path
         there += f"{part}/" if part else ""
-    return there.removesuffix("/") if os.path.lexists(there) else path
+    there = there.rstrip("/") or "/"
+    return there if os.path.lexists(there) else path
 
 
 # ------------------------------------------------------------------------------------------------------------- globs

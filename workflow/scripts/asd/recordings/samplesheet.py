@@ -279,14 +279,15 @@ def complete_configuration(config: dict[str, Any], samples: Sequence[Sample]) ->
     """
     ids: dict[str, dict[str, None]] = {}
     for sample in samples:
-        ids.setdefault(sample.machine, {})[sample.machine_id] = None
+        ids.setdefault(same_name(sample.machine), {})[sample.machine_id] = None
     machines = config.setdefault("machines", {name: {} for name in ids})
     problems = []
     for name, settings in machines.items() if isinstance(machines, dict) else ():
-        if name not in ids:
+        known = ids.get(same_name(str(name)))
+        if known is None:
             problems.append(f"machines: {name} is not in the sample sheet, which has {', '.join(sorted(ids))}")
         elif isinstance(settings, dict):
-            settings.setdefault("ids", list(ids[name]))
+            settings.setdefault("ids", list(known))
     found = dict.fromkeys(sample.snr or ONLY_SNR for sample in samples)
     snrs = config.setdefault("snrs", dict.fromkeys(found, ""))
     if isinstance(snrs, dict) and len(snrs) == 1:
@@ -305,14 +306,14 @@ def sheet_problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list
         )
     there = {(sample.machine, sample.machine_id) for sample in samples}
     for machine, settings in config["machines"].items():
-        known = sorted(name for other, name in there if other == machine)
-        missing = [name for name in settings["ids"] if name not in known]
+        known = sorted(name for other, name in there if same_name(other) == same_name(machine))
+        missing = [name for name in settings["ids"] if same_name(name) not in map(same_name, known)]
         if missing:
             problems.append(
                 f"machines.{machine}.ids: {', '.join(missing)} is not in the sample sheet, which has {', '.join(known)}"
             )
-    named = {sample.snr for sample in samples if sample.snr is not None}
+    named = {same_name(sample.snr) for sample in samples if sample.snr is not None}
     for snr in config["snrs"]:
-        if named and snr not in named:
+        if named and same_name(snr) not in named:
             problems.append(f"snrs: {snr} is not in the sample sheet, which has {', '.join(sorted(named))}")
     return problems
