@@ -253,7 +253,10 @@ def dates_to_note(wildcards):
     """The list of their dates, where it lacks some, so that the next run need not read them again."""
     require_data()
     known = changes.read_dates(f"{PREFIX}{paths.DATES}")
-    return [paths.DATES] if any((*line[:3],) not in known for line in redated_clips()) else []
+    if all(line[:3] in known for line in redated_clips()):
+        return []
+    logger.info(f"{len(redated_clips())} recordings have other dates than when they were read, but the same content.")
+    return [paths.DATES]
 
 
 def caches_given(wildcards):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,8 +10,10 @@ from contextlib import suppress
 from .. import splits
 from ..demo import catalogue, ownership
 from ..errors import UserError
-from ..recordings.layout import Folder, Listing, doubly_used
+from ..recordings.layout import Folder, Listing, Recording, doubly_used
 from ..recordings.listing import problem_of_hidden, sentences_about
+from ..recordings.names import same_name
+from . import configuration
 from .archives import archives_left
 from .parameters import asked_counts, strict_shares
 from .run import DEMO_ROOT, Plan, clip_counts, listing, recordings
@@ -27,6 +30,7 @@ def data_problems(plan: Plan, shown: int | None = _SHOWN) -> list[str]:
         identities = {name: one for listed in there.values() for name, one in listed.identities.items()}
         twice = doubly_used({folder: listed.recordings for folder, listed in there.items()}, identities)
         problems += [twice] if twice else []
+        problems = problems or list(_texts_without_recordings(plan))
     if problems:
         problems += _to_download(plan)
     found = list(dict.fromkeys(problems))
@@ -75,6 +79,42 @@ def _to_download(plan: Plan) -> list[str]:
         f"download: {len(left)} archives have no folder in {plan.root!r} yet ({some_left}): to fetch and unpack them, "
         "run `snakemake download` with the same configuration"
     ]
+
+
+def _texts_without_recordings(plan: Plan) -> Iterator[str]:
+    """A sentence for each text of ``dataset.kinds`` or ``dataset.attributes`` that nothing is called by: all recordings
+    of a folder that is spelled otherwise would be missing without a word."""
+    if plan.samples:
+        return
+    dataset = plan.config["dataset"]
+    kinds = {kind: configuration.texts_of(texts) for kind, texts in dataset["kinds"].items()}
+    listed = {kind: {one.condition for one in _of_kind(plan, kind)} for kind in kinds if len(kinds[kind]) > 1}
+    for kind, found in listed.items():
+        for text in kinds[kind]:
+            if not any(_is_called(name, text) for name in found):
+                yield (
+                    f"dataset.kinds.{kind}: {text!r} matches no recording of any machine; there are "
+                    f"{', '.join(sorted(found))}. Correct or remove it."
+                )
+    attributes = [dict(one.attributes) for kind in kinds for one in _of_kind(plan, kind)]
+    for name, texts in dataset["attributes"].items():
+        found = {values[name] for values in attributes if name in values}
+        for text in configuration.texts_of(texts):
+            if not any(_is_called(value, text) for value in found):
+                yield (
+                    f"dataset.attributes.{name}: {text!r} matches no recording; there is "
+                    f"{', '.join(sorted(found)[:_SHOWN]) or 'none'}. Correct or remove it."
+                )
+
+
+def _is_called(name: str, text: str) -> bool:
+    """Whether a name is a text, or taken by it if that is a glob."""
+    name, text = same_name(name), same_name(text)
+    return name == text or fnmatch.fnmatchcase(name, text)
+
+
+def _of_kind(plan: Plan, kind: str) -> list[Recording]:
+    return [one for folder in plan.folders() if folder.kind == kind for one in recordings(plan, folder)]
 
 
 def _problems_of_the_demo(plan: Plan) -> Iterator[str]:

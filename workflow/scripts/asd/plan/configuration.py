@@ -14,6 +14,7 @@ from typing import Any
 from ..ddae.run import ALL
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 from ..errors import UserError
+from ..recordings.discovery import complete_from_folders
 from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
 from ..recordings.listing import existing_path
 from ..recordings.samplesheet import Sample, complete_configuration, read_samples, sheet_problems
@@ -101,6 +102,8 @@ def checked(
     samples, problems = _samples_of(config, schema_folder)
     if samples:
         problems += complete_configuration(config, samples)
+    elif not problems:
+        problems += _complete_from_folders(config, schema)
     # without the sheet, there would seem to be no machines
     problems = problems or schema_problems(config, schema, written)
     if not problems:
@@ -112,6 +115,23 @@ def checked(
         raise ConfigurationError(problems)
     make_canonical(config, schema)
     return Checked(config, tuple(samples) if samples else None)
+
+
+def _complete_from_folders(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Fill in what the folders of recordings say, in a configuration that has yet to pass its schema."""
+    dataset = config.get("dataset")
+    if not isinstance(dataset, dict) or dataset.get("cache") is not None:
+        return []
+    default = schema["properties"]["dataset"]["properties"]["pattern"]["default"]
+    patterns = dataset.get("pattern", default)
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(listed, list) or not all(isinstance(pattern, str) for pattern in listed):
+        return []
+    try:
+        complete_from_folders(config, tuple(listed))
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def make_canonical(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
@@ -371,6 +391,10 @@ def _source_problems(dataset: Mapping[str, Any], snrs: Mapping[str, str], many: 
     attributes = dataset["attributes"]
     for pattern in texts_of(dataset["pattern"]):
         yield from _pattern_problems("dataset.pattern", pattern, (*RECORDING_FIELDS, *attributes), many)
+    named = {name for pattern in texts_of(dataset["pattern"]) for name in re.findall(r"\{(\w+)\}", pattern)}
+    for name in attributes:
+        if name not in named:
+            yield f"dataset.attributes: {{{name}}} is not in dataset.pattern. Put it there, or remove the attribute"
     kinds = [text for texts in dataset["kinds"].values() for text in texts_of(texts)]
     for key, texts in (
         ("snrs", list(snrs.values())),
