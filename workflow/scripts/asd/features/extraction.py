@@ -155,9 +155,10 @@ def features_problem(samples: NDArray[np.float32]) -> str | None:
 
     Features are computed only where they may fail, so that this takes next to no time.
     """
-    if np.abs(samples).max(initial=0) < _CERTAINLY_FINITE or np.isfinite(clip_features(samples)).all():
+    if np.abs(samples).max(initial=0) < _CERTAINLY_FINITE:
         return None
-    return NOT_FINITE
+    with np.errstate(all="ignore"):
+        return None if np.isfinite(clip_features(samples)).all() else NOT_FINITE
 
 
 def extract_cache(

@@ -327,4 +327,4 @@ def _bare_name(file: str, snr_texts: Iterable[str]) -> str:
     for text in sorted(snr_texts, key=len, reverse=True):
         if text:
             name = name.replace(text, "")
-    return name
+    return name.strip("_-. ")
