@@ -322,6 +322,14 @@ def test_rows_are_in_the_same_order_in_both_forms(tmp_path: Path) -> None:
     assert orders[0] == orders[1]
 
 
+@pytest.mark.parametrize("clips", [("a.wav", "a.WAV"), (f"{NFC}.wav", f"{NFD}.wav"), (f"{NFC}.WAV", f"{NFD}.wav")])
+def test_files_that_one_would_call_the_same_are_all_taken_and_said(tmp_path: Path, clips: tuple[str, str]) -> None:
+    touch(tmp_path, *(f"a/{name}" for name in clips), "a/b.wav")
+    found = listed(tmp_path, "{id}/*.wav")
+    assert sorted(names(found, tmp_path)) == sorted(["a/b.wav", *(f"a/{name}" for name in clips)])
+    assert [oddity for oddity, _ in oddities(found, tmp_path)].count(Oddity.SAME_NAME) == 1
+
+
 # ------------------------------------------------------------------------------- what operating systems leave behind
 
 

@@ -193,7 +193,7 @@ def test_check_prints_what_there_is_and_what_is_suspicious(tmp_path: Path) -> No
     assert (
         len(
             re.findall(
-                r"^(?:fan|pump) +snr_?6 +id_0\d +(?:ab)?normal +(?:14|5) +0:00:0[14] +0\.25 +16000 +2 +-2\d\.\d$",
+                r"^(?:fan|pump) +snr_?6 +id_0\d +(?:ab)?normal +(?:14|5) +0:00:0[14] +0\.25 +16000 +2 +-[12]\d\.\d$",
                 run.output,
                 re.MULTILINE,
             )

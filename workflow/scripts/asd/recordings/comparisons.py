@@ -25,7 +25,7 @@ _OTHER_LENGTH = 1.2  # ratio of medians between folders
 _OTHER_SHARE = 0.25  # of the recordings of a folder that have what those of another one have not
 _LOUDER, _MUCH_LOUDER = 3.0, 10.0  # dB
 _TELLS_APART = 0.9  # AUC of the level alone
-_CLOCKS_DIFFER = 86_400.0  # s
+_CLOCKS_DIFFER = 600.0  # s
 
 _WORDS = {
     "abnormal": (
@@ -129,7 +129,7 @@ def _odd_ones(folder: Folder, seen: Sequence[Seen]) -> Iterator[str]:
 
 
 def _future(seen: Mapping[Folder, Sequence[Seen]]) -> Iterator[str]:
-    """Recordings from tomorrow on: the clock of a recorder, or of this computer, is wrong."""
+    """Recordings from later on: the clock of a recorder, or of this computer, is wrong."""
     names = [one.file for listed in seen.values() for one in listed if one.date > time.time() + _CLOCKS_DIFFER]
     if names:
         yield f"{len(names)} have a date in the future; is a clock wrong? {some(names, _SHOWN)}"

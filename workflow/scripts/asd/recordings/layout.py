@@ -8,7 +8,7 @@ import os
 import posixpath
 import re
 import string
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -258,6 +258,7 @@ class Recordings:
             folder,
             findings.append,
         )
+        findings += _same_names((hit for hit, _ in found.values()), {one.file for one in single.values()})
         recordings = joined_channels(list(single.values()), self.channel_mark, folder)
         identities = {recording.file: identity for identity, recording in single.items()}
         return Listing(recordings, list(dict.fromkeys(findings)), identities)
@@ -333,6 +334,16 @@ def _no_abnormal_clips(folder: Folder) -> str:
     if folder.kind == "normal":
         return ""
     return " If there are only normal clips, say so: dataset.kinds: {normal: normal}."
+
+
+def _same_names(hits: Iterable[Hit], listed: Container[str]) -> Iterator[Finding]:
+    """Different files that one would call the same."""
+    first: dict[str, str] = {}
+    for hit in hits:
+        if hit.path in listed:
+            other = first.setdefault(hit.canonical, hit.path)
+            if other != hit.path:
+                yield Finding(Oddity.SAME_NAME, hit.path, other)
 
 
 def without_other_names(

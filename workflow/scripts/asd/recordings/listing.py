@@ -81,6 +81,7 @@ class Oddity(Enum):
     EMPTY = "are empty (0 bytes)"
     OTHER_CASE = "have an ending in other letters (such as .WAV for .wav) and are taken as well"
     NOT_TAKEN = "differ from what is looked for in the case of the ending only, and are left out"
+    SAME_NAME = "have the name of another one in other letters of the ending or another form of Unicode; both are taken"
     TWICE = "are the same file as another one with the same label, and are taken once"
     LISTED_LINK = "are links to a folder that is listed already, and are followed once"
 
