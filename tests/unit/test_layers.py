@@ -13,7 +13,7 @@ PACKAGE = SCRIPTS / "asd"
 LAYERS = [
     ["errors"],
     ["files", "schema"],
-    ["joblog", "splits"],
+    ["joblog", "processes", "splits"],
     ["recordings", "download"],
     ["demo", "features"],
     ["ddae"],
@@ -24,7 +24,7 @@ LAYERS = [
 ]
 """From the bottom up; those of a line know nothing of each other."""
 
-AT_THE_TOP = {"__init__", "errors", "joblog", "schema", "splits"}
+AT_THE_TOP = {"__init__", "errors", "joblog", "processes", "schema", "splits"}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 

@@ -317,10 +317,11 @@ def test_given_caches_are_counted_by_their_headers(tmp_path: Path) -> None:
 
 def test_check_is_told_what_is_there_and_what_is_missing(recorded: Path) -> None:
     (recorded / "recordings/6_dB_pump/pump/id_00/abnormal").rename(recorded / "gone")
-    settings = parameters.check(plan_of(config()))
+    plan = plan_of(config())
+    settings = parameters.check(plan)
     assert len(settings["folders"]) == 11
     assert ["pump", "snr6", "id_00", "normal"] in [names for names, _ in settings["folders"]]
-    (problem,) = settings["problems"]
+    (problem,) = checks.data_problems(plan)
     assert "pump" in problem
 
 

@@ -193,7 +193,7 @@ def test_check_prints_what_there_is_and_what_is_suspicious(tmp_path: Path) -> No
     assert (
         len(
             re.findall(
-                r"^(?:fan|pump) +snr_?6 +id_0\d +(?:ab)?normal +(?:14|5) +0:00:0[14] +0\.25 +16000 +2$",
+                r"^(?:fan|pump) +snr_?6 +id_0\d +(?:ab)?normal +(?:14|5) +0:00:0[14] +0\.25 +16000 +2 +-[12]\d\.\d$",
                 run.output,
                 re.MULTILINE,
             )
@@ -212,15 +212,15 @@ def test_check_prints_what_there_is_and_what_is_suspicious(tmp_path: Path) -> No
         path.unlink()
     run = snakemake(tmp_path, "check", "--configfile", config, cores=2).failed()
     for part in (
-        "Missing (1):",
+        "Wrong (1):",
         "pump/id_02/abnormal",
         "Can't be used (1):",
         "00000003.wav: truncated",
         "1 of 13 have another sample rate (8000 Hz)",
         "2 recordings are the same",
-        "1 audio files that no key of the configuration takes",
+        "1 audio file that no key of the configuration takes",
         "id_08",
-        "1 folders are missing, 1 recordings can't be used",
+        "1 problem, 1 recording can't be used",
     ):
         assert part in run.output, run.output
 

@@ -11,6 +11,8 @@ def require_data():
     problems = checks.data_problems(PLAN)
     if problems:
         stop("The data can't be used:", problems)
+    for remark in checks.data_remarks(PLAN):
+        logger.warning(remark)
     without = checks.ids_without_abnormal_clips(PLAN)
     if without:
         logger.warning(

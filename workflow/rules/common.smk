@@ -89,7 +89,17 @@ from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.files.neutral import for_terminal
 from asd.joblog import USER_ERROR
-from asd.plan import Plan, archives, changes, checks, configuration, fingerprint, parameters, paths, work
+from asd.plan import (
+    Plan,
+    archives,
+    changes,
+    checks,
+    configuration,
+    fingerprint,
+    parameters,
+    paths,
+    work,
+)
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
 from asd.recordings.layout import KINDS, LABELLED, Folder, files_of
 from asd.recordings.state import state_of_files
@@ -226,6 +236,11 @@ def recordings_read(wildcards, input):
     if not PLAN.is_demo:
         return listed
     return [[[file], "", "", []] for file in input]
+
+
+def findings_read(wildcards, input):
+    """Parameter function, not compared for the same reason: what is odd about the recordings."""
+    return planned(parameters.findings_of, "folder")(wildcards)
 
 
 def root_of_clips(wildcards, input):

@@ -35,7 +35,7 @@ rule fetch_archive:
         "../scripts/fetch_archive.py"
 
 
-# Reads headers only.
+# Reads all that the run will read, unless the key `check` says less.
 rule check:
     input:
         paths.to_simulate(PLAN),
@@ -43,11 +43,13 @@ rule check:
         "results/logs/check.log",
     conda:
         "../../envs/audio.yaml"
-    threads: 4
+    threads: threads_of_check
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory_of_check,
+        runtime=minutes(60, 0.01, planned(work.megabytes_to_check)),
     params:
         settings=planned(parameters.check),
+        problems=planned(checks.data_problems, shown=None),
+        remarks=planned(checks.data_remarks),
     script:
         "../scripts/check_recordings.py"

@@ -25,6 +25,7 @@ if PLAN.cache is None:
         params:
             settings=parameters.extract_features(PLAN, code("extract_features.py")),
             recordings=recordings_read,
+            findings=findings_read,
             root=root_of_clips,
             state=state_of_clips,
             code=code("extract_features.py"),

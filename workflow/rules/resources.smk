@@ -43,6 +43,21 @@ def memory_of_extraction(wildcards, attempt, threads):
     return megabytes(100 + 50 * threads, 10, largest)(wildcards, attempt)
 
 
+def threads_of_check(wildcards):
+    """All cores, as nothing else runs; on a cluster as many as most nodes have to spare."""
+    on_cluster = workflow.remote_exec or workflow.resource_settings.nodes
+    return 8 if on_cluster else workflow.resource_settings.cores or 1
+
+
+def memory_of_check(wildcards, attempt, threads):
+    """The same, of all folders."""
+
+    def largest(wildcards):
+        return threads * work.megabytes_of_largest_to_check(PLAN)
+
+    return megabytes(200 + 50 * threads, 10, largest)(wildcards, attempt)
+
+
 def grouped(name):
     """Group function: small jobs share a submission where the profile says how many. Elsewhere a group would only
     clutter what a dry run prints."""

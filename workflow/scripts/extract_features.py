@@ -8,10 +8,14 @@ from asd.joblog import job_log
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 with job_log(snakemake.log[0]):
+    import logging
+
     from asd.features.extraction import Reading, extract_cache
     from asd.recordings.layout import Recording
 
     params, output = snakemake.params, snakemake.output
+    for sentence in params.findings["sentences"]:
+        logging.warning("%s", sentence)
     extract_cache(
         [
             Recording(tuple(files), condition, split, tuple((name, value) for name, value in attributes))
@@ -23,5 +27,6 @@ with job_log(snakemake.log[0]):
         output.skipped,
         Reading(**params.settings),
         state=params.state,
+        left_out=params.findings["left_out"],
         processes=snakemake.threads,
     )

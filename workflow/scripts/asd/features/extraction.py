@@ -1,26 +1,21 @@
-"""From a folder of recordings to its feature cache; a changed folder costs only its changed clips.
-
-Several processes share the clips where several cores are granted.  Threads would wait for each other: a clip is
-hundreds of calls of NumPy that take some microseconds each, and only inside of them does Python let others run.
-"""
+"""From a folder of recordings to its feature cache; a changed folder costs only its changed clips."""
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..processes import shared_out
 from ..recordings import audio
 from ..recordings.layout import Recording
 from ..recordings.state import content_checksum, state_of_files
@@ -33,10 +28,10 @@ logger = logging.getLogger(__name__)
 
 OnBadClip = Literal["error", "skip"]
 
+NOT_FINITE = "its features are not finite, the samples are too large; scale them to [-1, 1]"
+
 _MESSAGES_SHOWN = 20
-_CLIPS_WORTH_A_PROCESS = 8
-_SHARES = 10  # that a process takes from the queue, one after the other, so that all end at about the same time
-_PR_SET_PDEATHSIG = 1
+_CERTAINLY_FINITE = 1e6  # features of smaller samples are; full scale is 1
 
 
 @dataclass(frozen=True)
@@ -135,8 +130,7 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
             continue
         features = clip_features(clip.samples)
         if not np.isfinite(features).all():
-            reason = f"{recording.file}: its features are not finite, the samples are too large"
-            rows.append(_Problem(replace(about, start=start), reason))
+            rows.append(_Problem(replace(about, start=start), f"{recording.file}: {NOT_FINITE}"))
             continue
         line = replace(
             about,
@@ -153,49 +147,18 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
     return [replace(row, clip=replace(row.clip, content=content)) for row in rows]
 
 
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the main process, and end with it, also if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(libc := ctypes.CDLL(None), "prctl"):
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 Result = list[_Row | _Problem]
 
 
-@contextmanager
-def _shared_out(
-    function: Callable[[tuple[Recording, str]], Result], recordings: Sequence[tuple[Recording, str]], processes: int
-) -> Iterator[Iterator[Result]]:
-    """Yield an iterator over the results of `function` in the order of `recordings`.
+def features_problem(samples: NDArray[np.float32]) -> str | None:
+    """Why a clip, float32 [samples], that could be read has no features, or None.
 
-    Raises
-    ------
-    UserError
-        If a process was killed.
+    Features are computed only where they may fail, so that this takes next to no time.
     """
-    processes = min(processes, -(-len(recordings) // _CLIPS_WORTH_A_PROCESS))
-    if processes <= 1:
-        yield map(function, recordings)
-        return
-    # imported here, for most jobs have one core
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    # forked, since a fresh interpreter takes longer to import NumPy than a hundred clips
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_worker) as pool:
-        try:
-            yield pool.map(function, recordings, chunksize=-(-len(recordings) // (processes * _SHARES)))
-        except BrokenProcessPool:
-            raise UserError(
-                f"one of {processes} processes that read recordings was killed, perhaps for want of memory. Run again "
-                "with more of it, or with fewer processes: --set-threads extract_features=1"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    if np.abs(samples).max(initial=0) < _CERTAINLY_FINITE:
+        return None
+    with np.errstate(all="ignore"):
+        return None if np.isfinite(clip_features(samples)).all() else NOT_FINITE
 
 
 def extract_cache(
@@ -206,6 +169,7 @@ def extract_cache(
     skipped_path: str | os.PathLike[str],
     reading: Reading,
     state: str = "",
+    left_out: Mapping[str, str] | None = None,
     processes: int = 1,
 ) -> None:
     """Compute the features of recordings and write cache, clip list and list of skipped clips.
@@ -221,6 +185,8 @@ def extract_cache(
         Left out of the names in the lists.
     state
         What the plan calls these recordings (`asd.plan.changes`), to be found again in the clip list.
+    left_out
+        Paths that were found in the place of recordings, and why they are none; they are listed as skipped.
     processes
         That read clips at the same time.  The result does not depend on it.
 
@@ -239,7 +205,7 @@ def extract_cache(
     to_read = [pair for pair, rows in zip(zip(recordings, names, strict=True), known, strict=True) if rows is None]
     rows: list[_Row] = []
     problems: list[_Problem] = []
-    with _shared_out(partial(_extract, reading=reading), to_read, processes) as results:
+    with shared_out(partial(_extract, reading=reading), to_read, processes) as results:
         for number, (recording, name, of, found) in enumerate(zip(recordings, names, states, known, strict=True), 1):
             result = next(results) if found is None else _renewed(found, recording, name, *of)
             rows += [row for row in result if isinstance(row, _Row)]
@@ -255,7 +221,8 @@ def extract_cache(
     clips = [replace(row.clip, recordings=state) for row in rows]
     write_cache(array_path, list_path, features, clips, allow_empty=not recordings)
     skipped = ((one.clip.file, one.reason, one.clip.size, one.clip.modified_ns, one.clip.content) for one in problems)
-    write_rows(skipped_path, SKIPPED_COLUMNS, skipped)
+    odd = ((os.path.relpath(path, root), reason, "", "", "") for path, reason in (left_out or {}).items())
+    write_rows(skipped_path, SKIPPED_COLUMNS, [*skipped, *odd])
     taken_over = sum(len(found) for found in known if found is not None)
     logger.info(
         "%d recordings, %d clips: %d computed, %d taken over, %d skipped",
@@ -279,7 +246,10 @@ def _renewed(rows: Sequence[_Row], recording: Recording, name: str, size: str, m
 def _bad_clips_message(messages: Sequence[str], total: int, can_skip: bool) -> str:
     listed = "\n".join(f"  {message}" for message in messages[:_MESSAGES_SHOWN])
     more = f"\n  and {len(messages) - _MESSAGES_SHOWN} more" if len(messages) > _MESSAGES_SHOWN else ""
-    remedy = "Replace or remove them, or set dataset.on_bad_clip: skip to leave them out and list them."
+    remedy = (
+        "Replace or remove them, or set dataset.on_bad_clip: skip to leave them out and list them. `snakemake check` "
+        "lists those of all folders."
+    )
     if not can_skip:
         remedy = "No usable recording is left in this folder."
     return f"{len(messages)} of {total} recordings can't be used:\n{listed}{more}\n{remedy}"

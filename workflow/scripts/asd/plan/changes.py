@@ -13,15 +13,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import UserError
 from ..features.cliplist import ClipRecord, attributes_text, read_clip_list, read_skipped
 from ..recordings.layout import Folder, Recording
+from ..recordings.listing import left_out
 from ..recordings.state import content_checksum, state_of_files
 from . import paths
-from .run import Plan, recordings
+from .run import Plan, listing, recordings
 
 Dates = Mapping[tuple[str, str, str], str]
 """File, size and time of the last modification -> CRC-32 of the content."""
@@ -83,6 +84,7 @@ def folder_state(
     skipped_list: str,
     dates: Dates,
     extraction: str = "",
+    left_out: Iterable[str] = (),
 ) -> FolderState:
     """Compare the recordings of a folder with those that its feature cache was made from.
 
@@ -98,8 +100,11 @@ def folder_state(
         Contents that are known already.
     extraction
         As the extraction is given it.
+    left_out
+        Paths that are no recordings, but stand in the list of skipped ones.
     """
     listed = _read_lists(clip_list, skipped_list)
+    odd = [os.path.relpath(path, root) for path in left_out]
     names = [os.path.relpath(recording.file, root) for recording in recordings]
     states = [state_of_files(recording.files) for recording in recordings]
     checker = _Checker(listed, dates)
@@ -110,13 +115,16 @@ def folder_state(
         else 0
     )
     in_order = [name for name in names if name in listed.clips] == list(listed.clips)
-    whole = len(names) == len(listed.clips) + len(listed.skipped)
+    whole = len(names) + len(odd) == len(listed.clips) + len(listed.skipped)
+    whole = whole and all(name in listed.skipped and not listed.skipped[name].size for name in odd)
     if listed.state and all(same) and in_order and whole:
         return FolderState(listed.state, len(names) - taken_over, tuple(checker.redated))
     digest = hashlib.sha256()
     for name, recording, state in zip(names, recordings, states, strict=True):
         about = (name, *state, *_about(recording))
         digest.update("\0".join([*about, ""]).encode("utf-8", "surrogateescape"))
+    for name in odd:
+        digest.update(f"{name}\0\0".encode("utf-8", "surrogateescape"))
     return FolderState(digest.hexdigest()[:16], len(names) - taken_over)
 
 
@@ -193,6 +201,7 @@ def folder_states(plan: Plan, extraction: str, results: str = "") -> dict[Folder
             f"{results}{paths.cache(folder, 'skipped.csv')}",
             dates,
             extraction,
+            left_out(listing(plan, folder).findings),
         )
         for folder in plan.folders()
     }

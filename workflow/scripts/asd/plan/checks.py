@@ -5,27 +5,80 @@ from __future__ import annotations
 import fnmatch
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 from .. import splits
 from ..demo import catalogue, ownership
 from ..errors import UserError
-from ..recordings.layout import Folder, Recording, doubly_used
+from ..recordings.layout import Folder, Listing, Recording, doubly_used
+from ..recordings.listing import problem_of_hidden, sentences_about
+from ..recordings.names import same_name
 from . import configuration
+from .archives import archives_left
 from .parameters import asked_counts, strict_shares
-from .run import DEMO_ROOT, Plan, clip_counts, recordings
+from .run import DEMO_ROOT, Plan, clip_counts, listing, recordings
 
 _SHOWN = 12
 
 
-def data_problems(plan: Plan) -> list[str]:
+def data_problems(plan: Plan, shown: int | None = _SHOWN) -> list[str]:
     """A sentence for each problem of the clips, the first dozen of them."""
     problems = [*_problems_of_the_demo(plan), *_problems_of_the_splits(plan)]
-    if plan.cache is None and not plan.is_demo and not problems:
-        twice = doubly_used({folder: recordings(plan, folder) for folder in plan.folders()})
+    problems += _hidden_recordings(plan)
+    if plan.cache is None and not plan.is_demo:
+        there = _listings(plan)
+        identities = {name: one for listed in there.values() for name, one in listed.identities.items()}
+        twice = doubly_used({folder: listed.recordings for folder, listed in there.items()}, identities)
         problems += [twice] if twice else []
-        problems += _texts_without_recordings(plan)
+        problems = problems or list(_texts_without_recordings(plan))
+    if problems:
+        problems += _to_download(plan)
     found = list(dict.fromkeys(problems))
-    return found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+    more = [] if shown is None or len(found) <= shown else [f"and {len(found) - shown} more"]
+    return found[:shown] + more
+
+
+def data_remarks(plan: Plan) -> list[str]:
+    """A sentence for each oddity of the listed recordings, with how many there are in all folders."""
+    findings = dict.fromkeys(one for listed in _listings(plan).values() for one in listed.findings)
+    if plan.config["dataset"]["on_bad_clip"] == "error":  # these are no remarks then, but problems
+        findings = {one: None for one in findings if not one.oddity.may_hide_recordings}
+    return [f"Of what dataset.pattern or the sample sheet takes, {one}." for one in sentences_about(findings)]
+
+
+def _listings(plan: Plan) -> dict[Folder, Listing]:
+    """What was found, for each folder that has what it should have."""
+    found = {}
+    for folder in plan.folders() if plan.cache is None and not plan.is_demo else ():
+        with suppress(UserError):
+            found[folder] = listing(plan, folder)
+    return found
+
+
+def _hidden_recordings(plan: Plan) -> list[str]:
+    """What may hide recordings ends a run, unless it is to skip bad clips."""
+    if plan.config["dataset"]["on_bad_clip"] == "skip":
+        return []
+    findings = dict.fromkeys(one for listed in _listings(plan).values() for one in listed.findings)
+    problem = problem_of_hidden(findings)
+    return [problem] if problem else []
+
+
+def _to_download(plan: Plan) -> list[str]:
+    """What to do if the archives that the configuration names are not all there."""
+    if "download" not in plan.config or plan.samples or plan.cache is not None:
+        return []
+    try:
+        left = archives_left(plan)
+    except UserError as error:
+        return [str(error)]
+    if not left:
+        return []
+    some_left = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+    return [
+        f"download: {len(left)} archives have no folder in {plan.root!r} yet ({some_left}): to fetch and unpack them, "
+        "run `snakemake download` with the same configuration"
+    ]
 
 
 def _texts_without_recordings(plan: Plan) -> Iterator[str]:
@@ -38,7 +91,7 @@ def _texts_without_recordings(plan: Plan) -> Iterator[str]:
     listed = {kind: {one.condition for one in _of_kind(plan, kind)} for kind in kinds if len(kinds[kind]) > 1}
     for kind, found in listed.items():
         for text in kinds[kind]:
-            if not any(fnmatch.fnmatchcase(name, text) or name == text for name in found):
+            if not any(_is_called(name, text) for name in found):
                 yield (
                     f"dataset.kinds.{kind}: {text!r} matches no recording of any machine; there are "
                     f"{', '.join(sorted(found))}. Correct or remove it."
@@ -47,11 +100,17 @@ def _texts_without_recordings(plan: Plan) -> Iterator[str]:
     for name, texts in dataset["attributes"].items():
         found = {values[name] for values in attributes if name in values}
         for text in configuration.texts_of(texts):
-            if not any(fnmatch.fnmatchcase(value, text) or value == text for value in found):
+            if not any(_is_called(value, text) for value in found):
                 yield (
                     f"dataset.attributes.{name}: {text!r} matches no recording; there is "
                     f"{', '.join(sorted(found)[:_SHOWN]) or 'none'}. Correct or remove it."
                 )
+
+
+def _is_called(name: str, text: str) -> bool:
+    """Whether a name is a text, or taken by it if that is a glob."""
+    name, text = same_name(name), same_name(text)
+    return name == text or fnmatch.fnmatchcase(name, text)
 
 
 def _of_kind(plan: Plan, kind: str) -> list[Recording]:

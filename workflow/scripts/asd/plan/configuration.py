@@ -16,6 +16,7 @@ from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_m
 from ..errors import UserError
 from ..recordings.discovery import complete_from_folders
 from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
+from ..recordings.listing import existing_path
 from ..recordings.names import same_name
 from ..recordings.samplesheet import Sample, complete_configuration, read_samples, sheet_problems
 from ..schema import (
@@ -188,7 +189,7 @@ def _samples_of(config: Mapping[str, Any], schema_folder: Path) -> tuple[list[Sa
     if not path or not isinstance(path, str):
         return [], []
     try:
-        return read_samples(clean_path(path), read_schema(schema_folder / SAMPLES_SCHEMA)), []
+        return read_samples(existing_path(clean_path(path)), read_schema(schema_folder / SAMPLES_SCHEMA)), []
     except UserError as error:
         return [], [str(error)]
 

@@ -6,15 +6,18 @@ numbers that change places would go unnoticed, and dictionaries as text, so that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ..ddae.run import Run, noise_factor_text
 from ..errors import UserError
-from ..recordings.layout import Folder, Recording, doubly_used, files_of
+from ..features.columns import N_FEATURES
+from ..recordings.layout import Folder
+from ..recordings.listing import left_out, sentences_about
 from ..splits import AskedCounts, ProtocolName, given_share
 from . import configuration, paths
-from .run import Plan, clip_counts, recordings
+from .run import Plan, clip_counts, listing, recordings
 
 Settings = dict[str, Any]
 
@@ -56,8 +59,14 @@ def recordings_of(plan: Plan, folder: Folder) -> list[list[Any]]:
     ]
 
 
+def findings_of(plan: Plan, folder: Folder) -> Settings:
+    """What is odd about the recordings of a folder, and what is none of them though it seems to be."""
+    findings = listing(plan, folder).findings
+    return {"left_out": left_out(findings), "sentences": sentences_about(findings)}
+
+
 def check(plan: Plan) -> Settings:
-    """All recordings, folder by folder, and what is wrong with the folders.
+    """All recordings, folder by folder, how they are read, and how they are split.
 
     Raises
     ------
@@ -66,24 +75,60 @@ def check(plan: Plan) -> Settings:
     """
     if plan.cache is not None:
         raise UserError("dataset.cache: clips come from feature caches, there are no recordings to check")
-    folders: dict[Folder, list[Recording]] = {}
-    problems = []
+    there = []
     for folder in plan.folders():
-        try:
-            folders[folder] = recordings(plan, folder)
-        except UserError as error:
-            problems.append(str(error))
-    twice = doubly_used(folders)
+        # what is wrong with it is said by `asd.plan.checks.data_problems`
+        with suppress(UserError):
+            listing(plan, folder)
+            there.append(folder)
     return {
         "root": plan.root,
-        "patterns": not plan.samples,
+        "from_sheet": bool(plan.samples),
         "folders": [
-            [[folder.machine, folder.snr, folder.machine_id, folder.kind], files_of(listed)]
-            for folder, listed in folders.items()
+            [[folder.machine, folder.snr, folder.machine_id, folder.kind], recordings_of(plan, folder)]
+            for folder in there
         ],
-        "problems": list(dict.fromkeys([*problems, *([twice] if twice else [])])),
         "channel": plan.config["dataset"]["channel"],
+        "seconds": plan.clip_seconds,
+        "on_bad_clip": plan.config["dataset"]["on_bad_clip"],
+        "samples": plan.config["check"] == "samples",
+        "snr_dirs": dict(plan.config["snrs"]),
+        "computations": [
+            one
+            for machine in plan.machines
+            for protocol in plan.protocols
+            for one in _computations(plan, machine, protocol)
+        ],
     }
+
+
+def _computations(plan: Plan, machine: str, protocol: ProtocolName) -> Iterator[Settings]:
+    """What is computed of a machine under a protocol, as far as it depends on the number of clips; nothing if there are
+    no clips to split."""
+    with suppress(UserError):
+        splits = [
+            {
+                "training": {
+                    "machine": machine,
+                    "reference_snr": plan.reference_snr,
+                    "protocol": protocol,
+                    **_clips_of_training(plan, machine, protocol),
+                    "seed": seed,
+                },
+                "detection": {**_clips_of_detection(plan, machine, protocol, plan.ids(machine)), "seed": seed},
+            }
+            for seed in plan.seeds
+        ]
+        yield {
+            "splits": splits,
+            "batch_size": configuration.training_settings(plan.config, machine)["batch_size"],
+            "threshold_percentile": plan.config["threshold_percentile"],
+            "whitened_columns": {
+                str(one["name"]): N_FEATURES * len(one["representation"].split("+"))
+                for one in plan.detectors
+                if one["projection"] == "whitening"
+            },
+        }
 
 
 # ------------------------------------------------------------------------------------------------------------ splits

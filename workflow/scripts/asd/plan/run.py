@@ -19,12 +19,14 @@ from ..recordings.layout import (
     LABELLED,
     Folder,
     Kind,
+    Listing,
     Recording,
     Recordings,
     Source,
     clean_path,
     fill,
 )
+from ..recordings.listing import existing_path
 from ..recordings.samplesheet import Sample, SampleSheet
 from ..splits import PROTOCOLS, ProtocolName
 from . import configuration
@@ -231,7 +233,7 @@ class Plan:
     @property
     def root(self) -> str:
         """Folder of the recordings; without one there are feature caches, and nothing else to read."""
-        return clean_path(self.config["dataset"].get("root", "."))
+        return existing_path(clean_path(self.config["dataset"].get("root", ".")))
 
     @property
     def is_demo(self) -> bool:
@@ -279,19 +281,30 @@ class Plan:
 
 
 @cache
-def recordings(plan: Plan, folder: Folder) -> list[Recording]:
+def listing(plan: Plan, folder: Folder) -> Listing:
+    """What was found for a folder.
+
+    Raises
+    ------
+    UserError
+        If there are no recordings, or one is missing or has two labels.
+    """
+    if plan.is_demo:
+        snr_dir = plan.config["snrs"][folder.snr]
+        files = demo_recordings(plan, folder.machine, snr_dir, folder.machine_id, folder.kind)
+        return Listing([Recording((file,)) for file in files])
+    return plan.source.listing(folder)
+
+
+def recordings(plan: Plan, folder: Folder) -> Sequence[Recording]:
     """Recordings of a folder, in the order of the rows of its feature cache.
 
     Raises
     ------
     UserError
-        If there are none, or one is missing.
+        As `listing` does.
     """
-    if plan.is_demo:
-        snr_dir = plan.config["snrs"][folder.snr]
-        files = demo_recordings(plan, folder.machine, snr_dir, folder.machine_id, folder.kind)
-        return [Recording((file,)) for file in files]
-    return plan.source.recordings(folder)
+    return listing(plan, folder).recordings
 
 
 def demo_recordings(plan: Plan, machine: str, snr_dir: str, machine_id: str, kind: str) -> list[str]:
@@ -307,7 +320,7 @@ def given_cache(plan: Plan, folder: Folder) -> str | None:
     if plan.cache is None or (folder.kind == "abnormal" and not plan.has_abnormal(folder.machine, folder.machine_id)):
         return None
     values = (folder.snr, folder.machine, folder.machine_id, folder.kind)
-    return clean_path(fill(plan.cache, dict(zip(CACHE_FIELDS, values, strict=True))))
+    return existing_path(clean_path(fill(plan.cache, dict(zip(CACHE_FIELDS, values, strict=True)))))
 
 
 @cache

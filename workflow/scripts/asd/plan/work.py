@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 
 from ..ddae.run import Run
+from ..errors import UserError
 from ..recordings.layout import Folder, files_of
 from ..splits import ProtocolName
 from . import configuration
@@ -95,3 +97,23 @@ def megabytes_recorded(plan: Plan, folder: Folder) -> float:
 def megabytes_of_largest(plan: Plan, folder: Folder) -> float:
     """MB of the largest recording of a folder."""
     return max(_megabytes(plan, folder), default=0)
+
+
+def _folders_there(plan: Plan) -> list[Folder]:
+    """Folders that have what they should have; what is wrong with others is for the check to say."""
+    there = []
+    for folder in plan.folders():
+        with suppress(UserError):
+            recordings(plan, folder)
+            there.append(folder)
+    return there
+
+
+def megabytes_to_check(plan: Plan) -> float:
+    """MB of all recordings there are."""
+    return sum(megabytes_recorded(plan, folder) for folder in _folders_there(plan))
+
+
+def megabytes_of_largest_to_check(plan: Plan) -> float:
+    """MB of the largest recording there is."""
+    return max((megabytes_of_largest(plan, folder) for folder in _folders_there(plan)), default=0)

@@ -1,48 +1,60 @@
-"""What recordings there are, judged by their headers alone: a report before anybody waits for an extraction."""
+"""What recordings there are, and whether a run would take them: a report before anybody waits for one.
+
+They are read by what reads them in the run, so that both accept the same.
+"""
 
 from __future__ import annotations
 
-import logging
+import math
 import os
+import time
 import zlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
-from .audio import SAMPLE_RATE, BadClipError, Channel, Header, read_clip_header
-from .layout import Folder
+import numpy as np
+from numpy.typing import NDArray
 
-logger = logging.getLogger(__name__)
+from .. import splits
+from ..errors import UserError
+from ..files.neutral import for_terminal, in_one_line
+from ..processes import shared_out
+from . import audio
+from .comparisons import Seen, remarks_about
+from .layout import LABELLED, Folder, Recording
+from .listing import audio_files, some
 
-_SHOWN = 5  # names in a remark
+_SHOWN = 20  # sentences of a kind
+_SECONDS_BETWEEN = 5.0  # of what is said of the progress
 _SAMPLE_BYTES = 4096  # from the middle of a file, to find copies
-_EXTENSIONS = (
-    ".wav",
-    ".w64",
-    ".flac",
-    ".ogg",
-    ".oga",
-    ".opus",
-    ".mp3",
-    ".aif",
-    ".aiff",
-    ".aifc",
-    ".au",
-    ".snd",
-    ".caf",
-)
+_COARSE = 0.1  # standard error of an AUC from which on there is a remark
+
+Problem = Callable[[NDArray[np.float32]], str | None]
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """What is known of a recording: its header or why it can't be used, and what its copies have in common."""
+class Reading:
+    """How recordings are read; as the extraction has it.
 
-    path: str
-    header: Header | None
-    problem: str
-    likeness: tuple[int, int]
+    Attributes
+    ----------
+    channel, seconds
+        Of `asd.recordings.audio.read_clips`.
+    skip
+        Whether what can't be used is left out, or ends the run.
+    samples
+        Whether samples are read, or headers alone.
+    problem_of
+        Why a clip that could be read can't be used, or None.
+    """
+
+    channel: audio.Channel = "mean"
+    seconds: float | None = None
+    skip: bool = False
+    samples: bool = True
+    problem_of: Problem | None = None
 
 
 @dataclass(frozen=True)
@@ -51,150 +63,326 @@ class Inspection:
 
     Attributes
     ----------
-    headers
-        Folder -> headers of its usable recordings.
+    seen
+        Folder -> its usable recordings.
     unusable
-        A sentence for each recording that can't be used.
+        A sentence for each recording, or clip of one, that can't be used.
+    problems
+        Sentences about folders of which nothing is left.
     remarks
         Sentences about recordings that can be used, but are worth a look.
+    clips
+        Folder -> the clips of a run: of each, its recording and split.
     """
 
-    headers: Mapping[Folder, Sequence[Header]]
+    seen: Mapping[Folder, Sequence[Seen]]
     unusable: Sequence[str]
+    problems: Sequence[str]
     remarks: Sequence[str]
+    clips: Mapping[Folder, splits.Listed] = field(default_factory=dict)
 
 
-def inspect(files: Mapping[Folder, Sequence[str]], channel: Channel = "mean", threads: int = 1) -> Inspection:
-    """Read the header of every recording.
+def inspect(
+    folders: Mapping[Folder, Sequence[Recording]],
+    reading: Reading,
+    processes: int = 1,
+    say: Callable[[str], None] | None = None,
+    snr_dirs: Mapping[str, str] | None = None,
+) -> Inspection:
+    """Read every recording.
 
     Parameters
     ----------
-    files
+    folders
         Folder -> its recordings.
-    channel
-        As for `asd.recordings.audio.read_clip`: recordings without this channel can't be used.
-    threads
-        That read headers at the same time.
+    processes
+        That read at the same time.
+    say
+        Is told every few seconds how far it is.
+    snr_dirs
+        SNR -> what paths call it, for names that differ by it.
+
+    Raises
+    ------
+    UserError
+        If a process was killed.
     """
-    paths = [path for names in files.values() for path in names]
-    looked: dict[str, _Looked] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for number, result in enumerate(pool.map(partial(_look, channel=channel), paths), start=1):
-            looked[result.path] = result
-            if number % 5000 == 0:
-                logger.info("%d of %d headers", number, len(paths))
-    headers, remarks = {}, []
-    for folder, names in files.items():
-        usable = {name: header for name in names if (header := looked[name].header) is not None}
-        headers[folder] = list(usable.values())
-        remarks += _odd_ones(folder, usable)
-    remarks += _copies(looked.values())
-    return Inspection(headers, [one.problem for one in looked.values() if one.problem], remarks)
+    tasks = [recording for listed in folders.values() for recording in listed]
+    with shared_out(partial(_look, reading=reading), tasks, processes, "check") as results:
+        looked = list(_with_progress(results, len(tasks), say))
+    seen: dict[Folder, list[Seen]] = {}
+    clips: dict[Folder, splits.Listed] = {}
+    unusable: list[str] = []
+    problems = []
+    position = 0
+    for folder, listed in folders.items():
+        names: list[str] = []
+        parts: list[str] = []
+        seen[folder] = []
+        for recording, (one, reasons) in zip(listed, looked[position : position + len(listed)], strict=True):
+            unusable += reasons
+            if one is not None and one.clips:
+                seen[folder].append(one)
+            # without `skip`, what is broken will be replaced, and counts
+            count = (one.clips if one else 0) if reading.skip or not reasons else max(1, one.clips if one else 1)
+            names += [recording.file] * count
+            parts += [recording.split] * count
+        if listed and not names:
+            problems.append(f"{folder}: no usable recording is left")
+        clips[folder] = splits.Listed(names, parts)
+        position += len(listed)
+    return Inspection(seen, unusable, problems, remarks_about(seen, snr_dirs or {}), clips)
 
 
-def _look(path: str, channel: Channel) -> _Looked:
+def _with_progress(
+    results: Iterable[tuple[Seen | None, list[str]]], total: int, say: Callable[[str], None] | None
+) -> Iterator[tuple[Seen | None, list[str]]]:
+    started = last = time.monotonic()
+    for number, result in enumerate(results, 1):
+        yield result
+        now = time.monotonic()
+        if say is not None and now - last >= _SECONDS_BETWEEN:
+            last = now
+            left = (now - started) / number * (total - number)
+            say(f"{number} of {total} recordings, about {_hours(left)} h left")
+
+
+def _look(recording: Recording, reading: Reading) -> tuple[Seen | None, list[str]]:
+    """A recording, if any of it can be used, and what can't be."""
     try:
-        return _Looked(path, read_clip_header(path, channel), "", _likeness(path))
-    except BadClipError as error:
-        return _Looked(path, None, str(error), (-1, 0))
+        status = [os.stat(file) for file in recording.files]
+        likeness = _likeness(recording.files)
+        date = max(one.st_mtime for one in status)
     except OSError as error:
-        return _Looked(path, None, f"{path}: can't be read ({error.strerror})", (-1, 0))
+        return None, [f"{recording.file}: can't be read ({error.strerror})"]
+    if not reading.samples:
+        return _look_at_header(recording, reading, likeness, date)
+    problems: list[str] = []
+    levels: list[float] = []
+    seconds, rate, channels = 0.0, 0, 0
+    for clip in audio.read_clips(recording.files, reading.channel, reading.seconds):
+        if isinstance(clip, audio.BadClip):
+            problems.append(clip.reason)
+            continue
+        reason = reading.problem_of(clip.samples) if reading.problem_of else None
+        if reason is not None:
+            problems.append(f"{recording.file}: {reason}")
+            continue
+        levels.append(level_of(clip.samples))
+        seconds += clip.duration
+        rate, channels = clip.sample_rate, clip.channels
+    if not levels:
+        return None, problems or [f"{recording.file}: shorter than a clip of {reading.seconds:g} s"]
+    return Seen(
+        recording.files, seconds, rate, channels, float(np.median(levels)), len(levels), likeness, date
+    ), problems
 
 
-def _likeness(path: str) -> tuple[int, int]:
+def _look_at_header(
+    recording: Recording, reading: Reading, likeness: tuple[int, int], date: float
+) -> tuple[Seen | None, list[str]]:
+    try:
+        alone = len(recording.files) == 1
+        headers = [audio.read_clip_header(file, reading.channel if alone else "mean") for file in recording.files]
+    except audio.BadClipError as error:
+        return None, [str(error)]
+    first, channels = headers[0], sum(header.channels for header in headers)
+    if reading.channel != "mean" and reading.channel >= channels:
+        return None, [f"{recording.file}: has {channels} channels, dataset.channel asks for number {reading.channel}"]
+    clips = 1 if reading.seconds is None else int(first.duration / reading.seconds)
+    if not clips:
+        return None, [f"{recording.file}: {first.duration:.2f} s are shorter than a clip of {reading.seconds:g} s"]
+    return Seen(recording.files, first.duration, first.sample_rate, channels, None, clips, likeness, date), []
+
+
+def level_of(samples: NDArray[np.float32]) -> float:
+    """Root mean square of float32 [samples], in dB of full scale.
+
+    Examples
+    --------
+    >>> level_of(np.float32([0.1, -0.1]))
+    -20.0
+    """
+    return round(10 * math.log10(max(float(np.dot(samples, samples)) / len(samples), 1e-30)), 3)
+
+
+def _likeness(files: Sequence[str]) -> tuple[int, int]:
     """Size and a checksum of a few bytes in the middle: what copies of a file have in common."""
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        file.seek(max(0, size // 2 - _SAMPLE_BYTES // 2))
-        return size, zlib.crc32(file.read(_SAMPLE_BYTES))
+    total, value = 0, 0
+    for name in files:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for somebody to write to it
+        try:
+            size = os.fstat(descriptor).st_size
+            if size:
+                value = zlib.crc32(os.pread(descriptor, _SAMPLE_BYTES, max(0, size // 2 - _SAMPLE_BYTES // 2)), value)
+            total += size
+        finally:
+            os.close(descriptor)
+    return total, value
 
 
-def _odd_ones(folder: Folder, headers: Mapping[str, Header]) -> list[str]:
-    """Remarks about recordings of a folder that differ from most of the others in it."""
-    remarks = []
-    for what, values in (
-        ("sample rate", {name: f"{header.sample_rate} Hz" for name, header in headers.items()}),
-        ("number of channels", {name: str(header.channels) for name, header in headers.items()}),
-    ):
-        counts = Counter(values.values())
-        if len(counts) > 1:
-            usual = counts.most_common(1)[0][0]
-            odd = {name: value for name, value in values.items() if value != usual}
-            found = ", ".join(sorted(set(odd.values())))
-            remarks.append(f"{folder}: {len(odd)} of {len(values)} have another {what} ({found}): {_some(odd)}")
-    durations = sorted(header.duration for header in headers.values())
-    if durations:
-        middle = durations[len(durations) // 2]
-        odd = {name: "" for name, header in headers.items() if not 0.5 * middle <= header.duration <= 2.0 * middle}
-        if odd:
-            remarks.append(
-                f"{folder}: {len(odd)} of {len(headers)} are less than half or more than twice as long as the median "
-                f"({middle:.2f} s): {_some(odd)}"
-            )
-    slow = [name for name, header in headers.items() if header.sample_rate < SAMPLE_RATE]
-    if slow:
-        remarks.append(
-            f"{folder}: {len(slow)} of {len(headers)} have less than {SAMPLE_RATE} Hz, so that the upper mel bands are "
-            f"empty: {_some(slow)}"
+def unused_recordings(root: str, used: Iterable[str], from_sheet: bool = False) -> list[str]:
+    """Audio files that are none of `used`, whatever these are called; hidden ones are left out.
+
+    Parameters
+    ----------
+    root
+        Everything below it is looked at.
+    from_sheet
+        Instead, only the folders that hold used ones, since a sheet's root may be anything.
+    """
+    known = set()
+    folders: dict[str, None] = {}
+    for path in used:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        known.add((status.st_dev, status.st_ino))
+        folders[os.path.dirname(path) or "."] = None
+    places = dict.fromkeys(folders, "*") if from_sheet else {root: "**/*"}
+    found: dict[str, None] = {}
+    for folder, pattern in places.items():
+        for path, identity in audio_files(folder, pattern).items():
+            if identity[:2] not in known:
+                found[path] = None
+    return list(found)
+
+
+# ------------------------------------------------------------------------------------------------------------- splits
+
+
+def split_problems(
+    clips: Mapping[Folder, splits.Listed], computations: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], list[str]]:
+    """Whether the clips suffice for what is to be computed, split by what splits them in the run.
+
+    Parameters
+    ----------
+    clips
+        Folder -> its clips.
+    computations
+        Of each machine and protocol: ``splits``, for each seed the settings of `asd.splits.training_rows` and
+        `asd.splits.detection_splits`; ``batch_size``, ``threshold_percentile``, and ``whitened_columns`` of detectors.
+
+    Returns
+    -------
+    problems, remarks
+        What the run would refuse, and what it would compute though it says little.
+    """
+    problems: list[str] = []
+    remarks: list[str] = []
+    for computation in computations:
+        first = computation["splits"][0]["detection"]
+        machine, units = first["machine"], [tuple(unit) for unit in first["units"]]
+        folders = {(snr, name): [Folder(machine, snr, name, kind) for kind in LABELLED] for snr, name in units}
+        if any(folder not in clips for pair in folders.values() for folder in pair):
+            continue  # that something is missing has been said
+        both = {unit: (clips[pair[0]], clips[pair[1]]) for unit, pair in folders.items()}
+        reference = {name: both[first["reference_snr"], name][0] for _, name in units}
+        try:
+            every = [
+                (splits.training_rows(reference, one["training"]), splits.detection_splits(both, one["detection"]))
+                for one in computation["splits"]
+            ]
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        trained, split = every[0]  # other seeds have as many clips, or nearly so
+        training = sum(len(rows) for rows in trained.values())
+        remarks += _few_clips(f"machine {machine}, {first['protocol']} protocol", training, both, split, computation)
+    return problems, remarks
+
+
+def _few_clips(
+    where: str,
+    training: int,
+    clips: Mapping[tuple[str, str], tuple[splits.Listed, splits.Listed]],
+    units: Mapping[tuple[str, str], splits.Split],
+    computation: Mapping[str, Any],
+) -> Iterator[str]:
+    """Remarks about what a machine's clips are too few for, each with the ID that has fewest."""
+    if training < computation["batch_size"]:
+        yield f"{where}: {training} clips train the DDAE, fewer than a batch ({computation['batch_size']})"
+    coarse = {
+        unit: error
+        for unit, split in units.items()
+        if (error := auc_error(len(split.normal), len(split.abnormal))) > _COARSE
+    }
+    if coarse:
+        worst = max(coarse, key=lambda unit: coarse[unit])
+        split = units[worst]
+        yield (
+            f"{where}: of SNR {worst[0]}, ID {worst[1]}, {len(split.normal)} of {len(clips[worst][0])} normal and "
+            f"{len(split.abnormal)} of {len(clips[worst][1])} abnormal clips are tested: an AUC of so few "
+            f"may be off by {2 * coarse[worst]:.2f}{_and_others(len(coarse))}"
         )
-    return remarks
+    rows = {unit: len(split.train) for unit, split in units.items()}
+    fewest = min(rows, key=lambda unit: rows[unit])
+    above = 1 - computation["threshold_percentile"] / 100
+    beyond = [unit for unit in rows if rows[unit] * above < 1]
+    if beyond and above > 0:
+        yield (
+            f"{where}: {rows[fewest]} clips train the detectors of SNR {fewest[0]}, ID {fewest[1]}, so that the "
+            f"{computation['threshold_percentile']:g}th percentile of their scores, the threshold, is the largest of "
+            f"them; {math.ceil(1 / above - 1e-9)} are needed{_and_others(len(beyond))}"
+        )
+    whitened = {name: count for name, count in computation["whitened_columns"].items() if count > rows[fewest]}
+    if whitened:
+        names = ", ".join(whitened)
+        yield (
+            f"{where}: {rows[fewest]} clips of SNR {fewest[0]}, ID {fewest[1]}, are fewer than the "
+            f"{max(whitened.values())} columns that {names} whitens"
+        )
 
 
-def _copies(looked: Iterable[_Looked]) -> list[str]:
-    """Remarks about recordings with the same content: a copy may train and test a detector at once."""
-    alike: dict[tuple[int, int], list[str]] = {}
-    for one in looked:
-        if one.header is not None:
-            alike.setdefault(one.likeness, []).append(one.path)
-    groups = []
-    for names in alike.values():
-        if len(names) > 1:
-            by_content: dict[int, list[str]] = {}
-            for name in names:
-                by_content.setdefault(_checksum(name), []).append(name)
-            groups += [group for group in by_content.values() if len(group) > 1]
-    return [f"{len(group)} recordings are the same: {_some(group)}" for group in groups]
+def _and_others(count: int) -> str:
+    return f" ({count - 1} others are like it)" if count > 1 else ""
 
 
-def _checksum(path: str) -> int:
-    value = 0
-    with open(path, "rb") as file:
-        while block := file.read(2**20):
-            value = zlib.crc32(block, value)
-    return value
+def auc_error(n_normal: int, n_abnormal: int) -> float:
+    """Standard error of an AUC of 0.5; 0 where there is none.
+
+    Examples
+    --------
+    >>> round(auc_error(2, 10), 2)
+    0.23
+    """
+    pairs = n_normal * n_abnormal
+    return math.sqrt((n_normal + n_abnormal + 1) / (12 * pairs)) if pairs else 0.0
 
 
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
+# ------------------------------------------------------------------------------------------------------------- report
 
 
-def unused_recordings(root: str, used: Iterable[str]) -> list[str]:
-    """Audio files under `root`, judged by their names, that are none of `used`; hidden ones are left out."""
-    known = {os.path.normpath(path) for path in used}
-    found = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = os.path.normpath(os.path.join(folder, name))
-            if not name.startswith(".") and name.lower().endswith(_EXTENSIONS) and path not in known:
-                found.append(path)
-    return found
-
-
-def report(inspection: Inspection, problems: Sequence[str], unused: Sequence[str]) -> str:
-    """What was found, for people to read.
+def report(
+    inspection: Inspection,
+    problems: Sequence[str],
+    few: Sequence[str],
+    unused: Sequence[str],
+    remarks: Sequence[str] = (),
+    skip: bool = False,
+) -> str:
+    """What was found, for people to read, fit for a terminal.
 
     Parameters
     ----------
     problems
-        Folders without recordings, in sentences.
+        What is wrong with the folders, in sentences.
+    few
+        What there are too few clips for.
     unused
         Audio files that belong to no folder.
+    remarks
+        What was odd when recordings were listed.
+    skip
+        Whether what can't be used is left out.
     """
-    header = ("machine", "SNR", "ID", "kind", "clips", "h:mm:ss", "seconds", "rate in Hz", "channels")
-    lines = [header, *(_line(folder, headers) for folder, headers in inspection.headers.items() if headers)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    header = ("machine", "SNR", "ID", "kind", "clips", "h:mm:ss", "seconds", "rate in Hz", "channels", "level in dB")
+    lines = [header, *(_line(folder, seen) for folder, seen in inspection.seen.items() if seen)]
+    if all(one.level is None for seen in inspection.seen.values() for one in seen):
+        lines = [line[:-1] for line in lines]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     table = [
         "  ".join(
             text.rjust(width) if column > 3 else text.ljust(width)
@@ -202,22 +390,49 @@ def report(inspection: Inspection, problems: Sequence[str], unused: Sequence[str
         )
         for line in lines
     ]
-    every = [one for headers in inspection.headers.values() for one in headers]
+    every = [one for seen in inspection.seen.values() for one in seen]
     total = _hours(sum(one.duration for one in every))
-    blocks = ["\n".join(table), f"{len(every)} clips that can be used, {total} h in all"]
-    left = [f"{len(unused)} audio files that no key of the configuration takes: {_some(unused)}"] if unused else []
-    for title, sentences in (
-        ("Missing", problems),
-        ("Can't be used", inspection.unusable),
-        ("Worth a look", [*inspection.remarks, *left]),
-    ):
+    blocks = ["\n".join(table), f"{sum(one.clips for one in every)} clips that can be used, {total} h in all"]
+    left = f"{_count(len(unused), 'audio file')} that no key of the configuration takes: {some(unused, 5)}"
+    suspicious = (
+        ("Wrong", problems),
+        ("Left out, since dataset.on_bad_clip is skip" if skip else "Can't be used", inspection.unusable),
+        ("Worth a look", [*remarks, *inspection.remarks, *([left] if unused else [])]),
+    )
+    nothing = ("Nothing suspicious.", ())
+    for title, sentences in (*suspicious, nothing, ("Few clips", few)):
+        if title == nothing[0] and not any(sentences for _, sentences in suspicious):
+            blocks.append(title)
         if sentences:
-            shown = [f"  - {sentence}" for sentence in sentences[: 4 * _SHOWN]]
-            more = [f"  and {len(sentences) - 4 * _SHOWN} more"] if len(sentences) > 4 * _SHOWN else []
+            shown = [f"  - {in_one_line(sentence)}" for sentence in sentences[:_SHOWN]]
+            more = [f"  and {len(sentences) - _SHOWN} more"] if len(sentences) > _SHOWN else []
             blocks.append("\n".join([f"{title} ({len(sentences)}):", *shown, *more]))
-    if len(blocks) == 2:
-        blocks.append("Nothing suspicious.")
-    return "\n\n".join(blocks)
+    return for_terminal("\n\n".join(blocks))
+
+
+def failure(problems: int, unusable: int, skip: bool = False) -> str | None:
+    """What a check that fails says at its end, with remedies; None if the run would take all.
+
+    Examples
+    --------
+    >>> print(failure(0, 1))
+    1 recording can't be used, as listed above. Replace or remove it, or set dataset.on_bad_clip: skip to leave it out.
+    """
+    if skip:
+        unusable = 0
+    counts = [_count(problems, "problem")] if problems else []
+    counts += [f"{_count(unusable, 'recording')} can't be used"] if unusable else []
+    if not counts:
+        return None
+    it = "it" if unusable == 1 else "them"
+    remedies = ["Mend the configuration or the folders."] if problems else []
+    if unusable:
+        remedies.append(f"Replace or remove {it}, or set dataset.on_bad_clip: skip to leave {it} out.")
+    return f"{', '.join(counts)}, as listed above. {' '.join(remedies)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _hours(seconds: float) -> str:
@@ -225,14 +440,16 @@ def _hours(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def _line(folder: Folder, headers: Sequence[Header]) -> tuple[str, ...]:
-    durations = [header.duration for header in headers]
+def _line(folder: Folder, seen: Sequence[Seen]) -> tuple[str, ...]:
+    durations = [one.duration for one in seen]
     low, high = f"{min(durations):.2f}", f"{max(durations):.2f}"
+    levels = [one.level for one in seen if one.level is not None]
     return (
-        *(folder.machine, folder.snr, folder.machine_id, folder.kind),
-        str(len(headers)),
+        *(in_one_line(text) for text in (folder.machine, folder.snr, folder.machine_id, folder.kind)),
+        str(sum(one.clips for one in seen)),
         _hours(sum(durations)),
         low if low == high else f"{low}-{high}",
-        "/".join(map(str, sorted({header.sample_rate for header in headers}))),
-        "/".join(map(str, sorted({header.channels for header in headers}))),
+        "/".join(map(str, sorted({one.sample_rate for one in seen}))),
+        "/".join(map(str, sorted({one.channels for one in seen}))),
+        f"{np.median(levels):.1f}" if levels else "",
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable
 from typing import Any
 
 from ..errors import UserError
-from .layout import clean_path, expression_of, placeholders
+from .layout import clean_path, expression_of, fill, placeholders
+from .listing import Tree, existing_path
+from .names import same_name
 from .samplesheet import ONLY_SNR
 
 ONLY_MACHINE = "machine"
@@ -35,7 +36,8 @@ def complete_from_folders(config: dict[str, Any], patterns: tuple[str, ...]) -> 
     root = config["dataset"].get("root")
     if "machines" not in config and isinstance(root, str) and root:
         config["machines"] = {
-            machine: {"ids": sorted(ids)} for machine, ids in sorted(_found(clean_path(root), patterns).items())
+            machine: {"ids": sorted(ids)}
+            for machine, ids in sorted(_found(existing_path(clean_path(root)), patterns).items())
         }
 
 
@@ -54,25 +56,20 @@ def _found(root: str, patterns: Iterable[str]) -> dict[str, set[str]]:
             "dataset.root to the folder that holds the recordings."
         )
     found: dict[str, set[str]] = {}
+    tree = Tree(root)
     for pattern in patterns:
         names, parts = _names(pattern), pattern.split("/")
-        depths = []
         for name in {"machine", "id"} & set(names):
             if f"{{{name}}}" not in parts[:-1]:
                 raise UserError(
                     f"machines: is missing. {{{name}}} is not the name of a folder in dataset.pattern ({pattern!r}), "
                     f"so that machines and IDs can't be found; list them: {_EXAMPLE}"
                 )
-            depths.append(parts.index(f"{{{name}}}") + 1)
-        folders = "/".join(parts[: max(depths, default=0)])
         captured = dict.fromkeys(names, "*")
-        expression = expression_of(folders, {}, captured)
-        for folder in glob.glob(folders.format(**captured), root_dir=root, recursive=True) if folders else [""]:
-            match = expression.fullmatch(folder)
-            if match is None:
-                continue
-            about = {name: glob.escape(text) for name, text in match.groupdict().items()}
-            if any(glob.iglob(pattern.format(**{**captured, **about}), root_dir=root, recursive=True)):
+        expression = expression_of(same_name(pattern), {}, captured)
+        for hit in tree.hits(fill(pattern, captured), lambda finding: None):
+            match = expression.fullmatch(hit.canonical)
+            if match is not None:
                 named = match.groupdict()
                 found.setdefault(named.get("machine", ONLY_MACHINE), set()).add(named.get("id", ONLY_ID))
     if not found:

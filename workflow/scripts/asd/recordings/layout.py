@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import itertools
 import os
 import posixpath
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ..errors import UserError
-from .names import require_usable_names
+from .listing import Finding, Hit, Identity, Oddity, Tree, expression_of_glob, identity_of, sentences_about
+from .names import require_usable_names, same_name
 
 Kind = Literal["normal", "abnormal", "unlabelled"]
 LABELLED: tuple[Kind, ...] = ("normal", "abnormal")
@@ -78,6 +79,25 @@ def files_of(recordings: Iterable[Recording]) -> list[str]:
     return [file for recording in recordings for file in recording.files]
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What was found for a folder.
+
+    Attributes
+    ----------
+    recordings
+        In the order of the rows of its feature cache.
+    findings
+        What is odd about them, or was found in their place.
+    identities
+        File -> what its other names have in common with it.
+    """
+
+    recordings: Sequence[Recording]
+    findings: Sequence[Finding] = ()
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+
+
 # ------------------------------------------------------------------------------------------------------- patterns
 
 
@@ -125,7 +145,7 @@ def expression_of(pattern: str, fixed: Mapping[str, str], captured: Mapping[str,
     seen: set[str] = set()
     expression = ""
     for text, name in _parts(pattern):
-        expression += _expression_of_glob(text)
+        expression += expression_of_glob(text)
         if name is None:
             continue
         if name in fixed:
@@ -134,29 +154,8 @@ def expression_of(pattern: str, fixed: Mapping[str, str], captured: Mapping[str,
             expression += f"(?P={name})"
         else:
             seen.add(name)
-            expression += f"(?P<{name}>{_expression_of_glob(captured[name], lazy='?')})"
+            expression += f"(?P<{name}>{expression_of_glob(captured[name], lazy='?')})"
     return re.compile(expression, re.DOTALL)
-
-
-_GLOB = re.compile(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]")
-
-
-def _expression_of_glob(text: str, lazy: str = "") -> str:
-    """Regular expression of a glob, within which ``*`` crosses no slash."""
-    expression, position = "", 0
-    for special in _GLOB.finditer(text):
-        expression += re.escape(text[position : special.start()])
-        position = special.end()
-        match special[0]:
-            case "**/":
-                expression += "(?:[^/]+/)*"
-            case "?":
-                expression += "[^/]"
-            case found if found.startswith("*"):
-                expression += f"[^/]*{lazy}"
-            case found:
-                expression += fnmatch.translate(found).removeprefix("(?s:").removesuffix(")\\Z")
-    return expression + re.escape(text[position:])
 
 
 def clean_path(path: str) -> str:
@@ -171,8 +170,8 @@ class Source(Protocol):
     def root(self) -> str:
         """Folder that clips are named relative to."""
 
-    def recordings(self, folder: Folder) -> list[Recording]:
-        """Recordings of `folder`, in the order of the rows of its feature cache."""
+    def listing(self, folder: Folder) -> Listing:
+        """Recordings of `folder`, in the order of the rows of its feature cache, and what is odd about them."""
 
     def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
         """Which kinds of clips there should be of a machine ID; without abnormal ones there is no AUC."""
@@ -213,15 +212,26 @@ class Recordings:
         """Which kinds there should be: the same for all machines and IDs."""
         return tuple(kind for kind in KINDS if kind in self.kinds)
 
+    @cached_property
+    def _tree(self) -> Tree:
+        return Tree(self.root)
+
     def recordings(self, folder: Folder) -> list[Recording]:
+        """The recordings of `listing`."""
+        return list(self.listing(folder).recordings)
+
+    def listing(self, folder: Folder) -> Listing:
         """Recordings of `folder`, each with `root` in front: those of the first pattern in sorted order, but training
-        clips before test clips where the path tells them apart, then those of the next.  Hidden files are left out.
+        clips before test clips where the path tells them apart, then those of the next.
+
+        Hidden files, and what macOS adds to folders and archives, are left out.  Where an ending of sound is asked for,
+        it may be in other letters (``.WAV``).  A file with several names is listed once.
 
         Raises
         ------
         UserError
-            If `root` or the folder does not exist, or no file matches.  The message names how far the path
-            exists and what there is instead.
+            If `root` or the folder does not exist, if no file matches, or if one has two labels.  The message names how
+            far the path exists and what there is instead.
         """
         if not os.path.isdir(self.root):
             raise UserError(
@@ -230,19 +240,29 @@ class Recordings:
                 "Set dataset.root to the folder that holds the recordings."
             )
         if folder.kind not in self.kinds:
-            return []
-        found: dict[str, Recording] = {}  # by name, in this order
+            return Listing([])
+        findings: list[Finding] = []
+        found: dict[str, tuple[Hit, Recording]] = {}  # by name, in this order
         for pattern in self.patterns:
-            for recording in self._matching(pattern, folder):
-                found.setdefault(recording.file, recording)
+            for hit, recording in self._matching(pattern, folder, findings.append):
+                found.setdefault(hit.path, (hit, recording))
         if not found and folder.kind != "unlabelled":
             readable = [self._readable(pattern, folder) for pattern in self.patterns]
+            odd = "".join(f"{sentence[:1].upper()}{sentence[1:]}. " for sentence in sentences_about(findings))
             raise UserError(
-                f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. "
+                f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. {odd}"
                 f"{self._how_far(readable[0])}{_no_abnormal_clips(folder)}"
             )
-        require_usable_names(found)
-        return joined_channels(list(found.values()), self.channel_mark, folder)
+        require_usable_names(recording.file for _, recording in found.values())
+        single = without_other_names(
+            [(recording, identity_of(recording.file, hit.status), hit.by_link) for hit, recording in found.values()],
+            folder,
+            findings.append,
+        )
+        findings += _same_names((hit for hit, _ in found.values()), {one.file for one in single.values()})
+        recordings = joined_channels(list(single.values()), self.channel_mark, folder)
+        identities = {recording.file: identity for identity, recording in single.items()}
+        return Listing(recordings, list(dict.fromkeys(findings)), identities)
 
     def _fixed(self, folder: Folder) -> dict[str, str]:
         """Placeholders that stand for one text in a folder."""
@@ -253,7 +273,7 @@ class Recordings:
         open_texts = dict.fromkeys(("split", "condition", *self.attributes), "*")
         return fill(pattern, {**open_texts, **self._fixed(folder), "kind": "|".join(self.kinds[folder.kind])})
 
-    def _matching(self, pattern: str, folder: Folder) -> list[Recording]:
+    def _matching(self, pattern: str, folder: Folder, report: Callable[[Finding], None]) -> list[tuple[Hit, Recording]]:
         """Recordings that a pattern takes, those of the training split first, in sorted order."""
         fixed, names = self._fixed(folder), placeholders(pattern)
         texts: dict[str, tuple[str, ...]] = {
@@ -264,24 +284,32 @@ class Recordings:
             **self.attributes,
         }
         texts = {name: texts[name] for name in texts if name in names}
-        split_of = {text: split for split, text in self.splits.items()}
-        recordings: dict[str, tuple[str, Recording]] = {}
+        split_of = {same_name(text): split for split, text in self.splits.items()}
+        has_conditions = "kind" in names and self._has_conditions(folder.kind)
+        found: dict[str, tuple[Hit, Recording]] = {}
         for combination in itertools.product(*texts.values()):
-            captured = dict(zip(texts, combination, strict=True))
-            expression = expression_of(pattern, fixed, captured)
+            captured = dict(zip(texts, map(same_name, combination), strict=True))
+            expression = expression_of(
+                same_name(pattern),
+                {name: same_name(text) for name, text in fixed.items()},
+                captured,
+            )
             values = {name: glob.escape(text) for name, text in fixed.items()} | captured
-            for name in glob.iglob(fill(pattern, values), root_dir=self.root, recursive=True):
-                match = expression.fullmatch(name)
-                if match is None or not os.path.isfile(os.path.join(self.root, name)):
-                    continue
-                groups = match.groupdict()
+            # with nothing left open, the walk has compared it all
+            literal = None if any(map(glob.has_magic, combination)) else captured
+            for hit in self._tree.hits(fill(pattern, values), report):
+                groups = literal
+                if groups is None:
+                    match = expression.fullmatch(hit.canonical)
+                    if match is None:
+                        continue
+                    groups = match.groupdict()
                 split = split_of.get(groups.get("split", ""), "")
-                about = {key: groups[key] for key in self.attributes if key in groups}
-                condition = groups.get("condition") or (groups["kind"] if self._has_conditions(folder.kind) else "")
-                path = posixpath.join(self.root, name)
-                recordings[name] = (split, Recording((path,), condition, split, tuple(about.items())))
-        by_split = sorted(recordings.items(), key=lambda item: (item[1][0] == "test", item[0]))
-        return [recording for _, (_, recording) in by_split]
+                about = tuple((key, groups[key]) for key in self.attributes if key in groups)
+                condition = groups.get("condition") or (groups["kind"] if has_conditions else "")
+                found[hit.path] = (hit, Recording((hit.path,), condition, split, about))
+        # in the same order wherever the files lie, whatever form of Unicode their names have there
+        return sorted(found.values(), key=lambda one: (one[1].split == "test", one[0].canonical, one[0].path))
 
     def _has_conditions(self, kind: str) -> bool:
         """Whether the text of ``{kind}`` says more than the kind: one of several, or of those that a glob takes."""
@@ -295,7 +323,10 @@ class Recordings:
             if not (there / part).is_dir():
                 break
             there /= part
-        names = sorted(entry.name for entry in there.iterdir())
+        try:
+            names = sorted(entry.name for entry in there.iterdir())
+        except OSError as error:
+            return f"{str(there)!r} can't be looked into ({error.strerror})."
         listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
         return f"{str(there)!r} exists and holds: {listed or 'nothing'}. Check dataset.pattern, snrs and machines."
 
@@ -306,23 +337,87 @@ def _no_abnormal_clips(folder: Folder) -> str:
     return " If there are only normal clips, say so: dataset.kinds: {normal: normal}."
 
 
-def doubly_used(recordings: Mapping[Folder, Sequence[Recording]]) -> str | None:
+def _same_names(hits: Iterable[Hit], listed: Container[str]) -> Iterator[Finding]:
+    """Different files that one would call the same."""
+    first: dict[str, str] = {}
+    for hit in hits:
+        if hit.path in listed:
+            other = first.setdefault(hit.canonical, hit.path)
+            if other != hit.path:
+                yield Finding(Oddity.SAME_NAME, hit.path, other)
+
+
+def without_other_names(
+    recordings: Iterable[tuple[Recording, Identity, bool]], where: object, report: Callable[[Finding], None]
+) -> dict[Identity, Recording]:
+    """Recordings of a folder, each once, though it may have several names: links, hard links, other spellings.
+
+    Parameters
+    ----------
+    recordings
+        With what they are, and whether their name is a link: another one is preferred.
+    where
+        What they are of, for messages.
+    report
+        Is told which are left out.
+
+    Raises
+    ------
+    UserError
+        If what is known of a recording differs with its name.
+    """
+    kept: dict[Identity, tuple[Recording, bool]] = {}
+    for recording, identity, by_link in recordings:
+        first, first_by_link = kept.setdefault(identity, (recording, by_link))
+        if first is recording:
+            continue
+        if replace(recording, files=first.files) != first:
+            raise UserError(
+                f"{where}: {first.file!r} and {recording.file!r} are one recording, but differ in condition, split or "
+                f"attributes ({_about(first)}; {_about(recording)}). Remove or correct one of them."
+            )
+        if first_by_link and not by_link:
+            kept[identity] = (recording, by_link)
+            first, recording = recording, first
+        report(Finding(Oddity.TWICE, recording.file, first.file))
+    return {identity: recording for identity, (recording, _) in kept.items()}
+
+
+def _about(recording: Recording) -> str:
+    """What is known of a recording, for messages."""
+    known = {"condition": recording.condition, "split": recording.split, **dict(recording.attributes)}
+    return ", ".join(f"{name} {text!r}" for name, text in known.items() if text) or "nothing known"
+
+
+def doubly_used(
+    recordings: Mapping[Folder, Sequence[Recording]], identities: Mapping[str, Identity] | None = None
+) -> str | None:
     """A sentence about recordings that belong to two folders, such as normal and abnormal, or None.
 
-    A pattern may be too wide: ``*{kind}*`` takes ``abnormal_0.wav`` for a normal clip as well.
+    A pattern may be too wide: ``*{kind}*`` takes ``abnormal_0.wav`` for a normal clip as well; and a recording may have
+    several names.
+
+    Parameters
+    ----------
+    identities
+        File -> what it has in common with its other names; by its path where that is not known.
     """
-    owners: dict[str, Folder] = {}
-    twice: dict[str, tuple[Folder, Folder]] = {}
+    known = identities or {}
+    owners: dict[Identity, tuple[str, Folder]] = {}
+    twice: dict[Identity, tuple[str, str, Folder, Folder]] = {}
     for folder, listed in recordings.items():
         for name in files_of(listed):
-            if owners.setdefault(name, folder) != folder:
-                twice[name] = (owners[name], folder)
+            identity = known.get(name) or (0, 0, name)
+            first, owner = owners.setdefault(identity, (name, folder))
+            if owner != folder:
+                twice[identity] = (first, name, owner, folder)
     if not twice:
         return None
-    name, (first, second) = next(iter(twice.items()))
+    first, second, owner, other = next(iter(twice.values()))
+    also = "" if first == second else f", being the same file as {second!r}"
     return (
-        f"{len(twice)} recordings belong to two folders: {name!r} to {first} as well as to {second}. Make "
-        "dataset.pattern narrower, or correct snrs, dataset.kinds or the IDs."
+        f"{len(twice)} recordings belong to two folders: {first!r} to {owner} as well as{also} to {other}. Make "
+        "dataset.pattern narrower, remove links and copies, or correct snrs, dataset.kinds, the IDs or the sheet."
     )
 
 

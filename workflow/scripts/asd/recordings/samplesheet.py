@@ -16,8 +16,9 @@ from typing import Any
 
 from ..errors import UserError
 from ..schema import schema_problems
-from .layout import KINDS, Folder, Kind, Recording, clean_path, joined_channels
-from .names import require_usable_names
+from .layout import KINDS, Folder, Kind, Listing, Recording, clean_path, joined_channels, without_other_names
+from .listing import Finding, Identity, existing_path, identity_of, status_of
+from .names import require_usable_names, same_name
 
 REQUIRED = ("file", "machine", "id")
 OPTIONAL = ("snr", "label", "condition", "split")
@@ -72,7 +73,11 @@ def read_samples(path: str | os.PathLike[str], schema: Mapping[str, Any]) -> lis
     if problems:
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise UserError(f"{path}: the sample sheet can't be used: {'; '.join(problems[:_SHOWN] + more)}")
-    rows = [(number, dict(zip(header, cells, strict=True))) for number, cells in lines]
+    # names in the one form of Unicode; files have to be called as they are on the disk
+    rows = [
+        (number, {name: cell if name == "file" else same_name(cell) for name, cell in zip(header, cells, strict=True)})
+        for number, cells in lines
+    ]
     own = [name for name in header if name not in (*REQUIRED, *OPTIONAL)]
     return [
         Sample(
@@ -151,7 +156,7 @@ def _line_problems(
         len(cells) == len(header) and cells[header.index("label")] for _, cells in lines
     )
     judged: dict[tuple[str, ...], list[str]] = {}  # a schema takes its time, and lines differ in little but the file
-    first: dict[str, int] = {}
+    first: dict[str, tuple[int, dict[str, str]]] = {}
     for number, cells in lines:
         if len(cells) != len(header):
             yield f"line {number}: {len(cells)} columns, the header has {len(header)}"
@@ -160,10 +165,13 @@ def _line_problems(
         if not labelled:
             row.pop("label", None)
         file = row["file"]
-        same = first.setdefault(posixpath.normpath(file), number) if file else number
-        if same != number:
-            yield f"line {number}: {file[:200]!r} stands in line {same} already"
         row["file"] = "x" if file else ""
+        # the same line once more does no harm, and is left out when files are looked at
+        same, as_what = first.setdefault(posixpath.normpath(same_name(file)), (number, row)) if file else (number, row)
+        if row != as_what:
+            differ = {name: (as_what.get(name), text) for name, text in row.items() if as_what.get(name) != text}
+            texts = "; ".join(f"{name}: {before!r} there, {text!r} here" for name, (before, text) in differ.items())
+            yield f"line {number}: {file[:200]!r} stands in line {same} already, as something else ({texts[:200]})"
         row = {name: row[name] for name in (*REQUIRED, *OPTIONAL) if name in row}
         key = tuple(row.values())
         if key not in judged:
@@ -202,44 +210,62 @@ class SampleSheet:
         folders: dict[Folder, list[Sample]] = {}
         for sample in self.samples:
             snr = self.snrs[0] if sample.snr is None else sample.snr
-            folder = Folder(sample.machine, snr, sample.machine_id, sample.kind)
+            folder = _named(Folder(sample.machine, snr, sample.machine_id, sample.kind))
             folders.setdefault(folder, []).append(sample)
         return folders
 
     def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
         """Kinds of clips that lines name of this machine ID; normal ones there have to be."""
-        named = {
-            folder.kind for folder in self._folders if (folder.machine, folder.machine_id) == (machine, machine_id)
-        }
+        wanted = (same_name(machine), same_name(machine_id))
+        named = {folder.kind for folder in self._folders if (folder.machine, folder.machine_id) == wanted}
         return tuple(kind for kind in KINDS if kind in named | {"normal"})
 
     def recordings(self, folder: Folder) -> list[Recording]:
-        """Recordings of `folder` in the order of the sheet, relative ones with `root` in front.
+        """The recordings of `listing`."""
+        return list(self.listing(folder).recordings)
+
+    def listing(self, folder: Folder) -> Listing:
+        """Recordings of `folder` in the order of the sheet, relative ones with `root` in front, each once.
 
         Raises
         ------
         UserError
-            If the sheet names none, or one that does not exist.
+            If the sheet names none, one that does not exist, or one twice that it says different things of.
         """
-        samples = self._folders.get(folder, [])
+        samples = self._folders.get(_named(folder), [])
         if not samples:
             if folder.kind not in self.kinds_of(folder.machine, folder.machine_id) or folder.kind == "unlabelled":
-                return []
+                return Listing([])
             raise UserError(f"{self.path}: no line for {folder}. Correct the sheet, or machines and snrs.")
-        paths = [clean_path(posixpath.join(self.root, os.path.expanduser(sample.file))) for sample in samples]
-        lost = [(sample, path) for sample, path in zip(samples, paths, strict=True) if not os.path.isfile(path)]
+        findings: list[Finding] = []
+        found: list[tuple[Recording, Identity, bool]] = []
+        lost: list[tuple[Sample, str]] = []
+        for sample in samples:
+            path = existing_path(clean_path(posixpath.join(self.root, os.path.expanduser(sample.file))))
+            status = status_of(path, findings.append)
+            if status is not None:
+                recording = Recording((path,), sample.condition, sample.split, sample.attributes)
+                found.append((recording, identity_of(path, status), False))
+            elif not findings or findings[-1].path != path:
+                lost.append((sample, path))
         if lost:
             sample, path = lost[0]
+            what = "are folders or not there" if os.path.isdir(path) else "are not there"
             raise UserError(
-                f"{self.path}: {len(lost)} of {len(samples)} recordings of {folder} are not there, the first in line "
+                f"{self.path}: {len(lost)} of {len(samples)} recordings of {folder} {what}, the first in line "
                 f"{sample.line}: {path!r}. Names are relative to dataset.root ({self.root!r})."
             )
-        require_usable_names(paths)
-        listed = [
-            Recording((path,), sample.condition, sample.split, sample.attributes)
-            for sample, path in zip(samples, paths, strict=True)
-        ]
-        return joined_channels(listed, self.channel_mark, f"{self.path}: {folder}")
+        require_usable_names(recording.file for recording, _, _ in found)
+        where = f"{self.path}: {folder}"
+        single = without_other_names(found, where, findings.append)
+        recordings = joined_channels(list(single.values()), self.channel_mark, where)
+        identities = {recording.file: identity for identity, recording in single.items()}
+        return Listing(recordings, list(dict.fromkeys(findings)), identities)
+
+
+def _named(folder: Folder) -> Folder:
+    """`folder` with its names in the one form of Unicode."""
+    return Folder(*map(same_name, (folder.machine, folder.snr, folder.machine_id, folder.kind)))
 
 
 def complete_configuration(config: dict[str, Any], samples: Sequence[Sample]) -> list[str]:
@@ -253,14 +279,15 @@ def complete_configuration(config: dict[str, Any], samples: Sequence[Sample]) ->
     """
     ids: dict[str, dict[str, None]] = {}
     for sample in samples:
-        ids.setdefault(sample.machine, {})[sample.machine_id] = None
+        ids.setdefault(same_name(sample.machine), {})[sample.machine_id] = None
     machines = config.setdefault("machines", {name: {} for name in ids})
     problems = []
     for name, settings in machines.items() if isinstance(machines, dict) else ():
-        if name not in ids:
+        known = ids.get(same_name(str(name)))
+        if known is None:
             problems.append(f"machines: {name} is not in the sample sheet, which has {', '.join(sorted(ids))}")
         elif isinstance(settings, dict):
-            settings.setdefault("ids", list(ids[name]))
+            settings.setdefault("ids", list(known))
     found = dict.fromkeys(sample.snr or ONLY_SNR for sample in samples)
     snrs = config.setdefault("snrs", dict.fromkeys(found, ""))
     if isinstance(snrs, dict) and len(snrs) == 1:
@@ -279,14 +306,14 @@ def sheet_problems(config: Mapping[str, Any], samples: Sequence[Sample]) -> list
         )
     there = {(sample.machine, sample.machine_id) for sample in samples}
     for machine, settings in config["machines"].items():
-        known = sorted(name for other, name in there if other == machine)
-        missing = [name for name in settings["ids"] if name not in known]
+        known = sorted(name for other, name in there if same_name(other) == same_name(machine))
+        missing = [name for name in settings["ids"] if same_name(name) not in map(same_name, known)]
         if missing:
             problems.append(
                 f"machines.{machine}.ids: {', '.join(missing)} is not in the sample sheet, which has {', '.join(known)}"
             )
-    named = {sample.snr for sample in samples if sample.snr is not None}
+    named = {same_name(sample.snr) for sample in samples if sample.snr is not None}
     for snr in config["snrs"]:
-        if named and snr not in named:
+        if named and same_name(snr) not in named:
             problems.append(f"snrs: {snr} is not in the sample sheet, which has {', '.join(sorted(named))}")
     return problems
