@@ -86,7 +86,18 @@ from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.joblog import USER_ERROR
-from asd.plan import Plan, archives, changes, checks, configuration, fingerprint, parameters, paths, work
+from asd.plan import (
+    Plan,
+    archives,
+    changes,
+    checks,
+    configuration,
+    fingerprint,
+    origins,
+    parameters,
+    paths,
+    work,
+)
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
 from asd.recordings.layout import KINDS, Folder, files_of
 

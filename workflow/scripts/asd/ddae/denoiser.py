@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ import scipy.special
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..features.cliplist import read_list_checksum
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from ..files import StrPath
-from ..files.atomic import whole_file
-from ..files.integrity import read_archive
+from ..files.integrity import read_archive, read_origin_of_archive, write_archive
+from ..files.origin import Origin, Origins, made_from, origins_of
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -75,29 +76,34 @@ class Denoiser:
         """Denoised features of clips in the features' own units; unscaled float32 [clips, 136] to the same shape."""
         return self.scaling.invert(self.denoise(features))
 
-    def save(self, path: StrPath) -> None:
-        """Write a NumPy archive (``.npz``), whole or not at all."""
+    def save(self, path: StrPath, origin: Origin | None = None) -> None:
+        """Write a NumPy archive (``.npz``) that says whose it is, whole or not at all."""
         arrays = {"minimum": self.scaling.minimum, "maximum": self.scaling.maximum}
         for name, layers in self.networks.items():
             for number, (weight, bias) in enumerate(layers):
                 arrays |= {f"{name}.{number}.weight": weight, f"{name}.{number}.bias": bias}
-        with whole_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        write_archive(path, arrays, origin)
 
     @classmethod
-    def load(cls, path: StrPath) -> Denoiser:
+    def load(cls, path: StrPath, expected: Origin | None = None) -> Denoiser:
         """Read what `save` wrote.  No code of the file is executed.
+
+        Parameters
+        ----------
+        expected
+            Whose weights they have to be.
 
         Raises
         ------
         UserError
-            If the file is missing, damaged, or does not hold the finite float32 numbers of two whole networks.
+            If the file is missing, damaged, another one's, or does not hold the finite float32 numbers of two whole
+            networks.
         OSError
             If the disk or its permissions do not let it be read.
         """
         path = Path(path)
         try:
-            arrays = read_archive(path)
+            arrays = read_archive(path, expected=expected)
             networks = {name: _layers_of(arrays, name, columns) for name, columns in NETWORKS.items()}
             scaling = _checked_scaling(arrays.pop("minimum"), arrays.pop("maximum"))
             if len(arrays) != 2 * sum(map(len, networks.values())):
@@ -105,11 +111,51 @@ class Denoiser:
         except Exception as error:  # many types, depending on where the file is damaged
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise  # the disk's fault, not the file's
-            raise UserError(
-                f"{path}: the trained weights can't be read ({type(error).__name__}: {error}). Delete the file and run "
-                "again; only this training is repeated."
-            ) from error
+            raise UserError(_unusable(path, error)) from error
         return cls(scaling, networks)
+
+
+def expected_weights(about: Origins, name: str, reference: Sequence[StrPath]) -> list[Origin]:
+    """Whose weights or loss curves have to be, what they have to be made from included.
+
+    Parameters
+    ----------
+    about
+        Under `name` the trainings; under ``reference`` the clip lists that are given here in the same order.
+    reference
+        Of the caches whose clips train them, in the order of the IDs.
+
+    Raises
+    ------
+    UserError
+        If a clip list is not the expected one.
+    """
+    lists = zip(reference, origins_of(about, "reference"), strict=True)
+    clips = made_from([read_list_checksum(*pair) for pair in lists])
+    return [replace(origin, made_from=clips) for origin in origins_of(about, name)]
+
+
+def read_weights_checksum(path: StrPath, expected: Origin) -> str:
+    """Checksum of trained weights, which are not read themselves.
+
+    Raises
+    ------
+    UserError
+        If they are missing, damaged, or not those expected.
+    """
+    try:
+        origin, checksum = read_origin_of_archive(path)
+        origin.require(expected)
+    except Exception as error:  # as above
+        raise UserError(_unusable(path, error)) from error
+    return checksum
+
+
+def _unusable(path: StrPath, error: Exception) -> str:
+    return (
+        f"{path}: these trained weights can't be used ({type(error).__name__}: {error}). Delete the file and run "
+        "again; only this training is repeated."
+    )
 
 
 def _checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:

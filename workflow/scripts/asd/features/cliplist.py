@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import sealed_line, unsealed_line
+from ..files.origin import NOTHING, Origin, digest
 
 _LINE_CHECKSUM = "line_checksum"  # column of a clip list: CRC-32 of the line's other values
 SKIPPED_COLUMNS = ("file", "reason", "size", "modified_ns", "content")
@@ -47,7 +48,11 @@ class ClipRecord:
     recordings
         What the whole list was made from, as the plan names it.
     extraction
-        What the features were computed with (code and settings), as a hash.
+        What the features were computed with: hash of the code, a hyphen, and the settings.
+    machine, snr, id, kind
+        What all clips of the list are of.
+    list_checksum
+        Of all clips of the list, as far as results depend on them; see `list_checksum`.
     checksum
         CRC-32 of the row of features, 8 hexadecimal digits.
     """
@@ -65,7 +70,42 @@ class ClipRecord:
     content: str = ""
     recordings: str = ""
     extraction: str = ""
+    machine: str = ""
+    snr: str = ""
+    id: str = ""
+    kind: str = ""
+    list_checksum: str = ""
     checksum: str = ""
+
+    @property
+    def origin(self) -> Origin:
+        """Whose the list is."""
+        code, _, settings = self.extraction.partition("-")
+        whose = {"machine": self.machine, "snr": self.snr, "id": self.id, "kind": self.kind}
+        return Origin(**whose, settings=settings, made_from=self.recordings, code=code)
+
+
+_DECIDING = attrgetter("file", "start", "condition", "split", "attributes", "checksum")
+
+
+def list_checksum(clips: Iterable[ClipRecord]) -> str:
+    """16 hexadecimal digits for the clips and their features, whatever the dates of the recordings."""
+    return digest([_DECIDING(clip) for clip in clips])
+
+
+def require_origin(clips: Sequence[ClipRecord], expected: Origin | None) -> None:
+    """Refuse clips of something else.  A list without clips can't say whose it is, but only where there are no
+    recordings it may be empty.
+
+    Raises
+    ------
+    ValueError
+        The message does not name the list.
+    """
+    if clips:
+        clips[0].origin.require(expected)
+    elif expected is not None and expected.made_from != NOTHING:
+        raise ValueError("there are no clips in it")
 
 
 _NAMES = [field.name for field in fields(ClipRecord)]
@@ -138,6 +178,25 @@ def read_clip_list(path: StrPath, *, given: bool = False) -> list[ClipRecord]:
                 f"{path}: clip {number} ({cells[0]}) does not match its {_LINE_CHECKSUM}. {remedy}"
             ) from None
     return clips
+
+
+def read_list_checksum(path: StrPath, expected: Origin) -> str:
+    """What stands for all clips of a clip list that this workflow wrote, from its first line.
+
+    Raises
+    ------
+    UserError
+        If it is no clip list, or not the expected one.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            line = next(csv.DictReader(file), None)
+        cells = [(line or {}).get(name) or "" for name in (*_NAMES, _LINE_CHECKSUM)]
+        clips = [ClipRecord(*unsealed_line(cells))] if line else []
+        require_origin(clips, expected)
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: {error}. Delete it and the .npy file beside it, and run again.") from error
+    return clips[0].list_checksum if clips else NOTHING
 
 
 def read_skipped(path: StrPath) -> list[dict[str, str]]:

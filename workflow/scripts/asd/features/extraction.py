@@ -21,6 +21,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import UserError
+from ..files.origin import Origin
 from ..recordings import audio
 from ..recordings.layout import Recording
 from ..recordings.state import content_checksum, state_of_files
@@ -207,6 +208,7 @@ def extract_cache(
     reading: Reading,
     state: str = "",
     processes: int = 1,
+    origin: Origin | None = None,
 ) -> None:
     """Compute the features of recordings and write cache, clip list and list of skipped clips.
 
@@ -223,6 +225,8 @@ def extract_cache(
         What the plan calls these recordings (`asd.plan.changes`), to be found again in the clip list.
     processes
         That read clips at the same time.  The result does not depend on it.
+    origin
+        Whose the recordings are.
 
     Raises
     ------
@@ -253,7 +257,7 @@ def extract_cache(
         logger.warning("skipped: %s", message)
     features = np.stack([row.features for row in rows]) if rows else np.empty((0, N_FEATURES), np.float32)
     clips = [replace(row.clip, recordings=state) for row in rows]
-    write_cache(array_path, list_path, features, clips, allow_empty=not recordings)
+    write_cache(array_path, list_path, features, clips, origin=origin, allow_empty=not recordings)
     skipped = ((one.clip.file, one.reason, one.clip.size, one.clip.modified_ns, one.clip.content) for one in problems)
     write_rows(skipped_path, SKIPPED_COLUMNS, skipped)
     taken_over = sum(len(found) for found in known if found is not None)
