@@ -50,3 +50,14 @@ rule check:
         settings=planned(parameters.check),
     script:
         "../scripts/check_recordings.py"
+
+
+# What a machine, ID, noise level, detector, noise factor, seed or protocol that has been removed leaves in results.
+rule leftovers:
+    log:
+        "results/logs/leftovers.log",
+    localrule: True
+    params:
+        report=lambda wildcards: report_of_leftovers(),
+    script:
+        "../scripts/list_leftovers.py"

@@ -3,7 +3,7 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.detection.sources import expected_evaluations
+    from asd.detection.origins import expected_evaluations
     from asd.evaluation.tables import collect
 
     settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output

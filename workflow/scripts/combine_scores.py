@@ -6,8 +6,8 @@ with job_log(snakemake.log[0]):
     from dataclasses import replace
 
     from asd.detection.ensembles import Ensemble, combine_files
+    from asd.detection.origins import expected_scores
     from asd.detection.scores import read_scores, score_paths, write_scores
-    from asd.detection.sources import expected_scores
     from asd.files.atomic import whole_folder
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input

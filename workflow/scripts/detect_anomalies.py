@@ -5,11 +5,12 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from dataclasses import replace
 
-    from asd.ddae.denoiser import Denoiser, expected_weights
+    from asd.ddae.denoiser import Denoiser
+    from asd.ddae.origins import expected_weights
     from asd.detection.detectors import Detector
+    from asd.detection.origins import expected_scores
     from asd.detection.scores import score_paths, write_scores
     from asd.detection.scoring import detect
-    from asd.detection.sources import expected_scores
     from asd.detection.units import read_unit_clips
     from asd.files.atomic import whole_folder
     from asd.files.origin import origins_of

@@ -5,11 +5,11 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from dataclasses import replace
 
-    from asd.detection.sources import expected_scores
+    from asd.detection.origins import expected_scores
     from asd.evaluation.conditions import condition_rows
     from asd.evaluation.machine import evaluate_machine, read_unit_scores, write_replicates
     from asd.evaluation.tables import auc_table, comparison_table, condition_table, write_table
-    from asd.files.origin import Origin, made_from
+    from asd.files.origin import made_from, origins_of
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     expected = expected_scores(origins, "scores", files.clips, files.weights)
@@ -24,7 +24,7 @@ with job_log(snakemake.log[0]):
     for path, table in contents_of.items():
         write_table(table, path)
     origin = replace(
-        Origin.of(origins["own"]),
+        origins_of(origins, "own")[0],
         made_from=made_from([scores.made_from for scores in expected]),
         code=snakemake.params.code,
     )

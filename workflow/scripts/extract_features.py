@@ -9,7 +9,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS
 
 with job_log(snakemake.log[0]):
     from asd.features.extraction import Reading, extract_cache
-    from asd.files.origin import Origin
+    from asd.files.origin import origins_of
     from asd.recordings.layout import Recording
 
     params, output = snakemake.params, snakemake.output
@@ -25,5 +25,5 @@ with job_log(snakemake.log[0]):
         Reading(**params.settings),
         state=params.state,
         processes=snakemake.threads,
-        origin=Origin.of(params.origins["own"]),
+        origin=origins_of(params.origins, "own")[0],
     )

@@ -1,11 +1,11 @@
 """Rule import_features: a feature cache that exists already, checked and taken over."""
 
 from asd.features.caches import import_cache
-from asd.files.origin import Origin
+from asd.files.origin import origins_of
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    origin = Origin.of(snakemake.params.origins["own"])
+    (origin,) = origins_of(snakemake.params.origins, "own")
     caches, clip_lists = list(snakemake.input.cache), list(snakemake.input.clips)
     import_cache(
         caches[0] if caches else None,  # no abnormal clips

@@ -5,7 +5,7 @@ from itertools import product
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.detection.sources import expected_scores
+    from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores, summed_confusion
     from asd.figures.style import confusion_heat_map, save
 

@@ -3,7 +3,8 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.ddae.denoiser import Denoiser, expected_weights
+    from asd.ddae.denoiser import Denoiser
+    from asd.ddae.origins import expected_weights
     from asd.detection.units import read_unit_clips
     from asd.figures.features import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
     from asd.figures.style import save

@@ -7,8 +7,9 @@ with job_log(snakemake.log[0]):
 
     import numpy as np
 
-    from asd.ddae.denoiser import NETWORKS, expected_weights
+    from asd.ddae.denoiser import NETWORKS
     from asd.ddae.loss import read_loss
+    from asd.ddae.origins import expected_weights
     from asd.figures.features import loss_curves
     from asd.figures.style import save
 

@@ -5,7 +5,7 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from itertools import product
 
-    from asd.detection.sources import expected_evaluations
+    from asd.detection.origins import expected_evaluations
     from asd.evaluation.tables import read_evaluation, summarise
     from asd.figures.results import ablation, auc_by_noise_factor, auc_heat_map
     from asd.figures.style import auc_by_snr, save

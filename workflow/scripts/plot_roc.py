@@ -3,7 +3,7 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.detection.sources import expected_scores
+    from asd.detection.origins import expected_scores
     from asd.evaluation.machine import FALSE_POSITIVE_RATES, read_unit_scores, roc_bands, with_abnormal_clips
     from asd.figures.scores import RocBand, roc_curves
     from asd.figures.style import save

@@ -3,7 +3,7 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.detection.sources import expected_scores
+    from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores
     from asd.figures.scores import ScorePanel, score_histograms
     from asd.figures.style import save

@@ -9,7 +9,7 @@ with job_log(snakemake.log[0]):
     from asd.ddae.device import on_device
     from asd.ddae.loss import write_loss
     from asd.features.caches import listed, read_cache
-    from asd.files.origin import Origin, made_from, origins_of
+    from asd.files.origin import made_from, origins_of
     from asd.splits import training_rows
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
@@ -32,7 +32,7 @@ with job_log(snakemake.log[0]):
 
     trained, device = on_device(settings["device"], train)
     origin = replace(
-        Origin.of(origins["own"]),
+        origins_of(origins, "own")[0],
         made_from=made_from([cache.checksum for cache in caches.values()]),
         code=snakemake.params.code,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ import scipy.special
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from ..features.cliplist import read_list_checksum
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from ..files import StrPath
-from ..files.integrity import read_archive, read_origin_of_archive, write_archive
-from ..files.origin import Origin, Origins, made_from, origins_of
+from ..files.integrity import read_archive, write_archive
+from ..files.origin import Origin
+from .origins import unusable
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -111,51 +111,8 @@ class Denoiser:
         except Exception as error:  # many types, depending on where the file is damaged
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise  # the disk's fault, not the file's
-            raise UserError(_unusable(path, error)) from error
+            raise UserError(unusable(path, error)) from error
         return cls(scaling, networks)
-
-
-def expected_weights(about: Origins, name: str, reference: Sequence[StrPath]) -> list[Origin]:
-    """Whose weights or loss curves have to be, what they have to be made from included.
-
-    Parameters
-    ----------
-    about
-        Under `name` the trainings; under ``reference`` the clip lists that are given here in the same order.
-    reference
-        Of the caches whose clips train them, in the order of the IDs.
-
-    Raises
-    ------
-    UserError
-        If a clip list is not the expected one.
-    """
-    lists = zip(reference, origins_of(about, "reference"), strict=True)
-    clips = made_from([read_list_checksum(*pair) for pair in lists])
-    return [replace(origin, made_from=clips) for origin in origins_of(about, name)]
-
-
-def read_weights_checksum(path: StrPath, expected: Origin) -> str:
-    """Checksum of trained weights, which are not read themselves.
-
-    Raises
-    ------
-    UserError
-        If they are missing, damaged, or not those expected.
-    """
-    try:
-        origin, checksum = read_origin_of_archive(path)
-        origin.require(expected)
-    except Exception as error:  # as above
-        raise UserError(_unusable(path, error)) from error
-    return checksum
-
-
-def _unusable(path: StrPath, error: Exception) -> str:
-    return (
-        f"{path}: these trained weights can't be used ({type(error).__name__}: {error}). Delete the file and run "
-        "again; only this training is repeated."
-    )
 
 
 def _checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:

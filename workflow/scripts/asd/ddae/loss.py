@@ -17,8 +17,8 @@ from .denoiser import NETWORKS
 
 
 def write_loss(loss: Mapping[str, Sequence[float]], path: StrPath, origin: Origin | None = None) -> None:
-    """Write the loss curves as CSV: epoch, mean squared error of each network; in the last line whose they are (JSON) and
-    a checksum."""
+    """Write the loss curves as CSV: epoch, mean squared error of each network, and in the last line whose they are (as
+    JSON) and a checksum."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["epoch", *loss, "origin", "checksum"])

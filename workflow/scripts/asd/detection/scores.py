@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
-from ..files.integrity import seal_of, sealed_mapping, unsealed_mapping
+from ..files.integrity import seal_of, sealed_mapping
 from ..files.origin import Origin
 from ..splits import PROTOCOLS, ProtocolName
 from .clips import ScoredClip, ScoredClips
+from .origins import read_summary, summary_path
 
 _CLIP_COLUMNS = ("file", "part", "label", "protocol", "start", "condition", "attributes")
 
@@ -87,8 +88,8 @@ def threshold_of(training_scores: NDArray[np.float64], percentile: float, protoc
 
 def score_paths(folder: StrPath, snr: str, machine_id: str) -> tuple[Path, Path]:
     """The two files of an ID at an SNR in the folder of a run: scores and summary, as `write_scores` takes them."""
-    stem = f"{snr}_{machine_id}"
-    return Path(folder, f"{stem}.csv"), Path(folder, f"{stem}.json")
+    summary = summary_path(folder, snr, machine_id)
+    return summary.parent / f"{snr}_{machine_id}.csv", summary
 
 
 def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPath) -> None:
@@ -165,26 +166,6 @@ def _check_finite(scores: Mapping[str, Scores]) -> None:
             )
 
 
-def _read_summary(path: StrPath) -> tuple[dict[str, Any], Origin]:
-    """A summary, and whose it is.
-
-    Raises
-    ------
-    ValueError, KeyError, OSError
-        If there is none, or it is damaged.
-    """
-    summary = unsealed_mapping(json.loads(Path(path).read_text(encoding="utf-8")))
-    return summary, Origin.of(summary["origin"])
-
-
-def read_origin(summary_path: StrPath) -> Origin | None:
-    """Whose scores are, from their summary; None if it does not say that."""
-    try:
-        return _read_summary(summary_path)[1]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
-        return None
-
-
 def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | None = None) -> UnitScores:
     """Read both files back.
 
@@ -199,7 +180,7 @@ def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | 
         If one of them is missing, damaged or another one's, or the two do not belong together.
     """
     try:
-        summary, origin = _read_summary(summary_path)
+        summary, origin = read_summary(summary_path)
         origin.require(expected)
         content = Path(scores_path).read_bytes()
         if summary["scores_crc32"] != seal_of(content):

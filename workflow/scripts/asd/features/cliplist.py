@@ -180,6 +180,21 @@ def read_clip_list(path: StrPath, *, given: bool = False) -> list[ClipRecord]:
     return clips
 
 
+def read_first_clip(path: StrPath) -> ClipRecord | None:
+    """The first line of a clip list that this workflow wrote, which says what the whole list is; None if it is empty.
+
+    Raises
+    ------
+    ValueError, csv.Error, OSError
+        If it is no clip list.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        line = next(csv.DictReader(file), None)
+    if line is None:
+        return None
+    return ClipRecord(*unsealed_line([line.get(name) or "" for name in (*_NAMES, _LINE_CHECKSUM)]))
+
+
 def read_list_checksum(path: StrPath, expected: Origin) -> str:
     """What stands for all clips of a clip list that this workflow wrote, from its first line.
 
@@ -189,14 +204,11 @@ def read_list_checksum(path: StrPath, expected: Origin) -> str:
         If it is no clip list, or not the expected one.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            line = next(csv.DictReader(file), None)
-        cells = [(line or {}).get(name) or "" for name in (*_NAMES, _LINE_CHECKSUM)]
-        clips = [ClipRecord(*unsealed_line(cells))] if line else []
-        require_origin(clips, expected)
+        first = read_first_clip(path)
+        require_origin([first] if first else [], expected)
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path}: {error}. Delete it and the .npy file beside it, and run again.") from error
-    return clips[0].list_checksum if clips else NOTHING
+    return first.list_checksum if first else NOTHING
 
 
 def read_skipped(path: StrPath) -> list[dict[str, str]]:

@@ -111,12 +111,12 @@ def _sources(plan: Plan, machine: str, runs: Iterable[Run]) -> Origins:
 
 def extract_features(plan: Plan, folder: Folder) -> Origins:
     """What a cache is of; for given ones, too."""
-    return {"own": of_cache(plan, folder).values()}
+    return {"own": [of_cache(plan, folder).values()]}
 
 
 def train_ddae(plan: Plan, machine: str, run: Run) -> Origins:
     """A training, and the caches of its clips."""
-    return {"own": of_weights(plan, machine, run).values(), "reference": _reference(plan, machine)}
+    return {"own": [of_weights(plan, machine, run).values()], "reference": _reference(plan, machine)}
 
 
 def detect_anomalies(plan: Plan, machine: str, run: Run) -> Origins:
@@ -144,7 +144,7 @@ def _read_scores(plan: Plan, machine: str, runs: Sequence[Run]) -> Origins:
 
 def evaluate_scores(plan: Plan, machine: str) -> Origins:
     """All scores of a machine, and its evaluation."""
-    return {"own": of_evaluation(plan, machine).values(), **_read_scores(plan, machine, plan.scored_runs)}
+    return {"own": [of_evaluation(plan, machine).values()], **_read_scores(plan, machine, plan.scored_runs)}
 
 
 def collect_results(plan: Plan) -> Origins:

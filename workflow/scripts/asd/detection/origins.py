@@ -1,15 +1,22 @@
-"""What scores have to be made from: the caches and the weights that are there now."""
+"""Whose scores have to be, and what follows from them: made from the caches and the weights that are there now.
+
+The plan reads it, too, on machines without NumPy.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from ..ddae.denoiser import read_weights_checksum
+from ..ddae.origins import read_weights_checksum
 from ..ddae.run import ALL
 from ..features.cliplist import read_list_checksum
 from ..files import StrPath
+from ..files.integrity import unsealed_mapping
 from ..files.origin import Origin, Origins, digest, made_from, origins_of
 
 
@@ -83,5 +90,24 @@ def expected_evaluations(about: Origins, clip_lists: Sequence[StrPath], weights:
             for files, name in ((lists, "clips"), (trained, "weights"))
         ]
         scores = expected_scores(of_machine, "scores", *here)
-        expected.append(replace(Origin.of(of_machine["own"]), made_from=made_from([one.made_from for one in scores])))
+        expected.append(
+            replace(origins_of(of_machine, "own")[0], made_from=made_from([one.made_from for one in scores]))
+        )
     return expected
+
+
+def summary_path(folder: StrPath, snr: str, machine_id: str) -> Path:
+    """The summary of the scores of an ID at an SNR, in the folder of a run."""
+    return Path(folder, f"{snr}_{machine_id}.json")
+
+
+def read_summary(path: StrPath) -> tuple[dict[str, Any], Origin]:
+    """A summary of scores, and whose they are.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError
+        If there is none, or it is damaged.
+    """
+    summary = unsealed_mapping(json.loads(Path(path).read_text(encoding="utf-8")))
+    return summary, Origin.of(summary["origin"])
