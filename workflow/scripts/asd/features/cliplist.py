@@ -211,19 +211,24 @@ def read_list_checksum(path: StrPath, expected: Origin) -> str:
     return first.list_checksum if first else NOTHING
 
 
+def write_skipped(path: StrPath, lines: Iterable[Sequence[str]]) -> None:
+    """Write a list of recordings that were left out, lines of `SKIPPED_COLUMNS`, each with a checksum of its own."""
+    write_rows(path, [*SKIPPED_COLUMNS, _LINE_CHECKSUM], map(sealed_line, lines))
+
+
 def read_skipped(path: StrPath) -> list[dict[str, str]]:
     """Lines of a list of recordings that were left out, with `SKIPPED_COLUMNS`.
 
     Raises
     ------
     UserError
-        If it is something else.
+        If it is something else, or a line does not match its checksum.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != SKIPPED_COLUMNS:
-                raise ValueError(f"its columns are {', '.join(reader.fieldnames or ())}")
-            return list(reader)
+            header, *lines = csv.reader(file)
+            if header != [*SKIPPED_COLUMNS, _LINE_CHECKSUM]:
+                raise ValueError(f"its columns are {', '.join(header)}")
+            return [dict(zip(SKIPPED_COLUMNS, unsealed_line(line), strict=True)) for line in lines]
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path}: no list of recordings ({error}). Delete the file and run again.") from error

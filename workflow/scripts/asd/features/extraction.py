@@ -27,7 +27,7 @@ from ..recordings.layout import Recording
 from ..recordings.state import content_checksum, state_of_files
 from .acoustic import clip_features
 from .caches import Features, checksum, read_features, write_cache
-from .cliplist import SKIPPED_COLUMNS, ClipRecord, attributes_text, read_clip_list, write_rows
+from .cliplist import ClipRecord, attributes_text, read_clip_list, write_skipped
 from .columns import N_FEATURES
 
 logger = logging.getLogger(__name__)
@@ -259,7 +259,7 @@ def extract_cache(
     clips = [replace(row.clip, recordings=state) for row in rows]
     write_cache(array_path, list_path, features, clips, origin=origin, allow_empty=not recordings)
     skipped = ((one.clip.file, one.reason, one.clip.size, one.clip.modified_ns, one.clip.content) for one in problems)
-    write_rows(skipped_path, SKIPPED_COLUMNS, skipped)
+    write_skipped(skipped_path, skipped)
     taken_over = sum(len(found) for found in known if found is not None)
     logger.info(
         "%d recordings, %d clips: %d computed, %d taken over, %d skipped",
