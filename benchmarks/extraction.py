@@ -39,12 +39,12 @@ def job(files: Sequence[str], folder: Path, processes: int) -> tuple[float, floa
 
 def extract(files: Sequence[str], root: Path, output: Path, processes: int = 1) -> None:
     """What a job of rule extract_features does."""
-    from asd.features.extraction import extract_cache
+    from asd.features.extraction import Reading, extract_cache
+    from asd.recordings.layout import Recording
 
     paths = (output / name for name in ("cache.npy", "clips.csv", "skipped.csv"))
-    extract_cache(
-        files, str(root), *paths, channel="mean", on_bad_clip="error", extraction="benchmark", processes=processes
-    )
+    recordings = [Recording((file,)) for file in files]
+    extract_cache(recordings, str(root), *paths, Reading("mean", None, "error", "benchmark"), processes=processes)
 
 
 @cache

@@ -11,12 +11,14 @@ import random
 import re
 import select
 import socket
+import ssl
 import struct
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -111,6 +113,8 @@ class FaultyServer:
         Header of `Fault.BUSY`.
     seed
         Of where bodies break off, and of which byte is wrong.
+    certificate
+        File with a certificate and its key: it then speaks HTTPS.
 
     Attributes
     ----------
@@ -132,6 +136,7 @@ class FaultyServer:
         pace: float = 0.0,
         retry_after: str = "0",
         seed: int = 0,
+        certificate: Path | None = None,
     ) -> None:
         self.files = dict(files)
         self.ranges = ranges
@@ -147,7 +152,14 @@ class FaultyServer:
         self._random = {name: random.Random(f"{seed} {name}") for name in files}
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # hands are shaken in the thread of a request, whose failure is the client's
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.url = f"http{'s' * (certificate is not None)}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> FaultyServer:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

@@ -25,9 +25,10 @@ KINDS = [
     Fault.IGNORE_RANGE,
     Fault.WRONG_START,
     Fault.WRONG_TOTAL,
-    Fault.PAGE,
     Fault.BUSY,
 ]
+"""Faults that pass; a page in place of the archive does not."""
+
 QUICK = Retry(
     attempts=4,
     first_pause=0.005,

@@ -24,7 +24,7 @@ from asd.ddae.scaling import MinMaxScaling
 from asd.detection.scores import ScoredClips, Scores, UnitScores, write_scores
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, write_cache, write_rows
-from asd.files.atomic import whole_file
+from asd.files.atomic import whole_file, whole_folder
 from asd.joblog import USER_ERROR, job_log
 from places import REPOSITORY
 
@@ -69,6 +69,88 @@ def test_a_block_that_writes_nothing_does_not_remove_the_old_file(tmp_path):
     with pytest.raises(FileNotFoundError), whole_file(path):
         pass
     assert path.read_text() == "old"
+
+
+def test_an_empty_file_may_be_written(tmp_path):
+    for _ in range(2):
+        with whole_file(tmp_path / "empty.csv") as temporary:
+            temporary.write_text("")
+        assert (tmp_path / "empty.csv").read_bytes() == b""
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path):
+    (tmp_path / "plain.csv").write_text("")
+    with whole_file(tmp_path / "table.csv") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "table.csv").stat().st_mode == (tmp_path / "plain.csv").stat().st_mode
+
+
+def planted(place: Path, kind: str, victim: Path) -> None:
+    """Something of others at the place of a temporary file."""
+    if kind == "file":
+        place.write_text("of others")
+        place.chmod(0o400)
+    elif kind == "folder":
+        (place / "deep").mkdir(parents=True)
+    elif kind == "hard link":
+        os.link(victim, place)
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(
+            {"link": victim, "link to nothing": victim.with_name("new"), "link to a folder": victim.parent}[kind]
+        )
+
+
+KINDS_PLANTED = ["file", "folder", "hard link", "pipe", "link", "link to nothing", "link to a folder"]
+
+
+@pytest.mark.parametrize("kind", KINDS_PLANTED)
+def test_what_lies_at_the_place_of_the_temporary_file_is_neither_followed_nor_written_to(tmp_path, kind):
+    (tmp_path / "elsewhere").mkdir()
+    victim = tmp_path / "elsewhere" / "victim"
+    victim.write_text("precious")
+    (tmp_path / "results").mkdir()
+    with whole_file(tmp_path / "results/table.csv") as temporary:
+        temporary.write_text("x")
+    planted(temporary, kind, victim)
+    with whole_file(tmp_path / "results/table.csv") as again:
+        assert again == temporary
+        assert again.read_bytes() == b""
+        again.write_text("new")
+    assert os.listdir(tmp_path / "results") == ["table.csv"]
+    assert (tmp_path / "results/table.csv").read_text() == "new"
+
+    with whole_folder(tmp_path / "results/scores") as temporary:
+        (temporary / "a").write_text("x")
+    planted(temporary, kind, victim)
+    with whole_folder(tmp_path / "results/scores") as again:
+        assert again == temporary
+        (again / "b").write_text("new")
+    assert os.listdir(tmp_path / "results/scores") == ["b"]
+    assert sorted(os.listdir(tmp_path / "results")) == ["scores", "table.csv"]
+    assert victim.read_text() == "precious"
+    assert os.listdir(victim.parent) == ["victim"]
+
+
+def test_a_link_put_there_while_a_file_is_written_gets_no_name(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    with pytest.raises(OSError, match="symbolic link"), whole_file(tmp_path / "table.csv") as temporary:  # noqa: PT012
+        temporary.unlink()
+        temporary.symlink_to(victim)
+    assert os.listdir(tmp_path) == ["victim"]
+
+
+def test_the_temporary_file_of_a_running_process_is_not_taken_for_a_left_one(tmp_path):
+    """Also before anything is written to it."""
+    with whole_file(tmp_path / "table.csv") as temporary:
+        other = temporary.with_name(temporary.name.replace(str(os.getpid()), str(os.getppid())))
+        os.link(temporary, other)
+        write_rows(tmp_path / "table.csv", ["file"], [])
+        assert other.exists()
+        other.unlink()
+        temporary.write_text("new")
 
 
 def test_parent_folders_are_made(tmp_path):
@@ -338,7 +420,7 @@ def test_what_ended_processes_left_of_the_same_file_is_removed(tmp_path, ended):
 def test_a_killed_process_leaves_the_old_file_and_the_next_one_cleans_up(tmp_path):
     code = """
 import os, signal, sys
-from asd.files.atomic import whole_file
+from asd.files.atomic import whole_file, whole_folder
 with whole_file(sys.argv[1]) as temporary:
     temporary.write_text("half of the n")
     os.kill(os.getpid(), signal.SIGKILL)
@@ -569,6 +651,19 @@ def test_errors_of_the_program_are_raised_again(tmp_path, error):
         job()
     assert caught.value is error
     assert "Traceback" in (tmp_path / "job.log").read_text(encoding="utf-8")
+
+
+def test_no_terminal_obeys_what_a_log_or_a_message_says(tmp_path, capsys):
+    hostile = "a\x1b[2J\x07\x9b31m\u202eb\rc"
+    said = r"a\x1b[2J\x07\x9b31m\u202eb\x0dc"
+    with pytest.raises(SystemExit), job_log(tmp_path / "a.log"):  # noqa: PT012
+        logging.getLogger("asd").info("reading %s", hostile)
+        raise UserError(f"{hostile}: damaged\nsecond line")
+    log = (tmp_path / "a.log").read_text(encoding="utf-8")
+    for text in (log, capsys.readouterr().err):
+        assert f"{said}: damaged\nsecond line" in text
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert f"reading {said}" in log
 
 
 def test_names_that_are_no_unicode_can_be_logged(tmp_path):

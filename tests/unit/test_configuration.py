@@ -152,6 +152,35 @@ def test_names_may_have_spaces_dots_and_other_scripts(name: str) -> None:
     assert problems(minimal(machines={name: {"ids": [name]}})) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\n",
+        "\n",
+        "a\tb",
+        "\x1b[31ma",
+        "a\x00",
+        "a\x7f",
+        "a\x85",
+        "\u202ea",
+        "a\u2028b",
+        "<img>",
+        "\ud800",
+        "..",
+        "a\r",
+    ],
+)
+def test_names_have_no_control_characters_and_no_line_break_at_the_end(name: str) -> None:
+    for config in (
+        minimal(machines={name: {"ids": ["a"]}}),
+        minimal(machines={"fan": {"ids": [name]}}),
+        minimal(snrs={name: "x"}, reference_snr=name),
+        minimal(detectors=[{"method": "LOF", "name": name}]),
+        minimal(ensembles=[{"name": name, "detectors": ["IF", "LOF"]}]),
+    ):
+        assert problems(config), config
+
+
 def test_a_noise_factor_of_zero_and_a_percentile_of_100_are_allowed() -> None:
     assert problems(minimal(noise_factors=[0, 1.5], threshold_percentile=100)) == []
 
@@ -460,6 +489,69 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
         minimal(detectors=["PYOD:ECOD", {"method": "LOF", "name": "PYOD-ECOD"}]),
         "detectors, ensembles",
         ["'PYOD:ECOD' and 'PYOD-ECOD'", "same file name"],
+    ),
+    "detectors that differ in case": (
+        minimal(detectors=["IF", {"method": "LOF", "name": "if"}]),
+        "detectors, ensembles",
+        ["'IF' and 'if'", "same file name"],
+    ),
+    "machines that differ in case": (
+        minimal(machines={"Fan": {"ids": ["a"]}, "fan": {"ids": ["a"]}}),
+        "machines",
+        ["'Fan' and 'fan'", "same file name"],
+    ),
+    "IDs that differ in their Unicode form": (
+        minimal(machines={"fan": {"ids": ["\u00fc", "u\u0308"]}}),
+        "machines.fan.ids",
+        ["same file name"],
+    ),
+    "SNRs that differ in case": (
+        minimal(snrs={"snr6": "a", "SNR6": "b"}),
+        "snrs",
+        ["'snr6' and 'SNR6'", "same file name"],
+    ),
+    "SNR and detector that give the same name": (
+        minimal(
+            snrs={"a": "a", "a_b": "ab"},
+            reference_snr="a",
+            detectors=[{"method": "LOF", "name": "b_c"}, {"method": "IF", "name": "c"}],
+        ),
+        "detectors, ensembles",
+        ["'a_b_c'", "SNR 'a' with detector 'b_c'", "SNR 'a_b' with detector 'c'", "under snrs"],
+    ),
+    "SNR and ensemble that give the same name": (
+        minimal(
+            snrs={"a": "a", "a_b": "ab"},
+            reference_snr="a",
+            detectors=["IF", {"method": "LOF", "name": "c"}],
+            ensembles=[{"name": "b-x", "detectors": ["IF", "c"]}, {"name": "b_c", "detectors": ["IF", "c"]}],
+        ),
+        "detectors, ensembles",
+        ["'a_b_c'", "'b_c'"],
+    ),
+    "machine with what follows it in figures": (
+        minimal(machines={"fan_NF0.5": {"ids": ["a"]}}),
+        "machines",
+        ["'fan_NF0.5'", "_NF0.7"],
+    ),
+    "machine called as a table": (minimal(machines={"a.comparisons": {"ids": ["a"]}}), "machines", [".comparisons"]),
+    "machine called as the mean": (minimal(machines={"All machines": {"ids": ["a"]}}), "machines", ["the mean over"]),
+    "machine with a long name": (minimal(machines={"m" * 65: {"ids": ["a"]}}), "machines", ["65 bytes", "up to 64"]),
+    "ID with a long name": (minimal(machines={"fan": {"ids": ["가" * 22]}}), "machines.fan.ids", ["66 bytes"]),
+    "SNR with a long name": (
+        minimal(snrs={"s" * 65: "x"}, reference_snr="s" * 65),
+        "snrs",
+        ["65 bytes", "shorter name"],
+    ),
+    "detector with a long name": (
+        minimal(detectors=[{"method": "LOF", "name": "d" * 65}]),
+        "detectors",
+        ["65 bytes", "shorter name"],
+    ),
+    "ensemble that looks like one of another protocol": (
+        minimal(ensembles=[{"name": "strict_A", "detectors": ["IF", "LOF"]}]),
+        "ensembles",
+        ["'strict_A'", "strict protocol"],
     ),
     "shares that are not everything": (
         minimal(strict={"shares": {"ddae": 20, "ad_train": 50, "ad_test": 20}}),

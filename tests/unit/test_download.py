@@ -282,7 +282,7 @@ def test_faults_while_mending_are_mended(tmp_path: Path) -> None:
     whole = zipped(content)
     damaged = flipped(whole, *(offset(whole, number) + 1000 for number in (3, 10, 17, 24)))
     (tmp_path / "fan.zip.part").write_bytes(damaged)
-    script = [Fault.FLIP, Fault.BUSY, Fault.DROP, Fault.PAGE, Fault.IGNORE_RANGE, Fault.SHORT, Fault.FLIP]
+    script = [Fault.FLIP, Fault.BUSY, Fault.DROP, Fault.IGNORE_RANGE, Fault.SHORT, Fault.FLIP]
     with FaultyServer({"fan.zip": whole}, {"fan.zip": [*script, Fault.STALL, Fault.FLIP, Fault.WRONG_START]}) as server:
         fetch(described(whole, server), tmp_path)
         assert server.left() == 0
@@ -315,6 +315,26 @@ def test_an_archive_that_stays_wrong_is_refused_with_both_check_sums(tmp_path: P
     assert not (tmp_path / "fan.zip").exists()
 
 
+def test_sha_256_is_checked_beside_md5_where_it_is_given(tmp_path: Path) -> None:
+    right, wrong = hashlib.sha256(WHOLE).hexdigest(), hashlib.sha256(b"").hexdigest()
+    with FaultyServer({"fan.zip": WHOLE}) as server:
+        archive = described(WHOLE, server)
+        fetch(replace(archive, sha256=right), tmp_path / "right")
+        for already_there in (False, True):
+            root = tmp_path / f"wrong {already_there}"
+            root.mkdir()
+            if already_there:
+                (root / "fan.zip").write_bytes(WHOLE)
+            server.requests.clear()
+            message = failure(replace(archive, sha256=wrong), root)
+            assert len(server.requests) == (not already_there)
+            assert right in message
+            assert wrong in message
+            assert "download.archives" in message
+            assert not (root / "fan").exists()
+    assert tree(tmp_path / "right") == unpacked(CONTENT)
+
+
 # -------------------------------------------------------------------------------------------------------- disk space
 
 
@@ -339,6 +359,21 @@ def test_too_little_space_is_told_before_anything_is_fetched(tmp_path: Path, dis
         disk.free += 1
         fetch(archive, tmp_path)
     assert tree(tmp_path) == unpacked(CONTENT)
+
+
+def test_files_that_take_more_than_they_may_are_not_unpacked(tmp_path: Path) -> None:
+    content = {"few": b"x", "zeros": bytes(3_000_000)}
+    whole = zipped(content)
+    assert len(whole) < 5000
+    with FaultyServer({"fan.zip": whole}) as server:
+        archive = described(whole, server)
+        message = failure(replace(archive, most_unpacked=3_000_000), tmp_path)
+        for part in (str(tmp_path / "fan.zip"), "more than the 3000000 bytes", "download.archives.fan.unpacked"):
+            assert part in message
+        assert tree(tmp_path) == {"fan.zip": whole}, "it is kept, and nothing of it unpacked"
+        fetch(replace(archive, most_unpacked=3_000_001), tmp_path)
+        assert len(server.requests) == 1
+    assert tree(tmp_path) == unpacked(content)
 
 
 def test_what_unpacking_needs_is_looked_up_once_the_archive_is_there(tmp_path: Path, disk: SimpleNamespace) -> None:
@@ -412,7 +447,7 @@ def test_a_mistake_in_the_program_is_not_taken_for_the_users(tmp_path: Path, mon
     def wrong(*arguments: Any) -> str:
         raise AssertionError("a mistake")
 
-    monkeypatch.setattr(module, "md5", wrong)
+    monkeypatch.setattr(module, "checksums", wrong)
     with FaultyServer({"fan.zip": WHOLE}) as server, pytest.raises(AssertionError, match="a mistake"):
         fetch(described(WHOLE, server), tmp_path)
 

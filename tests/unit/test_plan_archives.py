@@ -91,14 +91,15 @@ def test_a_download_that_runs_is_told_and_what_a_killed_one_has_left_is_not(tmp_
 def test_settings_of_an_archive_are_its_own(tmp_path: Path) -> None:
     config = configuration()
     del config["download"]["archives"]["0_dB_pump"]["unpacked"]
-    common = {"root": "data", "size": 1000, "md5": "0" * 32, "delete_archive": True}
-    for name, unpacked in (("6_dB_fan", 5000), ("0_dB_pump", 1500)):
+    common = {"root": "data", "size": 1000, "md5": "0" * 32, "sha256": None, "delete_archive": True}
+    for name, unpacked, most in (("6_dB_fan", 5000, 5000), ("0_dB_pump", 1500, 20_000)):
         url = f"https://host/{name}.zip"
         assert archive_settings(plan(config, "data"), name) == {
             **common,
             "name": name,
             "url": url,
             "unpacked": unpacked,
+            "most_unpacked": most,
         }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import html
 import itertools
 import math
 import os
@@ -12,6 +13,7 @@ import shutil
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from asd.evaluation.tables import (
     auc_table,
     collect,
     comparison_table,
+    for_people,
     format_summary,
     html_page,
     leaderboard,
@@ -652,7 +655,12 @@ def cells_of(line: str) -> list[str]:
     """Cells of a row of a Markdown table, as GitHub reads it."""
     assert line.startswith("| ")
     assert line.endswith(" |")
-    return [cell.strip().replace(r"\|", "|") for cell in PIPE.split(line)[1:-1]]
+    return [literal(cell.strip()) for cell in PIPE.split(line)[1:-1]]
+
+
+def literal(text: str) -> str:
+    """What Markdown shows of a text: a backslash before a sign is left out, entities are signs."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])|(&(?:#\w+|\w+);)", lambda found: found[1] or html.unescape(found[2]), text)
 
 
 def markdown_tables(text: str) -> dict[str, list[list[str]]]:
@@ -662,12 +670,12 @@ def markdown_tables(text: str) -> dict[str, list[list[str]]]:
     found = {}
     for block in re.split(r"\n\n(?=\*\*)", text.rstrip("\n")):
         title, empty, *lines = block.split("\n")
-        assert re.fullmatch(r"\*\*[^*]+\*\*", title)
+        assert re.fullmatch(r"\*\*(?:[^*]|\\\*)+\*\*", title)
         assert empty == ""
         header, separator, *rows = map(cells_of, lines)
         assert all(re.fullmatch(":?-+:?", cell) for cell in separator)
         assert {len(cells) for cells in (separator, *rows)} == {len(header)}
-        found[title.strip("*")] = [header, *rows]
+        found[literal(title[2:-2])] = [header, *rows]
     return found
 
 
@@ -781,7 +789,7 @@ def test_markdown_and_page_have_a_table_for_each_protocol_and_machine():
 
 # No name has a backslash, and neither spaces at its ends nor a line break (see the schema).
 NAME = st.one_of(
-    st.sampled_from(["a|b", "</td>", "&lt;", "<script>", "팬"]),
+    st.sampled_from(["a|b", "</td>", "&lt;", "<script>", "팬", "*a*", "_a_", "a_b", "`a`", "[a](b)", "$a$", "~~a~~"]),
     st.text(st.characters(exclude_characters="\\", exclude_categories=["C", "Z"]), min_size=1, max_size=8),
 )
 
@@ -803,6 +811,79 @@ def test_markdown_and_page_are_valid_whatever_the_names(detectors, snrs, machine
     assert header[4 : 4 + len(snrs)] == list(snrs)
     assert [cells[1] for cells in rows] == ranking["detector"].tolist()
     assert all(cells[5 + len(snrs)].endswith(f" {machine_id})") for cells in rows)
+
+
+def test_markdown_of_names_has_no_marks_of_its_own():
+    """As GitHub would take them: emphasis, code, links, formulas, tags and entities."""
+    names = ["*a*", "_a_", "`a`", "[a](b)", "$a$", "~~a~~", "<img src=x>", "&lt;", "a|b"]
+    values = made_replicates([("IF", "0.7")], np.ones((1, len(names))), np.ones((1, len(names), 9)), names)
+    table = auc_table(row(snr=name) for name in names)
+    text = markdown(leaderboard(table, {"fan": {"paper": values}}, 95.0), 95.0, ["No AUC: <img>, *a*."])
+    for mark in (r"(?<!\\)[*_`$~](?![*])a", r"(?<!\\)\]\(", "<img", "&lt; "):
+        assert not re.search(mark, text.replace("**fan", "")), mark
+    assert "No AUC: &lt;img>, \\*a\\*." in text
+    assert r"| \_a\_ |" in text
+
+
+def test_control_characters_of_names_reach_no_page_and_no_terminal():
+    table = auc_table([row(machine="f\x1b[2Jan", snr="a\nb", detector="\u202eX")])
+    values = made_replicates([("\u202eX", "0.7")], np.ones((1, 1)), np.ones((1, 1, 9)), ["a\nb"])
+    ranking = leaderboard(table, {"f\x1b[2Jan": {"paper": values}}, 95.0)
+    for text in (markdown(ranking, 95.0), html_page(ranking, 95.0), format_summary(summarise(table))):
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+        shown = literal(text)
+        assert all(part in shown for part in (r"f\x1b[2Jan", r"a\x0ab", r"\u202eX"))
+
+
+# --- tables that people open ---
+
+
+def test_text_that_a_spreadsheet_would_run_has_an_apostrophe_in_front():
+    table = pd.DataFrame(
+        {
+            "name": ["=cmd", "+1", "-6_dB", "@a", "a=1", "\tx", ""],
+            "plain": list("abcdefg"),
+            "count": [-1, 2, 3, 4, 5, 6, 7],
+            "some": pd.Series([None, -1, 2, 3, 4, 5, 6], dtype=object),
+        }
+    )
+    changed = for_people(table)
+    assert changed["name"].tolist() == ["'=cmd", "'+1", "'-6_dB", "'@a", "a=1", "'\tx", ""]
+    pd.testing.assert_frame_equal(changed.drop(columns="name"), table.drop(columns="name"))
+    assert changed.columns.tolist() == table.columns.tolist()
+    pd.testing.assert_frame_equal(for_people(table.drop(columns="name")), table.drop(columns="name"))
+
+
+def test_names_of_files_and_machines_run_nothing_in_the_tables_of_a_run(tmp_path):
+    contents = {
+        replace(unit, snr="=1+1" if unit.snr == "snr6" else unit.snr, machine_id="@x"): files
+        for unit, files in scored_machine(0, ("id_00",)).items()
+    }
+    result = evaluate_machine(contents, "-fan", VIEWS, replicates=20, confidence=90.0, seed=0)
+    paths = {
+        "tables": [tmp_path / "a.csv"],
+        "comparisons": [tmp_path / "c.csv"],
+        "replicates": {"-fan": tmp_path / "r"},
+    }
+    write_table(auc_table(result.rows), paths["tables"][0])
+    write_table(comparison_table(result.comparisons), paths["comparisons"][0])
+    write_replicates(result.replicates, paths["replicates"]["-fan"])
+    assert set(read_table(paths["tables"])["snr"]) == {"=1+1", "snr0"}, "what is read again stays as it is"
+    (tmp_path / "skipped.csv").write_text("file,reason\n=cmd.wav,silent\n", encoding="utf-8")
+    collect_into(tmp_path, paths, [tmp_path / "skipped.csv"])
+    for name in (name for name in OUTPUTS.values() if name.endswith(".csv")):
+        with (tmp_path / "out" / name).open(newline="", encoding="utf-8") as lines:
+            cells = [cell for line in csv.reader(lines) for cell in line]
+        assert any(cell.startswith(("'=", "'-", "'@")) for cell in cells), name
+        assert not [cell for cell in cells if cell.startswith(tuple("=+@-")) and not is_number(cell)], name
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 # --- from scores to tables ---

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import logging
 import re
+import shutil
+import subprocess
 import sys
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -79,40 +82,135 @@ def test_a_server_that_always_sends_other_bytes_is_given_up_and_nothing_is_writt
 
 TEXT = {"Content-Type": "text/plain"}
 
-NOT_THE_ARCHIVE = {
+NO_ARCHIVE = {
     "page": (
         Answer(200, b"<html><TITLE>\nSign &amp;\n in </title>", {"Content-Type": "Text/HTML"}),
-        'a page ("Sign & in")',
+        'a page instead of the archive ("Sign & in")',
     ),
-    "page without a type": (Answer(200, b"\n<!doctype html><body>", {}), "a page instead"),
-    "page of the right length": (Answer(200, b"<title>x</title>".ljust(SIZE), TEXT), 'a page ("x")'),
+    "page without a type": (Answer(200, b"\n<!doctype html><body>", {}), "a page instead of the archive"),
+    "page of the right length": (Answer(200, b"<title>x</title>".ljust(SIZE), TEXT), 'archive ("x")'),
+    "page that hides its end": (Answer(200, "<title>\x1b[2J\u202ex</title>".encode(), TEXT), 'archive ("[2Jx")'),
     "archive that says it is a page": (Answer(200, WHOLE, {"Content-Type": "text/html"}), "a page instead"),
-    "other bytes of the right length": (Answer(200, b"\0" * SIZE, TEXT), f"something of {SIZE} bytes"),
+    "other bytes of the right length": (
+        Answer(200, b"\0" * SIZE, TEXT),
+        f"something of {SIZE} bytes that is no archive (text/plain)",
+    ),
+    "an answer to a program": (
+        Answer(200, b'{"error": 1}', {"Content-Type": "application/json"}),
+        "something of 12 bytes that is no archive (application/json)",
+    ),
+    "a type with escape codes": (Answer(200, b"%PDF", {"Content-Type": "a\x1b[2Jb"}), r"no archive (a\x1b[2Jb)"),
+}
+OTHER_ARCHIVES = {
     "too short": (Answer(200, WHOLE[:-1], TEXT), f"something of {SIZE - 1} bytes"),
     "too long": (Answer(200, WHOLE + b"x", TEXT), f"something of {SIZE + 1} bytes"),
     "empty": (Answer(200, b"", TEXT), "something of 0 bytes"),
 }
 
 
-@pytest.mark.parametrize("kind", NOT_THE_ARCHIVE)
+@pytest.mark.parametrize("kind", [*NO_ARCHIVE, *OTHER_ARCHIVES])
 def test_nothing_else_is_taken_for_the_archive(tmp_path: Path, kind: str) -> None:
-    answer, said = NOT_THE_ARCHIVE[kind]
-    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [answer] * QUICK.attempts}) as server:
+    """What is no archive at all ends it at once; another one may be replaced just now."""
+    answer, said = (NO_ARCHIVE | OTHER_ARCHIVES)[kind]
+    requests = 1 if kind in NO_ARCHIVE else QUICK.attempts
+    with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [answer] * requests}) as server:
         archive = described(WHOLE, server)
         message = failure(archive, tmp_path)
-        assert len(server.requests) == QUICK.attempts
+        assert len(server.requests) == requests
         for part in (said, archive.url, "browser", str(tmp_path / "fan.zip"), "by hand", "run the same command again"):
             assert part in message
-        assert "\n" not in message
+        assert message.isprintable()
         assert tree(tmp_path) == {}
         fetch(archive, tmp_path)
+    assert tree(tmp_path) == unpacked(CONTENT)
+
+
+# ------------------------------------------------------------------------------------------ trust, redirection
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """A certificate, signed by nobody else, of the address `name`, with its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    path = folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-subj", "/CN=test", "-addext", f"subjectAltName={name}", "-keyout", folder / "key.pem", "-out", path]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + (folder / "key.pem").read_bytes())
+    return path
+
+
+def test_a_certificate_that_is_not_trusted_ends_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = certificate(tmp_path, "IP:127.0.0.1")
+    root = tmp_path / "data"
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: pytest.fail("it waits for another attempt"))
+    with FaultyServer({"fan.zip": WHOLE}, certificate=own) as server:
+        archive = described(WHOLE, server)
+        message = failure(archive, root)
+        for part in (
+            archive.url,
+            "can't be trusted (self-signed certificate)",
+            "clock",
+            "REQUESTS_CA_BUNDLE",
+            "by hand",
+        ):
+            assert part in message.replace("self signed", "self-signed")
+        assert server.requests == []
+        assert tree(root) == {}
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(own))
+        fetch(archive, root)
+    assert tree(root) == unpacked(CONTENT)
+
+
+def test_a_certificate_of_another_server_ends_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = certificate(tmp_path, "DNS:elsewhere.invalid")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: pytest.fail("it waits for another attempt"))
+    with FaultyServer({"fan.zip": WHOLE}, certificate=other) as server:
+        assert "can't be trusted (IP address mismatch" in failure(described(WHOLE, server), tmp_path / "data")
+
+
+def test_a_server_that_does_not_speak_https_ends_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: pytest.fail("it waits for another attempt"))
+    with FaultyServer({"fan.zip": WHOLE}) as server:
+        archive = replace(described(WHOLE, server), url=f"{server.url.replace('http:', 'https:')}/fan.zip")
+        assert "can't be trusted" in failure(archive, tmp_path)
+
+
+def test_a_wrong_path_of_certificates_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    archive = Archive("fan", "https://127.0.0.1:9/fan.zip", SIZE, "", 0)
+    message = failure(archive, tmp_path)
+    assert str(tmp_path / "none.pem") in message
+    assert "Correct REQUESTS_CA_BUNDLE" in message
+
+
+def test_a_circle_of_redirections_ends_it_at_once(tmp_path: Path) -> None:
+    (tmp_path / "fan.zip.part").write_bytes(WHOLE[:30_000])
+    circle = [Answer(302, b"", {"Location": f"/{name}"}) for name in ("b.zip", "fan.zip")]
+    with FaultyServer(
+        dict.fromkeys(("fan.zip", "b.zip"), WHOLE), {"fan.zip": circle[:1] * 99, "b.zip": circle[1:] * 99}
+    ) as server:
+        message = failure(described(WHOLE, server), tmp_path)
+        assert len(server.requests) == 11
+    assert "sent on to other addresses more than 10 times" in message
+    assert "Check the address" in message
+    assert tree(tmp_path) == {"fan.zip.part": WHOLE[:30_000]}
+
+
+def test_some_redirections_are_followed(tmp_path: Path) -> None:
+    onward = Answer(302, b"", {"Location": "/other.zip"})
+    with FaultyServer({"fan.zip": b"", "other.zip": WHOLE}, {"fan.zip": [onward]}) as server:
+        fetch(described(WHOLE, server), tmp_path)
     assert tree(tmp_path) == unpacked(CONTENT)
 
 
 def test_a_page_in_answer_to_a_range_leaves_the_part_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "fan.zip.part").write_bytes(WHOLE[:30_000])
     with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [Fault.PAGE] * 99}) as server:
-        assert 'a page ("Down for repairs & more")' in failure(described(WHOLE, server), tmp_path)
+        message = failure(described(WHOLE, server), tmp_path)
+        assert len(server.requests) == 1
+    assert 'a page instead of the archive ("Down for repairs & more")' in message
     assert tree(tmp_path) == {"fan.zip.part": WHOLE[:30_000]}
 
 
@@ -124,7 +222,7 @@ def test_an_encoded_archive_is_not_written(tmp_path: Path) -> None:
     assert tree(tmp_path) == unpacked(CONTENT)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
+@pytest.mark.parametrize("status", [300, 304, 400, 401, 403, 404, 407, 410, 451])
 def test_a_refusal_is_final(tmp_path: Path, status: int) -> None:
     with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": [Answer(status)]}) as server:
         archive = described(WHOLE, server)
@@ -196,7 +294,7 @@ def test_the_server_is_asked_again_only_when_it_wants_to_be(
 
 
 def test_attempts_are_counted_anew_whenever_bytes_arrive(tmp_path: Path) -> None:
-    script = [Fault.DROP, Fault.BUSY, Fault.PAGE, Fault.BUSY] * 5
+    script = [Fault.DROP, Fault.BUSY, Fault.BUSY, Fault.BUSY] * 5
     with FaultyServer({"fan.zip": WHOLE}, {"fan.zip": script}) as server:
         fetch(described(WHOLE, server), tmp_path)
         assert server.left() == 0

@@ -209,3 +209,21 @@ def test_all_is_on_the_disk_before_the_folder_gets_its_name(tmp_path: Path, monk
         module.unpack(archive, archive.infolist(), tmp_path / "new", tmp_path / "fan")
     assert synced == [unpacked(CONTENT, "new")]
     assert tree(tmp_path) == unpacked(CONTENT)
+
+
+def test_unpacking_stops_as_soon_as_it_takes_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the directory of the archive says of sizes: a file is not even written to its end."""
+    written: list[int] = []
+    remove = shutil.rmtree
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda folder, **options: (written.extend(map(len, tree(folder).values())), remove(folder))
+    )
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", bytes(1_000_000))
+        archive.writestr("b", bytes(50_000_000))
+    with zipfile.ZipFile(stream) as archive, pytest.raises(module.TooLarge):
+        module.unpack(archive, archive.infolist(), tmp_path / "new", tmp_path / "fan", 2_000_000)
+    assert written[0] == 1_000_000
+    assert 500_000 < written[1] <= 1_000_000
+    assert os.listdir(tmp_path) == []

@@ -196,7 +196,10 @@ def dcase_layout(directory: Path, recordings: Path) -> dict[str, Any]:
     dcase = yaml.safe_load((REPOSITORY / "config/dcase2020.yaml").read_text(encoding="utf-8"))
     dcase["dataset"]["root"] = "dcase"
     dcase["machines"] = {"fan": {"ids": ["id_00", "id_02"]}}
-    return {name: dcase[name] for name in ("dataset", "snrs", "reference_snr", "machines")}
+    return {name: dcase[name] for name in ("dataset", "machines")} | {
+        "snrs": {"as_recorded": ""},
+        "reference_snr": "as_recorded",
+    }
 
 
 @pytest.mark.parametrize("layout", [flat_folder, dcase_layout])

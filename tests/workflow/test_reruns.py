@@ -414,3 +414,69 @@ def test_deleted_feature_cache_is_made_again(finished: Finished) -> None:
     run = finished.run("results/features/fan/snr_6_id_00_normal.npy")
     assert set(run.jobs) == extraction("fan", "snr_6", "id_00", "normal")
     assert np.array_equal(np.load(path), before)
+
+
+# ------------------------------------------------------------------------------------------- what means the same
+
+
+NOTED = {job("note_dates")}
+
+
+def test_settings_that_mean_the_same_run_nothing(finished: Finished) -> None:
+    config = finished.config
+    config["snrs"] = dict(reversed(config["snrs"].items()))
+    config["machines"] = dict(reversed(config["machines"].items()))
+    for settings in config["machines"].values():
+        settings["ids"] = settings["ids"][::-1]
+    config["detectors"] = ["LOF", "OCSVM"]
+    config |= {"threshold_percentile": 95.0, "seeds": [0.0], "noise_factors": [0.50]}
+    config["ddae"] |= {"epochs": 2.0, "batch_size": 4.0}
+    config["strict"] = {"shares": {"ad_test": 24.0, "ad_train": 56, "ddae": 20}}
+    config["dataset"] |= {"root": "./recordings/", "kinds": {"abnormal": ["abnormal"], "normal": "normal"}}
+    assert finished.plan() == set()
+
+
+def test_recordings_reached_by_another_path_run_nothing(finished: Finished) -> None:
+    folder = finished.directory
+    for root in (folder / "recordings", folder / "link"):
+        root.exists() or (folder / "link").symlink_to("recordings")
+        finished.config["dataset"]["root"] = str(root)
+        assert finished.plan() == set()
+    (folder / "recordings").rename(folder / "moved")
+    finished.config["dataset"]["root"] = "moved"
+    assert finished.plan() == set()
+
+
+def test_touched_and_copied_recordings_are_compared_once_and_train_nothing(finished: Finished) -> None:
+    """Also with a date in the future, which Snakemake would take for newer each time."""
+    tables = (finished.directory / TABLES).read_bytes()
+    folder = finished.directory / "recordings"
+    for number, path in enumerate(sorted(folder.rglob("*.wav"))):
+        os.utime(path, times=(time.time() + (number % 3) * 1e8,) * 2)
+    assert finished.runs() == NOTED
+    assert finished.plan() == set()
+    shutil.copytree(folder, finished.directory / "copy", copy_function=shutil.copyfile)
+    finished.config["dataset"]["root"] = "copy"
+    assert finished.runs() == NOTED
+    assert finished.plan() == set()
+    assert (finished.directory / TABLES).read_bytes() == tables
+
+
+def test_a_touched_recording_with_another_content_is_read(finished: Finished) -> None:
+    folder = ("pump", "snr_6", "id_02", "abnormal")
+    path = finished.recording(*folder, 1)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # the same size
+    path.write_bytes(content)
+    os.utime(finished.recording(*folder, 2))
+    assert finished.runs(TABLES) == to_tables(extraction(*folder) | from_caches("pump", "id_02"))
+    assert "5 clips: 1 computed, 4 taken over, 0 skipped" in log_of_extraction(finished, *folder)
+    assert finished.plan(TABLES) == set()
+
+
+def test_a_renamed_recording_is_not_read_again(finished: Finished) -> None:
+    folder = ("fan", "snr_6", "id_00", "abnormal")
+    path = finished.recording(*folder, 1)
+    path.rename(path.with_name("00000001b.wav"))
+    assert finished.runs(TABLES) == to_tables(extraction(*folder) | from_caches("fan", "id_00"))
+    assert "5 clips: 0 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)

@@ -21,7 +21,9 @@ STARTED = time.time()
 
 def stop(headline, problems):
     """End with a message for the user; an exception would show as a stack of calls in this file."""
-    logger.error("\n".join([headline, *(f"  - {problem}" for problem in problems)]))
+    text = "\n".join([headline, *(f"  - {problem}" for problem in problems)])
+    # imported below, later than some of what can go wrong
+    logger.error(globals().get("for_terminal", str)(text))
     sys.exit(1)
 
 
@@ -85,6 +87,7 @@ if Path(asd.__file__).parent != SCRIPTS / "asd":
 from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
+from asd.files.neutral import for_terminal
 from asd.joblog import USER_ERROR
 from asd.plan import (
     Plan,
@@ -101,7 +104,8 @@ from asd.plan import (
     work,
 )
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
-from asd.recordings.layout import KINDS, Folder, files_of
+from asd.recordings.layout import KINDS, LABELLED, Folder, files_of
+from asd.recordings.state import state_of_files
 
 # each job says in its log where it makes do with fewer clips
 logging.getLogger("asd.splits").setLevel(logging.ERROR)
@@ -196,6 +200,23 @@ def given_by_user(files):
     return [local(file) for file in files] if IN_STORAGE or PREFIX else files
 
 
+def would_be_filled_in(file):
+    """Whether Snakemake would read its name as a pattern: `{id}.wav` as a wildcard, `<results>` as a variable. There is
+    no way to escape them, so that such a file is no input; the job is given its name as a parameter.
+    """
+    return "{" in file or "<" in file
+
+
+def as_inputs(files):
+    """Those of the user's files that can be inputs."""
+    return given_by_user([file for file in files if not would_be_filled_in(file)])
+
+
+def by_name(files):
+    """All files of a job if some of them can't be inputs, else none."""
+    return files if any(map(would_be_filled_in, files)) else []
+
+
 def kept_while_made(path):
     """Output that its job finds as it is. Snakemake does not fetch it from cloud storage, and would miss it there."""
     return path if IN_STORAGE else update(path)
@@ -209,7 +230,7 @@ def clips_of(wildcards):
     files = files_of(planned(recordings, "folder")(wildcards))
     if PLAN.is_demo:
         return files
-    return [ancient(file) for file in given_by_user(files)] if IN_STORAGE else []
+    return [ancient(file) for file in as_inputs(files)] if IN_STORAGE else []
 
 
 def recordings_read(wildcards, input):
@@ -253,19 +274,34 @@ def dates_to_note(wildcards):
     """The list of their dates, where it lacks some, so that the next run need not read them again."""
     require_data()
     known = changes.read_dates(f"{PREFIX}{paths.DATES}")
-    return [paths.DATES] if any((*line[:3],) not in known for line in redated_clips()) else []
+    if all(line[:3] in known for line in redated_clips()):
+        return []
+    logger.info(
+        f"{len(redated_clips())} recordings have other dates than when they were read, but the same content."
+    )
+    return [paths.DATES]
 
 
 def caches_given(wildcards):
-    """None of abnormal clips where there are none."""
-    require_data()
+    """The cache, in a list, and its clip list where there is one; no cache of abnormal clips where there are none."""
     path = given_cache(PLAN, folder_of(wildcards))
-    return given_by_user([] if path is None else [path])
+    found = {"cache": path, "clips": paths.given_clip_list(path)}
+    return {name: [] if file is None else [file] for name, file in found.items()}
 
 
-def clip_lists_given(wildcards):
-    path = paths.given_clip_list(given_cache(PLAN, folder_of(wildcards)))
-    return given_by_user([] if path is None else [path])
+def caches_as_inputs(wildcards):
+    require_data()
+    return {name: as_inputs(files) for name, files in caches_given(wildcards).items()}
+
+
+def caches_by_name(wildcards):
+    """The same where they can't be inputs, with their state; nothing where they are."""
+    named = {name: by_name(files) for name, files in caches_given(wildcards).items()}
+    return (
+        {**named, "state": list(state_of_files(sum(named.values(), [])))}
+        if any(named.values())
+        else {}
+    )
 
 
 # Unpacked by this run: the mark of another run says nothing, since its folder may have been deleted.

@@ -18,7 +18,8 @@ rule fetch_archive:
         touch(given_by_user([ARCHIVE_MARK])[0]),
     log:
         "results/logs/fetch_archive/{archive}.log",
-    retries: 2
+    # the job itself tries again what may pass; what is refused once is refused again
+    retries: 0
     localrule: True
     conda:
         "../../envs/download.yaml"

@@ -8,7 +8,7 @@ if PLAN.is_demo:
         output:
             recordings=[
                 file
-                for snr_dir, kind in product(config["snrs"].values(), KINDS)
+                for snr_dir, kind in product(config["snrs"].values(), LABELLED)
                 for file in demo_recordings(PLAN, "{machine}", snr_dir, "{id}", kind)
             ],
             # last, so that it is no older than what it lists; kept, since it says whose the files there are

@@ -50,8 +50,7 @@ else:
 
     rule import_features:
         input:
-            cache=caches_given,
-            clips=clip_lists_given,
+            unpack(caches_as_inputs),
         output:
             cache=f"{paths.FEATURES}.npy",
             clips=f"{paths.FEATURES}.csv",
@@ -69,6 +68,7 @@ else:
             runtime=minutes(5, 0.001, planned(clips, "folder")),
         params:
             origins=planned(origins.extract_features, "folder"),
+            named=caches_by_name,
             code=code("import_features.py"),
         script:
             "../scripts/import_features.py"

@@ -58,7 +58,8 @@ def confusion_figures(names):
             "Confusion matrices",
             PER_RUN,
             detector=detector,
-            SNR=label,
+            # in braces, Snakemake would look for wildcards
+            SNR=label.translate(str.maketrans("{}", "()")),
             seed="{seed}",
             protocol=protocol_of,
         )

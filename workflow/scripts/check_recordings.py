@@ -6,6 +6,7 @@ with job_log(snakemake.log[0]):
     import logging
 
     from asd.errors import UserError
+    from asd.files.neutral import for_terminal
     from asd.recordings.check import inspect, report, unused_recordings
     from asd.recordings.layout import Folder
 
@@ -14,7 +15,7 @@ with job_log(snakemake.log[0]):
     inspection = inspect(files, settings["channel"], snakemake.threads)
     used = [name for names in files.values() for name in names]
     unused = unused_recordings(settings["root"], used) if settings["patterns"] else []
-    text = report(inspection, settings["problems"], unused)
+    text = for_terminal(report(inspection, settings["problems"], unused))
     logging.info("recordings:\n%s", text)
     print(f"\n{text}\n", flush=True)
     if settings["problems"] or inspection.unusable:

@@ -6,7 +6,8 @@ from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     (origin,) = origins_of(snakemake.params.origins, "own")
-    caches, clip_lists = list(snakemake.input.cache), list(snakemake.input.clips)
+    given = snakemake.params.named or snakemake.input
+    caches, clip_lists = list(given["cache"]), list(given["clips"])
     import_cache(
         caches[0] if caches else None,  # no abnormal clips
         clip_lists[0] if clip_lists else None,

@@ -6,14 +6,14 @@ from asd.demo.catalogue import snr_db_of
 from asd.demo.ownership import Manifest
 from asd.demo.write import write_recordings
 from asd.joblog import job_log
-from asd.recordings.layout import KINDS
+from asd.recordings.layout import LABELLED
 
 with job_log(snakemake.log[0]):
     settings = snakemake.params.settings
     keys = [
         (snr_db_of(snr_dir), kind, number)
         for snr_dir in settings["snr_dirs"]
-        for kind in KINDS
+        for kind in LABELLED
         for number in range(settings[f"{kind}_clips"])
     ]
     with Manifest(snakemake.output.manifest) as manifest:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .errors import UserError
 from .files.atomic import disk_problem
+from .files.neutral import for_terminal
 
 USER_ERROR = " ERROR user: "
 """Stands before a user's mistake in a log; what follows, to the end of the file, is the message."""
@@ -21,12 +22,20 @@ _INTERRUPTED = 130  # as shells report a program that SIGINT ended
 _LOGS = "logs"  # folder of the logs; below it one for each rule
 
 
+class _Harmless(logging.Formatter):
+    """Text of a record that no terminal obeys when the log is shown there: names of files may hold anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Text with control characters spelled out."""
+        return for_terminal(super().format(record))
+
+
 class _LogFile(logging.FileHandler):
     """A log file that a full disk does not stop: what can't be written is lost, and the first reason is kept."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, mode="w", encoding="utf-8", errors="backslashreplace")
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        self.setFormatter(_Harmless("%(asctime)s %(levelname)s %(message)s"))
         self.problem: OSError | None = None
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -120,4 +129,4 @@ def _out_of_memory(log: Path) -> str:
 def _tell(message: str) -> None:
     """Say something on the terminal, if there is one that takes it."""
     with contextlib.suppress(OSError):
-        print(f"\n{message}\n", file=sys.stderr, flush=True)
+        print(f"\n{for_terminal(message)}\n", file=sys.stderr, flush=True)

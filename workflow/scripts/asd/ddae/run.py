@@ -10,6 +10,9 @@ from ..splits import PROTOCOLS, ProtocolName
 ALL = "all"
 """Stands for the noise factor or seed of an ensemble over several of them, in tables and in names of files."""
 
+ALL_MACHINES = "all machines"
+"""Stands for the mean over the machines in tables."""
+
 _PROTOCOL_OF = {protocol.suffix: name for name, protocol in PROTOCOLS.items()}
 _SUFFIX = "|".join(map(re.escape, _PROTOCOL_OF))
 _NAME = re.compile(rf"nf(?P<noise_factor>[^_]+)_seed(?P<seed>\d+|{ALL})(?P<suffix>{_SUFFIX})")

@@ -7,6 +7,7 @@ after 9 GB would cost 9 GB.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 from ..errors import UserError
 from .place import Place, amount, disk_errors, require_space
 from .transfer import RangesIgnored, Retry, Transfer, say
-from .zips import SIGNATURE, Span, check_members, damaged_spans, directory_start, md5, unpack
+from .zips import SIGNATURE, Span, TooLarge, check_members, checksums, damaged_spans, directory_start, unpack
 
 _TAILS = tuple(2**power for power in (16, 19, 22, 25))  # bytes fetched again where the end of one can't be read
 _MENDINGS = 5  # rounds of finding and fetching damaged members
@@ -40,6 +41,10 @@ class Archive:
         Of the archive, 32 hexadecimal digits.
     unpacked
         Bytes of its members once unpacked, or a guess.
+    most_unpacked
+        Bytes beyond which unpacking stops: a small archive can be made that fills any disk.
+    sha256
+        Of the archive, 64 hexadecimal digits, where its publisher names them.
     """
 
     name: str
@@ -47,6 +52,8 @@ class Archive:
     size: int
     md5: str
     unpacked: int
+    most_unpacked: int | None = None
+    sha256: str | None = None
 
 
 def fetch_archive(
@@ -113,6 +120,10 @@ class _Work:
         if delete_archive:
             self._place.zip.unlink()
 
+    @property
+    def _most_unpacked(self) -> float:
+        return math.inf if self._archive.most_unpacked is None else self._archive.most_unpacked
+
     def _say(self, text: str) -> None:
         say(self._archive.name, text)
 
@@ -135,10 +146,16 @@ class _Work:
     def _found_md5(self, path: Path) -> str:
         started = time.monotonic()
         self._say(f"verifying {amount(self._archive.size)}, which may take minutes")
-        found = md5(path)
-        verdict = "verified" if found == self._archive.md5 else "has wrong bytes"
+        found = checksums(path, ["md5"] if self._archive.sha256 is None else ["md5", "sha256"])
+        verdict = "verified" if found["md5"] == self._archive.md5 else "has wrong bytes"
         self._say(f"{verdict}, {time.monotonic() - started:.0f} s")
-        return found
+        if found["md5"] == self._archive.md5 and found.get("sha256") != self._archive.sha256:
+            raise UserError(
+                f"{path}: the archive has the right MD5, but the SHA-256 {found['sha256']} and should have "
+                f"{self._archive.sha256}. Compare both with those that its publisher names, and correct the "
+                "configuration (download.archives); if they are right, the file is a forgery: delete it."
+            )
+        return found["md5"]
 
     def _obtain(self) -> None:
         """Make a right archive of what there is of it, which may be nothing.
@@ -267,12 +284,20 @@ class _Work:
                 members = archive.infolist()
                 check_members(self._place.zip, members)
                 needed = sum(member.file_size for member in members)
+                if needed > self._most_unpacked:
+                    raise TooLarge
                 require_space(self._place.root, needed, f"unpacking {self._place.zip}")
                 self._say(f"unpacking {len(members)} members, {amount(needed)}, which may take minutes")
                 with disk_errors(self._place.temporary):
-                    unpack(archive, members, self._place.temporary, self._place.folder)
+                    unpack(archive, members, self._place.temporary, self._place.folder, self._most_unpacked)
         except (OSError, UserError):
             raise
+        except TooLarge:
+            raise UserError(
+                f"{self._place.zip}: not unpacked, since its files take more than the {self._most_unpacked} bytes that "
+                "the configuration allows. If the archive is what you want, set "
+                f"download.archives.{self._archive.name}.unpacked to what they take, and run the same command again."
+            ) from None
         except Exception as error:  # zipfile raises many types
             raise UserError(
                 f"{self._place.zip}: can't be unpacked ({error or type(error).__name__}), although it has the right "

@@ -1,7 +1,8 @@
 """Bytes of a file over HTTP: fetched as often as it takes, resumed where they stopped, and stopped at once by Ctrl-C.
 
 What a server sends is written only if it is the part that was asked for: servers answer with pages, other parts and
-the whole, and all of it with the status of success.
+the whole, and all of it with the status of success.  What time does not mend (a refusal, a page, a certificate that is
+not trusted, a circle of redirections) ends the transfer at once.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import logging
 import os
 import re
 import signal
+import ssl
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,10 +25,19 @@ from pathlib import Path
 
 import requests
 import urllib3
-from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema, RequestException, Timeout
+from requests.exceptions import (
+    InvalidSchema,
+    InvalidURL,
+    MissingSchema,
+    RequestException,
+    SSLError,
+    Timeout,
+    TooManyRedirects,
+)
 from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError
 
 from ..errors import UserError
+from ..files.neutral import in_one_line
 from .place import amount, disk_errors
 from .zips import SIGNATURE
 
@@ -37,6 +48,7 @@ _IGNORED_RANGES = 3  # answers in a row with the whole archive before its server
 _PAGE_BYTES = 2**16  # of a page, in which its title is looked for
 _TITLE_LENGTH = 100
 _LINE_INTERVAL = 30.0  # seconds between two lines about how far an archive is
+_REDIRECTIONS = 10  # from one address to another, more than any server needs
 _PASSING = (  # answers that may be others later on
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
@@ -61,7 +73,7 @@ class Retry:
         Seconds without a connection, and without a byte.
     """
 
-    attempts: int = 8
+    attempts: int = 12
     first_pause: float = 1.0
     longest_pause: float = 60.0
     longest_asked_pause: float = 900.0
@@ -86,7 +98,11 @@ class _Trouble(Exception):
 
 
 class _NotTheArchive(_Trouble):
-    """The server sends something else, such as a page that says that it is being maintained."""
+    """The server sends an archive, but not this one, or not all of it."""
+
+
+class _Unmendable(Exception):
+    """Something that no further attempt mends; the message is a clause that says what happened, and a remedy."""
 
 
 class RangesIgnored(_Trouble):
@@ -98,7 +114,7 @@ class RangesIgnored(_Trouble):
 
 def say(name: str, text: str, level: int = logging.INFO) -> None:
     """Write a line about an archive to the log and to the terminal: nobody looks at a log while waiting."""
-    line = f"{name}: {text}"
+    line = in_one_line(f"{name}: {text}")
     logger.log(level, "%s", line)
     with suppress(OSError):
         sys.stderr.write(f"{line}\n")  # whole, for other archives write there too
@@ -160,13 +176,22 @@ def _reason(error: BaseException, retry: Retry) -> str:
         return f"no connection within {retry.connect_timeout:g} s"
     if isinstance(error, Timeout | ReadTimeoutError):
         return f"no byte arrived for {retry.read_timeout:g} s"
-    reason = type(error).__name__
-    step: BaseException | None = error
-    while step is not None:
-        if isinstance(step, OSError) and step.strerror:
-            reason = step.strerror
-        step = step.__cause__ or step.__context__
-    return reason
+    reasons = [step.strerror for step in _steps(error) if isinstance(step, OSError) and step.strerror]
+    return reasons[-1] if reasons else type(error).__name__
+
+
+def _of_tls(error: BaseException) -> ssl.SSLError | None:
+    """The error at the bottom if two computers can't agree to talk in secret; None if the connection just broke."""
+    passing = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+    found = [step for step in _steps(error) if isinstance(step, ssl.SSLError)]
+    return found[-1] if found and not isinstance(found[-1], passing) else None
+
+
+def _steps(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _title(head: bytes) -> str:
@@ -182,15 +207,21 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
         yield block
 
 
-def _something_else(response: requests.Response, head: bytes = b"") -> _NotTheArchive:
+def _something_else(response: requests.Response, head: bytes = b"") -> _NotTheArchive | _Unmendable:
     """What a server sends that is not the archive; `head` is what has been read of it."""
     with suppress(HTTPError, OSError):
         head += response.raw.read(_PAGE_BYTES)
+    remedy = "Open the address in a browser to see why"
     if "html" in response.headers.get("Content-Type", "").lower() or head.lstrip().startswith(b"<"):
         title = _title(head)[:_TITLE_LENGTH]
-        return _NotTheArchive("a page" + (f' ("{title}")' if title else ""))
+        said = f' ("{title}")' if title else ""
+        return _Unmendable(f"the server sent a page instead of the archive{said}", remedy)
     length = response.headers.get("Content-Length")
-    return _NotTheArchive("something" + (f" of {length} bytes" if length else "") + " that is not this archive")
+    what = "something" + (f" of {length} bytes" if length else "") + " that is "
+    if head and not head.startswith(SIGNATURE):
+        kind = response.headers.get("Content-Type")
+        return _Unmendable(f"the server sent {what}no archive{f' ({kind})' if kind else ''}", remedy)
+    return _NotTheArchive(f"{what}not this archive")
 
 
 def _write(file: io.FileIO, block: bytes) -> None:
@@ -213,6 +244,7 @@ class Transfer:
         self._retry = retry
         self._progress = _Progress(self._name, size)
         self._session = requests.Session()
+        self._session.max_redirects = _REDIRECTIONS
 
     def fetch(self, start: int, end: int, *, mending: bool = False) -> None:
         """Fetch the bytes from `start` to before `end` and write them to their place in the file.
@@ -220,7 +252,8 @@ class Transfer:
         Raises
         ------
         UserError
-            If the server refuses, or if too many attempts in a row bring nothing; `mending` changes its words.
+            If the server refuses or sends something else, can't be trusted, sends on and on to other addresses, or if
+            too many attempts in a row bring nothing; `mending` changes its words.
         RangesIgnored
             If the server goes on sending the whole archive.
         """
@@ -229,9 +262,16 @@ class Transfer:
             try:
                 file.seek(start)
                 self._fill(file, end, mending)
+            except _Unmendable as problem:
+                what, remedy = problem.args
+                raise UserError(in_one_line(f"{self._url}: {what}. {remedy}; or {self._by_hand}")) from None
             finally:
                 if file.seek(0, os.SEEK_END) == 0:
                     self._part.unlink()
+
+    @property
+    def _by_hand(self) -> str:
+        return f"fetch the archive by hand, put it there as {self._whole}, and run the same command again."
 
     def _fill(self, file: io.FileIO, end: int, mending: bool) -> None:
         """Ask for the bytes from the position of `file` to before `end` until all have arrived."""
@@ -260,8 +300,7 @@ class Transfer:
         if isinstance(trouble, _NotTheArchive):
             return UserError(
                 f"{url}: the server sent {trouble} instead of {self._whole.name}, after {failures} attempts in "
-                "a row. Open the address in a browser to see why, and try again later; or fetch the archive by hand, "
-                f"put it there as {self._whole}, and run the same command again."
+                f"a row. Open the address in a browser to see why, and try again later; or {self._by_hand}"
             )
         if mending:
             kept = f"{part} holds the archive, but for some damaged bytes: running the same command again mends it"
@@ -281,16 +320,39 @@ class Transfer:
         timeout = (self._retry.connect_timeout, self._retry.read_timeout)
         try:
             with _ended_by_ctrl_c():
-                response = self._session.get(self._url, headers=headers, timeout=timeout, stream=True)
+                response = self._answer(headers, timeout)
             with response:
                 self._check_answer(response, start, end)
                 self._write_body(response, file, end)
-        except (InvalidSchema, InvalidURL, MissingSchema) as error:
-            raise UserError(f"{self._url}: not a usable address ({error}). Correct it.") from None
         except (RequestException, HTTPError) as error:
             raise _Trouble(_reason(error, self._retry)) from None
         if file.tell() < end:
             raise _Trouble("the connection was dropped")
+
+    def _answer(self, headers: Mapping[str, str], timeout: tuple[float, float]) -> requests.Response:
+        """The answer of the server to a request, as far as its headers."""
+        try:
+            return self._session.get(self._url, headers=headers, timeout=timeout, stream=True)
+        except (InvalidSchema, InvalidURL, MissingSchema) as error:
+            raise UserError(in_one_line(f"{self._url}: not a usable address ({error}). Correct it.")) from None
+        except TooManyRedirects:
+            raise _Unmendable(
+                f"the server sent on to other addresses more than {_REDIRECTIONS} times", "Check the address"
+            ) from None
+        except SSLError as error:
+            problem = _of_tls(error)
+            if problem is None:
+                raise
+            reason = getattr(problem, "verify_message", "") or problem.reason or str(problem)
+            raise _Unmendable(
+                f"the server can't be trusted ({reason}), so nothing was taken",
+                "Check the address and this computer's clock; where a company's or school's network opens all "
+                "connections, set REQUESTS_CA_BUNDLE to the file with its certificate",
+            ) from None
+        except RequestException:
+            raise
+        except OSError as error:  # as requests answers to a wrong path
+            raise UserError(f"{self._url}: {error}. Correct REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE.") from None
 
     def _check_answer(self, response: requests.Response, start: int, end: int) -> None:
         """Let only an answer pass whose body can be written to the file as it is."""
@@ -315,11 +377,8 @@ class Transfer:
         if status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
             return
         answer = f"the server answered {status} {response.reason or ''}".rstrip()
-        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING:
-            raise UserError(
-                f"{self._url}: {answer}. Check the address; or fetch the archive by hand, put it there as "
-                f"{self._whole}, and run the same command again."
-            )
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _PASSING:
+            raise _Unmendable(answer, "Check the address")
         raise _Trouble(answer, _asked_pause(response.headers.get("Retry-After")))
 
     def _write_body(self, response: requests.Response, file: io.FileIO, end: int) -> None:

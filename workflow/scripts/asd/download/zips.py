@@ -5,13 +5,13 @@ from __future__ import annotations
 import bisect
 import errno
 import hashlib
+import math
 import os
 import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import UserError
@@ -28,10 +28,14 @@ _BLOCK = 2**18  # bytes that are read at once
 # --------------------------------------------------------------------------------------------- verifying, mending
 
 
-def md5(path: Path) -> str:
-    """MD5 of a file, 32 hexadecimal digits."""
+def checksums(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """Checksums of a file, read once: the name of the method (``md5``, ``sha256``) and hexadecimal digits."""
+    found = {name: hashlib.new(name, usedforsecurity=False) for name in names}
     with path.open("rb") as file:
-        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+        while block := file.read(_BLOCK):
+            for digest in found.values():
+                digest.update(block)
+    return {name: digest.hexdigest() for name, digest in found.items()}
 
 
 def _is_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
@@ -132,26 +136,51 @@ def check_members(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:
         )
 
 
-def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    """Unpack a checked member below `folder`, no more than its declared size (zipfile sees to it, and to the CRC)."""
+class TooLarge(Exception):
+    """Files of an archive take more than they may."""
+
+
+def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, room: float) -> int:
+    """Unpack a checked member below `folder`, and return its size.
+
+    No more than its declared size (zipfile sees to it, and to the CRC), and no more than `room`.
+    """
     target = folder.joinpath(*PurePosixPath(member.filename).parts)
     if member.is_dir():
         target.mkdir(parents=True, exist_ok=True)
-        return
+        return 0
     target.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
     with archive.open(member) as source, target.open("xb") as file:
-        shutil.copyfileobj(source, file, _BLOCK)
-        size = file.tell()
+        while block := source.read(_BLOCK):
+            size += len(block)
+            if size > room:
+                raise TooLarge
+            file.write(block)
     if size != member.file_size:
         raise zipfile.BadZipFile(f"{member.filename!r} has {size} bytes instead of {member.file_size}")
+    return size
 
 
-def unpack(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo], temporary: Path, folder: Path) -> None:
-    """Unpack checked members into `temporary`, a new folder, and rename that to `folder`; if that fails, leave none."""
+def unpack(
+    archive: zipfile.ZipFile,
+    members: Sequence[zipfile.ZipInfo],
+    temporary: Path,
+    folder: Path,
+    most: float = math.inf,
+) -> None:
+    """Unpack checked members into `temporary`, a new folder, and rename that to `folder`; if that fails, leave none.
+
+    Raises
+    ------
+    TooLarge
+        As soon as it would take more than `most` bytes, whatever the archive's directory says of sizes.
+    """
+    written = 0
     try:
         temporary.mkdir()
         for member in members:
-            _unpack_member(archive, member, temporary)
+            written += _unpack_member(archive, member, temporary, most - written)
         os.sync()  # else a power failure could leave the new name with empty files
         os.rename(temporary, folder)
     except BaseException:

@@ -1,8 +1,10 @@
-"""Tables of results: writing and reading them, their summary over IDs and seeds, and the leaderboard."""
+"""Tables of results: writing and reading them, their summary over IDs and seeds, and the leaderboard.
+
+Names are written as they are where they are read again, and as harmless text where people look at them.
+"""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import harmonic_mean
 from typing import Any
@@ -10,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..ddae.run import ALL
+from ..ddae.run import ALL, ALL_MACHINES
 from ..features.cliplist import SKIPPED_COLUMNS, read_skipped
 from ..files import StrPath
 from ..files.atomic import whole_file
+from ..files.neutral import for_html, for_markdown, for_spreadsheet, in_one_line
 from ..files.origin import Origin
 from .machine import Entry, Replicates, read_replicates
 from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
@@ -24,7 +27,6 @@ SUMMARY_COLUMNS = columns_of(SummaryRow)
 COMPARISON_COLUMNS = columns_of(ComparisonRow)
 CONDITION_COLUMNS = columns_of(ConditionRow)
 DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
-ALL_MACHINES = "all machines"
 SIMULATED = "Simulated recordings (the demo): these results say nothing of real machines."
 _GROUP = ["protocol", "machine", "noise_factor", "snr", "detector"]
 
@@ -36,6 +38,20 @@ def write_table(table: pd.DataFrame, path: StrPath) -> None:
     """Write `table` as CSV, whole or not at all; numbers are read back exactly."""
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def for_people(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` as spreadsheets open it: text that they would run as a formula has an apostrophe in front.
+
+    For the tables of a whole run, ``results/*.csv``.  Those that other jobs read (of a machine, clip lists, scores)
+    hold names as they are.
+    """
+    changed = {
+        name: cells.map(lambda cell: for_spreadsheet(cell) if isinstance(cell, str) else cell)
+        for name, cells in table.items()
+        if any(isinstance(cell, str) and for_spreadsheet(cell) != cell for cell in cells)
+    }
+    return table.assign(**{str(name): cells for name, cells in changed.items()})
 
 
 def _number(text: str) -> float | int | str:
@@ -130,14 +146,14 @@ def collect(
         conditions_path: read_table(conditions)[list(CONDITION_COLUMNS)],
     }
     for path, content in written_tables.items():
-        write_table(content.assign(data="simulated") if simulated else content, path)
+        write_table(for_people(content.assign(data="simulated") if simulated else content), path)
     sentences = [SIMULATED] if simulated else []
     sentences += _not_ranked([machine for machine, replicates_of in by_machine.items() if not replicates_of])
     for path, written in ((markdown_path, markdown), (html_path, html_page)):
         with whole_file(path) as temporary:
             temporary.write_text(written(ranking, confidence, sentences), encoding="utf-8")
     left_out = pd.DataFrame([line for path in skipped for line in read_skipped(path)], columns=SKIPPED_COLUMNS[:2])
-    write_table(left_out, skipped_path)
+    write_table(for_people(left_out), skipped_path)
     text = f"{SIMULATED}\n\n" * simulated + format_summary(summary)
     if len(left_out):
         text += f"\n{len(left_out)} recordings were left out, see {skipped_path}\n"
@@ -272,6 +288,7 @@ def format_summary(summary: pd.DataFrame) -> str:
     AUC; its table shows the shares of the normal test clips that are flagged.
     """
     blocks = []
+    summary = summary.assign(**{name: summary[name].map(in_one_line) for name in ("machine", "snr", "detector")})
     for (protocol, machine, noise_factor), group in summary.groupby(
         ["protocol", "machine", "noise_factor"], sort=False
     ):
@@ -424,18 +441,18 @@ def _not_ranked(machines: Sequence[str]) -> list[str]:
 
 def markdown(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = ()) -> str:
     """The leaderboard as Markdown tables, one for each protocol and machine, with `sentences` above."""
-    blocks = list(sentences)
+    blocks = list(map(for_markdown, sentences))
     for title, header, lines in _printed(ranking, confidence):
         rule = ["--:", ":--", *["--:"] * (len(header) - 2)]
-        blocks.append("\n".join([f"**{title}**", "", _line(header), _line(rule), *map(_line, lines)]))
+        blocks.append("\n".join([f"**{for_markdown(title)}**", "", _line(header), _line(rule), *map(_line, lines)]))
     return "\n\n".join(blocks) + "\n"
 
 
 def html_page(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = ()) -> str:
     """The leaderboard as a page that stands alone, tables as in `markdown`."""
-    parts = [_HTML_HEAD, *(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)]
+    parts = [_HTML_HEAD, *(f"<p>{for_html(sentence)}</p>" for sentence in sentences)]
     for title, header, lines in _printed(ranking, confidence):
-        parts.append(f'<table class="leaderboard">\n<caption>{html.escape(title)}</caption>')
+        parts.append(f'<table class="leaderboard">\n<caption>{for_html(title)}</caption>')
         parts.append(f"<thead><tr>{_cells(header, 'th')}</tr></thead>\n<tbody>")
         parts += [f"<tr>{_cells(cells, 'td')}</tr>" for cells in lines]
         parts.append("</tbody>\n</table>")
@@ -443,7 +460,7 @@ def html_page(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str]
 
 
 def _cells(texts: Iterable[str], tag: str) -> str:
-    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+    return "".join(f"<{tag}>{for_html(text)}</{tag}>" for text in texts)
 
 
 _HTML_HEAD = """<!DOCTYPE html>
@@ -460,7 +477,7 @@ _HTML_HEAD = """<!DOCTYPE html>
 
 
 def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(map(for_markdown, cells))} |"
 
 
 def _short(noise_factor: Any) -> str:

@@ -32,6 +32,7 @@ _CAUSES = {
 }
 _NOT_SYNCED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 _SECONDS_TO_WRITE = 3600  # any file, with much to spare
+_PAST = 10 * 10**9  # nanoseconds, more than any disk's clock ticks in
 _PROBE = bytes(2**20)
 _MAKER = re.compile(r"([0-9a-f]{8})-(\d{1,9})")  # in the name of a temporary file: computer and process
 
@@ -59,6 +60,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary name keeps the suffix of `path`, because many writers choose their format by it.  Whatever
     interrupts the block, `path` holds either its old content or the whole new one, even if the power fails.
 
+    The temporary file is a new, empty one, so that no link that lies there leads to a file of others.  Nothing gets the
+    name `path` if the block does not write.
+
     What a killed process left of an earlier attempt at `path` is removed, see `_is_left_over`.
 
     Raises
@@ -71,8 +75,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path)
+        made = _make_new(temporary)
         yield temporary
-        _to_disk(temporary)
+        _to_disk(temporary, made)
         os.replace(temporary, path)
     except (UserError, MemoryError):
         raise
@@ -102,6 +107,7 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path, folder=True)
+        _remove(temporary)
         temporary.mkdir()
         yield temporary
         if path.is_dir():
@@ -115,14 +121,49 @@ def whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _to_disk(path: Path) -> None:
-    """Wait until the content of `path` is on the disk.
+def _make_new(temporary: Path) -> int:
+    """Make an empty file where nothing is; what is there has been left by a process of the same number, or put there.
+
+    Returns
+    -------
+    int
+        Its modification time in nanoseconds, which is some seconds ago, so that whatever is written changes it.
+
+    Raises
+    ------
+    FileExistsError
+        If somebody else makes one at the same time.
+    """
+    _remove(temporary)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        past = time.time_ns() - _PAST
+        os.utime(descriptor, ns=(past, past))
+        return os.fstat(descriptor).st_mtime_ns
+    finally:
+        os.close(descriptor)
+
+
+def _remove(temporary: Path) -> None:
+    """Remove a file, folder or link (not what it leads to), if there is one."""
+    if temporary.is_dir() and not temporary.is_symlink():
+        shutil.rmtree(temporary)
+    else:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path, made: int) -> None:
+    """Wait until the content of `path`, a new file with the modification time `made`, is on the disk.
 
     A file renamed before that may be there and empty after a power cut.  It also makes a network disk tell now what
     it could not write.
     """
-    descriptor = os.open(path, os.O_RDONLY)
+    # a link put there meanwhile is not followed
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     try:
+        status = os.fstat(descriptor)
+        if status.st_size == 0 and status.st_mtime_ns == made:
+            raise FileNotFoundError(errno.ENOENT, "nothing was written", str(path))
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in _NOT_SYNCED:
@@ -197,7 +238,7 @@ def _is_left_over(temporary: Path, host: str, process: int) -> bool:
     known, nor is it known whose number another process bears now.  So anything that nobody has written to for an hour
     counts too.
     """
-    if time.time() - temporary.stat().st_mtime > _SECONDS_TO_WRITE:
+    if time.time() - temporary.lstat().st_mtime > _SECONDS_TO_WRITE:
         return True
     return host == _host() and not _is_running(process)
 

@@ -14,6 +14,7 @@ from .configuration import NO_ROOT
 from .run import Plan
 
 _UNPACKED_GUESS = 1.5  # times the size of an archive that does not say how large its files are
+_UNPACKED_MOST = 20  # times the size: recordings are never packed that tightly, but archives made to fill a disk are
 
 
 def needed_archives(plan: Plan) -> list[str]:
@@ -73,7 +74,9 @@ def archive_settings(plan: Plan, name: str) -> dict[str, Any]:
         "url": download["url"].format(archive=name),
         "size": archive["bytes"],
         "md5": archive["md5"],
+        "sha256": archive.get("sha256"),
         "unpacked": archive.get("unpacked", int(_UNPACKED_GUESS * archive["bytes"])),
+        "most_unpacked": archive.get("unpacked", _UNPACKED_MOST * archive["bytes"]),
         "delete_archive": download["delete_archives"],
     }
 

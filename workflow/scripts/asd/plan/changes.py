@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +23,6 @@ from ..recordings.layout import Folder, Recording
 from ..recordings.state import content_checksum, state_of_files
 from . import parameters, paths
 from .run import Plan, recordings
-
-logger = logging.getLogger(__name__)
 
 Dates = Mapping[tuple[str, str, str], str]
 """File, size and time of the last modification -> CRC-32 of the content."""
@@ -168,8 +165,6 @@ class _Checker:
             return True
         content = self._dates.get((name, size, modified_ns))
         if content is None and known.content:
-            if not self.redated:
-                logger.info("Recordings have other dates than when they were read, such as %s: reading them", name)
             try:
                 content = content_checksum(recording.files)
             except OSError:

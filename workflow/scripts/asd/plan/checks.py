@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections import Counter
 from collections.abc import Iterator
 
 from .. import splits
 from ..demo import catalogue, ownership
 from ..errors import UserError
-from ..recordings.layout import Folder, doubly_used
+from ..recordings.layout import Folder, Recording, doubly_used
+from . import configuration
 from .parameters import asked_counts, strict_shares
 from .run import DEMO_ROOT, Plan, clip_counts, recordings
 
@@ -21,8 +23,39 @@ def data_problems(plan: Plan) -> list[str]:
     if plan.cache is None and not plan.is_demo and not problems:
         twice = doubly_used({folder: recordings(plan, folder) for folder in plan.folders()})
         problems += [twice] if twice else []
+        problems += _texts_without_recordings(plan)
     found = list(dict.fromkeys(problems))
     return found[:_SHOWN] + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else [])
+
+
+def _texts_without_recordings(plan: Plan) -> Iterator[str]:
+    """A sentence for each text of ``dataset.kinds`` or ``dataset.attributes`` that nothing is called by: all recordings
+    of a folder that is spelled otherwise would be missing without a word."""
+    if plan.samples:
+        return
+    dataset = plan.config["dataset"]
+    kinds = {kind: configuration.texts_of(texts) for kind, texts in dataset["kinds"].items()}
+    listed = {kind: {one.condition for one in _of_kind(plan, kind)} for kind in kinds if len(kinds[kind]) > 1}
+    for kind, found in listed.items():
+        for text in kinds[kind]:
+            if not any(fnmatch.fnmatchcase(name, text) or name == text for name in found):
+                yield (
+                    f"dataset.kinds.{kind}: {text!r} matches no recording of any machine; there are "
+                    f"{', '.join(sorted(found))}. Correct or remove it."
+                )
+    attributes = [dict(one.attributes) for kind in kinds for one in _of_kind(plan, kind)]
+    for name, texts in dataset["attributes"].items():
+        found = {values[name] for values in attributes if name in values}
+        for text in configuration.texts_of(texts):
+            if not any(fnmatch.fnmatchcase(value, text) or value == text for value in found):
+                yield (
+                    f"dataset.attributes.{name}: {text!r} matches no recording; there is "
+                    f"{', '.join(sorted(found)[:_SHOWN]) or 'none'}. Correct or remove it."
+                )
+
+
+def _of_kind(plan: Plan, kind: str) -> list[Recording]:
+    return [one for folder in plan.folders() if folder.kind == kind for one in recordings(plan, folder)]
 
 
 def _problems_of_the_demo(plan: Plan) -> Iterator[str]:

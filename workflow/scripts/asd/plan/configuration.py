@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..ddae.run import ALL
+from ..ddae.run import ALL, ALL_MACHINES
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 from ..errors import UserError
+from ..recordings.discovery import complete_from_folders
 from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
+from ..recordings.names import same_name
 from ..recordings.samplesheet import Sample, complete_configuration, read_samples, sheet_problems
 from ..schema import (
     NOTHING_WRITTEN,
@@ -34,6 +36,13 @@ from .written import File, written_in, yaml_problems
 
 CONFIG_SCHEMA = "config.schema.yaml"
 SAMPLES_SCHEMA = "samples.schema.yaml"
+
+LONGEST_NAME = 64
+"""Bytes of the name of a machine, ID, SNR or detector: three of them, a noise factor, and what `asd.files.atomic` puts
+around the name while a file is written, stay below the 255 of most disks."""
+
+_RENAME = "Give it another name"
+_IN_FIGURES = re.compile(rf"_nf(\d|{ALL}(_|$))")
 
 
 class ConfigurationError(UserError):
@@ -100,6 +109,8 @@ def checked(
     samples, problems = _samples_of(config, schema_folder)
     if samples:
         problems += complete_configuration(config, samples)
+    elif not problems:
+        problems += _complete_from_folders(config, schema)
     # without the sheet, there would seem to be no machines
     problems = problems or schema_problems(config, schema, written)
     if not problems:
@@ -111,6 +122,23 @@ def checked(
         raise ConfigurationError(problems)
     make_canonical(config, schema)
     return Checked(config, tuple(samples) if samples else None)
+
+
+def _complete_from_folders(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Fill in what the folders of recordings say, in a configuration that has yet to pass its schema."""
+    dataset = config.get("dataset")
+    if not isinstance(dataset, dict) or dataset.get("cache") is not None:
+        return []
+    default = schema["properties"]["dataset"]["properties"]["pattern"]["default"]
+    patterns = dataset.get("pattern", default)
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(listed, list) or not all(isinstance(pattern, str) for pattern in listed):
+        return []
+    try:
+        complete_from_folders(config, tuple(listed))
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def make_canonical(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
@@ -210,18 +238,80 @@ def _pattern_problems(key: str, pattern: str, fields: tuple[str, ...], many: Map
 
 
 def _name_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """SNR and ID stand side by side in file names, joined by an underscore; the two must be told apart."""
-    for machine, settings in config["machines"].items():
+    """Names that can't stand in names of files, or would give two outputs the same one.
+
+    Disks of macOS and Windows take ``A`` for ``a``, and some ``\u00fc`` for ``u`` with two dots, so these are the same.
+    """
+    names = _names_by_key(config)
+    problems = [problem for key, listed in names.items() for name in listed for problem in _unfit(key, name)]
+    detectors = names.pop("detectors") + names.pop("ensembles")
+    for key, listed in {**names, "detectors, ensembles": detectors}.items():
+        problems += _alike(key, listed)
+    # if names clash, so do pairs of them
+    yield from problems or _pair_problems(config["snrs"], config["machines"], detectors)
+
+
+def _names_by_key(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Keys of the configuration that hold names, and these."""
+    machines = config["machines"]
+    names = {"snrs": list(config["snrs"]), "machines": list(machines)}
+    names |= {f"machines.{machine}.ids": list(settings["ids"]) for machine, settings in machines.items()}
+    names["detectors"] = [
+        entry if isinstance(entry, str) else entry.get("name", entry["method"]) for entry in config["detectors"]
+    ]
+    names["ensembles"] = [ensemble["name"] for ensemble in config["ensembles"]]
+    return names
+
+
+def _unfit(key: str, name: str) -> Iterator[str]:
+    """Why a name can't stand in names of files or in tables."""
+    length = len(name.encode("utf-8", "surrogatepass"))
+    if length > LONGEST_NAME:
+        yield (
+            f"{key}: {name[:40]!r}... is too long, {length} bytes in UTF-8: up to {LONGEST_NAME} are allowed, since "
+            "several names together make the name of a file. Give it a shorter name"
+        )
+    folded = name.casefold()
+    for protocol, about in PROTOCOLS.items():
+        if about.suffix and folded.endswith(about.suffix):
+            yield f"{key}: {name!r} ends in {about.suffix}, as file names of the {protocol} protocol do. {_RENAME}"
+        if about.suffix and key == "ensembles" and folded.startswith(f"{about.suffix.strip('_')}_"):
+            yield f"{key}: {name!r} would look like an ensemble of the {protocol} protocol in names of files. {_RENAME}"
+    if key == "machines" and (_IN_FIGURES.search(folded) or folded.endswith(".comparisons")):
+        yield f"machines: {name!r} holds what follows the machine in names of files (_NF0.7, .comparisons). {_RENAME}"
+    if key == "machines" and folded == ALL_MACHINES:
+        yield f"machines: {name!r} is what tables call the mean over the machines. {_RENAME}"
+    if key == "snrs" and folded == ALL:
+        yield f"snrs: {name!r} is what tables call the mean over the SNRs. Give this noise level another name"
+
+
+def _in_files(name: str) -> str:
+    """A name as disks compare it."""
+    return same_name(name.replace(":", "-")).casefold()
+
+
+def _alike(key: str, names: Iterable[str]) -> Iterator[str]:
+    """Different names that some or all disks take for the same; the same names are another mistake."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(_in_files(name), name)
+        if other != name:
+            yield f"{key}: {other!r} and {name!r} have the same file name on some disks. Give one of them another name"
+
+
+def _pair_problems(
+    snrs: Iterable[str], machines: Mapping[str, Mapping[str, Any]], detectors: Sequence[str]
+) -> Iterator[str]:
+    """An SNR and an ID, or a detector, are joined by an underscore in names of files; pairs must be told apart."""
+    partners = {f"machines.{machine}.ids": ("ID", settings["ids"]) for machine, settings in machines.items()}
+    partners["detectors, ensembles"] = ("detector", detectors)
+    for key, (what, names) in partners.items():
         seen: dict[str, tuple[str, str]] = {}
-        for pair in itertools.product(config["snrs"], settings["ids"]):
-            name = "_".join(pair)
-            if name in seen:
-                first = seen[name]
-                yield (
-                    f"machines.{machine}.ids: SNR {first[0]!r} with ID {first[1]!r} and SNR {pair[0]!r} with ID "
-                    f"{pair[1]!r} would both be called {name!r}. Rename one of the SNRs under snrs"
-                )
-            seen[name] = pair
+        for pair in itertools.product(snrs, names):
+            first = seen.setdefault(_in_files("_".join(pair)), pair)
+            if first != pair:
+                both = " and ".join(f"SNR {snr!r} with {what} {name!r}" for snr, name in (first, pair))
+                yield f"{key}: {both} would both be called {'_'.join(pair)!r}. Rename one of the SNRs under snrs"
 
 
 def _detector_problems(config: Mapping[str, Any], written: Written) -> Iterator[str]:
@@ -277,29 +367,6 @@ def _ensemble_problems(
         )
 
 
-def _file_name_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """Names that would give two outputs the same file name, or look like those of a protocol."""
-    detectors = [
-        entry if isinstance(entry, str) else entry.get("name", entry["method"]) for entry in config["detectors"]
-    ]
-    names = {"detectors": detectors, "machines": list(config["machines"])}
-    names |= {f"machines.{machine}.ids": settings["ids"] for machine, settings in config["machines"].items()}
-    names["ensembles"] = [ensemble["name"] for ensemble in config["ensembles"]]
-    for key, listed in names.items():
-        for name in listed:
-            for protocol, about in PROTOCOLS.items():
-                if about.suffix and name.endswith(about.suffix):
-                    yield (
-                        f"{key}: {name!r} ends in {about.suffix}, as file names of the {protocol} protocol do. Give it "
-                        "another name"
-                    )
-    in_files: dict[str, str] = {}
-    for name in (*names["detectors"], *names["ensembles"]):
-        other = in_files.setdefault(name.replace(":", "-"), name)
-        if other != name:
-            yield f"detectors, ensembles: {other!r} and {name!r} have the same file name. Give one of them another name"
-
-
 def _share_problems(config: Mapping[str, Any], written: Written) -> Iterator[str]:
     shares = config["strict"]["shares"]
     total = sum(shares.values())
@@ -322,11 +389,8 @@ def consistency_problems(config: Mapping[str, Any], written: Written = NOTHING_W
             f"reference_snr: {config['reference_snr']!r} is not among the snrs ({', '.join(snrs)}). It names the noise "
             "level that fits the scaling and trains the DDAE"
         )
-    if ALL in snrs:
-        problems.append("snrs: 'all' is what tables call the mean over the SNRs. Give this noise level another name")
     problems.extend(_name_problems(config))
     problems.extend(_detector_problems(config, written))
-    problems.extend(_file_name_problems(config))
     problems.extend(_share_problems(config, written))
     for machine, settings in config["machines"].items():
         split = settings["split"]
@@ -370,6 +434,10 @@ def _source_problems(dataset: Mapping[str, Any], snrs: Mapping[str, str], many: 
     attributes = dataset["attributes"]
     for pattern in texts_of(dataset["pattern"]):
         yield from _pattern_problems("dataset.pattern", pattern, (*RECORDING_FIELDS, *attributes), many)
+    named = {name for pattern in texts_of(dataset["pattern"]) for name in re.findall(r"\{(\w+)\}", pattern)}
+    for name in attributes:
+        if name not in named:
+            yield f"dataset.attributes: {{{name}}} is not in dataset.pattern. Put it there, or remove the attribute"
     kinds = [text for texts in dataset["kinds"].values() for text in texts_of(texts)]
     for key, texts in (
         ("snrs", list(snrs.values())),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..detection.origins import summary_path
+from ..files.neutral import in_one_line
 from . import paths
 from .run import Plan
 
@@ -93,7 +94,7 @@ def report(found: Iterable[Leftover]) -> str:
     if not listed:
         return "Nothing under results/ is of another configuration."
     lines = [
-        f"{one.size / 1e3:10.1f} kB  {_printable(one.path)}" + (f" ({one.files} files)" if one.files > 1 else "")
+        f"{one.size / 1e3:10.1f} kB  {in_one_line(one.path)}" + (f" ({one.files} files)" if one.files > 1 else "")
         for one in listed
     ]
     total = sum(one.size for one in listed)
@@ -103,11 +104,6 @@ def report(found: Iterable[Leftover]) -> str:
             "Under results/, not of this configuration, and not used by it:",
             *lines,
             f"{total / 1e3:10.1f} kB in all. Nothing was deleted. This would do it:",
-            _printable(command),
+            in_one_line(command),
         ]
     )
-
-
-def _printable(text: str) -> str:
-    """`text` without line breaks and codes that a terminal would obey."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

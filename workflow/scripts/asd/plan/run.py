@@ -13,7 +13,18 @@ from ..ddae.run import Run
 from ..detection.detectors import find_method
 from ..features.rows import count_rows
 from ..recordings.headers import DeclaredFormatError, declared_format
-from ..recordings.layout import CACHE_FIELDS, KINDS, Folder, Kind, Recording, Recordings, Source, clean_path, fill
+from ..recordings.layout import (
+    CACHE_FIELDS,
+    KINDS,
+    LABELLED,
+    Folder,
+    Kind,
+    Recording,
+    Recordings,
+    Source,
+    clean_path,
+    fill,
+)
 from ..recordings.samplesheet import Sample, SampleSheet
 from ..splits import PROTOCOLS, ProtocolName
 from . import configuration
@@ -86,7 +97,7 @@ class Plan:
         unlabelled = any(
             "unlabelled" in self.kinds_of(machine, name) for machine in self.machines for name in self.ids(machine)
         )
-        return KINDS if unlabelled else KINDS[:2]
+        return KINDS if unlabelled else LABELLED
 
     def folders(self) -> list[Folder]:
         """Every machine, SNR, ID and kind, in the order of loops over them."""
@@ -257,9 +268,9 @@ class Plan:
     def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
         """Which kinds of clips there are of an ID, according to the configuration or the sample sheet."""
         if self.is_demo:
-            return KINDS[:2]
+            return LABELLED
         if self.cache is not None:
-            return tuple(kind for kind in KINDS[:2] if kind in self.config["dataset"]["kinds"])
+            return tuple(kind for kind in LABELLED if kind in self.config["dataset"]["kinds"])
         return self.source.kinds_of(machine, machine_id)
 
     def has_abnormal(self, machine: str, machine_id: str) -> bool:
@@ -335,5 +346,5 @@ def clip_counts(plan: Plan, machine: str, snr: str, machine_id: str) -> tuple[in
     UserError
         As `clips` does.
     """
-    normal, abnormal = (clips(plan, Folder(machine, snr, machine_id, kind)) for kind in KINDS[:2])
+    normal, abnormal = (clips(plan, Folder(machine, snr, machine_id, kind)) for kind in LABELLED)
     return normal, abnormal

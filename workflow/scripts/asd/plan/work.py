@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from ..ddae.run import Run
-from ..recordings.layout import KINDS, Folder, files_of
+from ..recordings.layout import Folder, files_of
 from ..splits import ProtocolName
 from . import configuration
 from .run import Plan, Unit, clip_counts, clips, recordings
@@ -23,7 +23,7 @@ def clips_of_units(plan: Plan, machine: str, units: Iterable[Unit]) -> int:
 
 def clips_of_reference(plan: Plan, machine: str) -> int:
     """Clips that a training reads."""
-    return sum(clips(plan, Folder(machine, plan.reference_snr, name, KINDS[0])) for name in plan.ids(machine))
+    return sum(clips(plan, Folder(machine, plan.reference_snr, name, "normal")) for name in plan.ids(machine))
 
 
 def clips_times_epochs(plan: Plan, machine: str) -> int:

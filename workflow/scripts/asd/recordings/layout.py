@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from ..errors import UserError
+from .names import require_usable_names
 
 Kind = Literal["normal", "abnormal", "unlabelled"]
-KINDS: tuple[Kind, ...] = ("normal", "abnormal", "unlabelled")
+LABELLED: tuple[Kind, ...] = ("normal", "abnormal")
+KINDS: tuple[Kind, ...] = (*LABELLED, "unlabelled")
 """Unlabelled clips are scored; they neither train nor count in an AUC."""
 
-KIND_TEXTS: Mapping[str, tuple[str, ...]] = {kind: (kind,) for kind in KINDS[:2]}
+KIND_TEXTS: Mapping[str, tuple[str, ...]] = {kind: (kind,) for kind in LABELLED}
 """What stands for ``{kind}`` in MIMII's paths."""
 
 SPLITS = ("train", "test")
@@ -239,6 +241,7 @@ class Recordings:
                 f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. "
                 f"{self._how_far(readable[0])}{_no_abnormal_clips(folder)}"
             )
+        require_usable_names(found)
         return joined_channels(list(found.values()), self.channel_mark, folder)
 
     def _fixed(self, folder: Folder) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import UserError
 from ..schema import schema_problems
 from .layout import KINDS, Folder, Kind, Recording, clean_path, joined_channels
+from .names import require_usable_names
 
 REQUIRED = ("file", "machine", "id")
 OPTIONAL = ("snr", "label", "condition", "split")
@@ -233,6 +234,7 @@ class SampleSheet:
                 f"{self.path}: {len(lost)} of {len(samples)} recordings of {folder} are not there, the first in line "
                 f"{sample.line}: {path!r}. Names are relative to dataset.root ({self.root!r})."
             )
+        require_usable_names(paths)
         listed = [
             Recording((path,), sample.condition, sample.split, sample.attributes)
             for sample, path in zip(samples, paths, strict=True)
