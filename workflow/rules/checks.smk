@@ -1,5 +1,7 @@
 # What is checked before a run, whatever its target, and said after it.
 
+import snakemake.persistence as records
+
 
 @cache
 def require_data():
@@ -38,6 +40,84 @@ def demo_folder_is_own(wildcards):
     """Input function without files, which Snakemake calls before it touches anything, whatever the target is."""
     require_own_demo_folder()
     return []
+
+
+# ------------------------------------------------------------------------------------- results without a record
+
+
+def as_planned(function, script, *arguments):
+    """Function of wildcards: whether an output says that it is what the plan asks for."""
+    return planned(function, *arguments, results=PREFIX, code=code(script))
+
+
+def cache_as_planned(wildcards):
+    about = {"state": state_of_clips(wildcards), "code": code("extract_features.py")}
+    return provenance.cache_is_as_planned(PLAN, folder_of(wildcards), PREFIX, **about)
+
+
+# Rules whose outputs say it; of the others, tables and figures, nothing but making them again tells.
+PROOFS = {
+    workflow.modifier.modify_rulename(rule): proof
+    for rule, proof in {
+        "extract_features": cache_as_planned,
+        "import_features": planned(provenance.import_is_as_planned, "folder", results=PREFIX),
+        "train_ddae": as_planned(
+            provenance.weights_are_as_planned, "train_ddae.py", "machine", "run"
+        ),
+        "detect_anomalies": as_planned(
+            provenance.scores_are_as_planned, "detect_anomalies.py", "machine", "run"
+        ),
+        "combine_scores": as_planned(
+            provenance.ensembles_are_as_planned, "combine_scores.py", "machine", "run"
+        ),
+        "evaluate_scores": as_planned(
+            provenance.evaluation_is_as_planned, "evaluate_scores.py", "machine"
+        ),
+    }.items()
+}
+
+
+@cache
+def tell_of_doubt(said):
+    """Once; where Snakemake has not been told to make such results again, that is said."""
+    if not workflow.dag_settings.force_incomplete:
+        remedy = "Add --rerun-incomplete, as profiles/default does; or --touch, if you know that they are right."
+        stop("The results can't be told to be those of this configuration:", [f"{said}. {remedy}"])
+    logger.warning(f"{said}: what does not say that it is of this configuration is made again.")
+
+
+def outputs_to_doubt(persistence, job):
+    """Outputs that are there, that Snakemake would keep, and that are perhaps not those of this configuration: it has no
+    record of them, or, of caches, they are no longer those that it has a record of."""
+    there = [file for file in job.output if os.path.exists(file)]
+    unknown = [file for file in there if persistence.metadata(file) is None]
+    proof = PROOFS.get(job.rule.name, lambda wildcards: False)
+    if unknown:
+        if proof(job.wildcards):
+            return []
+        tell_of_doubt(
+            "Snakemake has no record of some of the results, perhaps since .snakemake is missing"
+        )
+        return unknown
+    # recordings are no inputs, so that Snakemake does not see that a cache is of others
+    if there and proof is cache_as_planned and not proof(job.wildcards):
+        if not persistence.params_changed(job):
+            tell_of_doubt("Some feature caches are not of the recordings that are there now")
+            return there
+    return []
+
+
+def doubt_results():
+    """Have Snakemake take such outputs for incomplete ones, which it makes again (`rerun-incomplete`)."""
+    own = {rule.name for rule in workflow.rules}
+    Persistence = getattr(records, "PersistenceBase", None) or records.Persistence
+    incomplete = Persistence.incomplete
+
+    async def incomplete_or_doubtful(persistence, job):
+        marked = await incomplete(persistence, job)
+        return marked or (outputs_to_doubt(persistence, job) if job.rule.name in own else marked)
+
+    Persistence.incomplete = incomplete_or_doubtful
 
 
 def show_summary():

@@ -96,8 +96,11 @@ from asd.plan import (
     checks,
     configuration,
     fingerprint,
+    leftovers,
+    origins,
     parameters,
     paths,
+    provenance,
     work,
 )
 from asd.plan.run import DEMO_ROOT, clips, demo_recordings, given_cache, recordings
@@ -259,7 +262,9 @@ def states_of_clips():
 def state_of_clips(wildcards):
     """Changes with each change of a recording, but not with its date or its folder alone."""
     require_data()
-    return "simulated" if PLAN.is_demo else states_of_clips()[folder_of(wildcards)].name
+    if PLAN.is_demo:
+        return changes.state_of_demo(PLAN, code("simulate_recordings.py"))
+    return states_of_clips()[folder_of(wildcards)].name
 
 
 @cache
@@ -276,7 +281,9 @@ def dates_to_note(wildcards):
     known = changes.read_dates(f"{PREFIX}{paths.DATES}")
     if all(line[:3] in known for line in redated_clips()):
         return []
-    logger.info(f"{len(redated_clips())} recordings have other dates than when they were read, but the same content.")
+    logger.info(
+        f"{len(redated_clips())} recordings have other dates than when they were read, but the same content."
+    )
     return [paths.DATES]
 
 
@@ -296,7 +303,9 @@ def caches_by_name(wildcards):
     """The same where they can't be inputs, with their state; nothing where they are."""
     named = {name: by_name(files) for name, files in caches_given(wildcards).items()}
     return (
-        {**named, "state": list(state_of_files(sum(named.values(), [])))} if any(named.values()) else {}
+        {**named, "state": list(state_of_files(sum(named.values(), [])))}
+        if any(named.values())
+        else {}
     )
 
 
@@ -320,3 +329,23 @@ def archives_left():
 
 def marks_of_archives_left(wildcards):
     return given_by_user([ARCHIVE_MARK.format(archive=name) for name in archives_left()])
+
+
+def is_log_or_benchmark(path):
+    """Whether a path is what a rule writes beside its outputs, for what is in the plan."""
+    for rule in workflow.rules:
+        for pattern in filter(None, [*rule.log, rule.benchmark]):
+            found = pattern.match(path)
+            values = found.groupdict() if found else {}
+            if found and values.get("id") in (
+                None,
+                *PLAN.ids(values.get("machine", PLAN.machines[0])),
+            ):
+                return True
+    return False
+
+
+def report_of_leftovers():
+    if IN_STORAGE:
+        stop("Leftovers can't be listed:", ["the results are in cloud storage: list them there"])
+    return leftovers.report(leftovers.leftovers(PLAN, PREFIX, is_log_or_benchmark))

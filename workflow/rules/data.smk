@@ -53,3 +53,14 @@ rule check:
         remarks=planned(checks.data_remarks),
     script:
         "../scripts/check_recordings.py"
+
+
+# What a machine, ID, noise level, detector, noise factor, seed or protocol that has been removed leaves in results.
+rule leftovers:
+    log:
+        "results/logs/leftovers.log",
+    localrule: True
+    params:
+        report=lambda wildcards: report_of_leftovers(),
+    script:
+        "../scripts/list_leftovers.py"

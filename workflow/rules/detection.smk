@@ -11,6 +11,8 @@ rule detect_anomalies:
         abnormal_clips=planned(paths.caches, "machine", kind="abnormal", suffix="csv"),
         unlabelled=planned(paths.caches, "machine", kind="unlabelled", suffix="npy"),
         unlabelled_clips=planned(paths.caches, "machine", kind="unlabelled", suffix="csv"),
+        # of these, only what tells whether the weights were made from them
+        reference=planned(paths.reference_caches, "machine", suffix="csv"),
     output:
         scores=directory(paths.SCORES),
     log:
@@ -30,6 +32,7 @@ rule detect_anomalies:
         runtime=minutes(10, 1e-4, planned(work.clips_times_fits, "machine", "run")),
     params:
         settings=planned(parameters.detect_anomalies, "machine", "run"),
+        origins=planned(origins.detect_anomalies, "machine", "run"),
         code=code("detect_anomalies.py"),
     script:
         "../scripts/detect_anomalies.py"
@@ -41,6 +44,9 @@ if PLAN.ensembles:
     rule combine_scores:
         input:
             scores=planned(paths.members, "machine", "run"),
+            # of these, only what tells whether the scores were made from them
+            weights=planned(paths.weights_of_run, "machine", "run"),
+            clips=planned(paths.clip_lists, "machine"),
         output:
             scores=directory(paths.ENSEMBLES),
         log:
@@ -57,6 +63,7 @@ if PLAN.ensembles:
             runtime=minutes(3, 1e-5, planned(work.scores_averaged, "machine", "run")),
         params:
             settings=planned(parameters.combine_scores, "machine", "run"),
+            origins=planned(origins.combine_scores, "machine", "run"),
             code=code("combine_scores.py"),
         script:
             "../scripts/combine_scores.py"

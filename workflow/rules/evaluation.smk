@@ -5,6 +5,9 @@
 rule evaluate_scores:
     input:
         scores=planned(paths.scores_of_machine, "machine"),
+        # of these, only what tells whether the scores were made from them
+        weights=planned(paths.weights_of_machine, "machine"),
+        clips=planned(paths.clip_lists, "machine"),
     output:
         table=f"{paths.EVALUATION}.csv",
         comparisons=f"{paths.EVALUATION}.comparisons.csv",
@@ -24,6 +27,7 @@ rule evaluate_scores:
         runtime=minutes(10, 5e-5, planned(work.scores_of_machine, "machine")),
     params:
         settings=planned(parameters.evaluate_scores, "machine"),
+        origins=planned(origins.evaluate_scores, "machine"),
         code=code("evaluate_scores.py"),
     script:
         "../scripts/evaluate_scores.py"
@@ -36,6 +40,8 @@ rule collect_results:
         conditions=paths.evaluations(PLAN, "conditions.csv"),
         replicates=paths.evaluations(PLAN, "npz"),
         skipped=paths.skipped(PLAN),
+        weights=[file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)],
+        clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
     output:
         page=table_in_report("leaderboard.html", "leaderboard", "Leaderboard"),
         leaderboard=table_in_report("leaderboard.csv", "leaderboard", "Leaderboard (CSV)"),
@@ -62,6 +68,7 @@ rule collect_results:
         runtime=minutes(20),
     params:
         settings=parameters.collect_results(PLAN),
+        origins=planned(origins.collect_results),
         code=code("collect_results.py"),
     script:
         "../scripts/collect_results.py"

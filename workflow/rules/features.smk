@@ -28,6 +28,7 @@ if PLAN.cache is None:
             findings=findings_read,
             root=root_of_clips,
             state=state_of_clips,
+            origins=planned(origins.extract_features, "folder"),
             code=code("extract_features.py"),
         script:
             "../scripts/extract_features.py"
@@ -67,6 +68,7 @@ else:
             mem_mb=megabytes(100, 0.005, planned(clips, "folder")),
             runtime=minutes(5, 0.001, planned(clips, "folder")),
         params:
+            origins=planned(origins.extract_features, "folder"),
             named=caches_by_name,
             code=code("import_features.py"),
         script:

@@ -4,6 +4,8 @@
 rule plot_confusion:
     input:
         scores=planned(paths.scores_of_run, "machine", "run"),
+        weights=planned(paths.weights_of_run, "machine", "run"),
+        clips=planned(paths.clip_lists, "machine"),
     output:
         confusion_figures(PLAN.names_of_training),
     log:
@@ -23,6 +25,7 @@ rule plot_confusion:
         runtime=minutes(5 + 0.5 * len(PLAN.snrs) * len(PLAN.names_of_training)),
     params:
         settings=planned(parameters.plot_confusion, "machine", "run"),
+        origins=planned(origins.scores_of_run, "machine", "run"),
         code=code("plot_confusion.py"),
     script:
         "../scripts/plot_confusion.py"
@@ -34,6 +37,8 @@ if PLAN.names_over_trainings:
     rule plot_confusion_over_trainings:
         input:
             scores=planned(paths.scores_of_run, "machine", "run"),
+            weights=planned(paths.weights_of_run, "machine", "run"),
+            clips=planned(paths.clip_lists, "machine"),
         output:
             confusion_figures(["{detector}"]),
         log:
@@ -52,6 +57,7 @@ if PLAN.names_over_trainings:
             runtime=minutes(5 + 0.5 * len(PLAN.snrs)),
         params:
             settings=planned(parameters.plot_confusion_over_trainings, "machine", "run", "detector"),
+            origins=planned(origins.scores_of_run, "machine", "run"),
             code=code("plot_confusion.py"),
         script:
             "../scripts/plot_confusion.py"
@@ -60,6 +66,8 @@ if PLAN.names_over_trainings:
 rule plot_scores:
     input:
         scores=planned(paths.scores_of_first_seed, "machine", "noise_factor", "protocol"),
+        weights=planned(paths.weights_of_first_seed, "machine", "noise_factor", "protocol"),
+        clips=planned(paths.clip_lists, "machine"),
     output:
         histograms=score_figures(),
     log:
@@ -76,6 +84,7 @@ rule plot_scores:
         runtime=minutes(5 + 2 * len(PLAN.detectors)),
     params:
         settings=planned(parameters.plot_scores, "machine", "noise_factor", "protocol"),
+        origins=planned(origins.scores_of_first_seed, "machine", "noise_factor", "protocol"),
         code=code("plot_scores.py"),
     script:
         "../scripts/plot_scores.py"
@@ -87,6 +96,8 @@ if PLAN.auc_machines:
     rule plot_roc:
         input:
             scores=planned(paths.scores_at, "machine", "noise_factor", "protocol"),
+            weights=planned(paths.weights_at, "machine", "noise_factor", "protocol"),
+            clips=planned(paths.clip_lists, "machine"),
         output:
             in_report(
                 paths.ROC_FIGURE,
@@ -114,6 +125,7 @@ if PLAN.auc_machines:
             runtime=minutes(5, 5e-5, planned(work.scores_at, "machine", "noise_factor", "protocol")),
         params:
             settings=planned(parameters.plot_roc, "machine", "noise_factor", "protocol"),
+            origins=planned(origins.scores_at, "machine", "noise_factor", "protocol"),
             code=code("plot_roc.py"),
         script:
             "../scripts/plot_roc.py"
@@ -126,6 +138,7 @@ rule plot_features:
         abnormal=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="npy"),
         normal_clips=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="csv"),
         abnormal_clips=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="csv"),
+        reference=planned(paths.reference_caches, "machine", suffix="csv"),
     output:
         denoising=in_report(
             paths.DENOISING_FIGURE,
@@ -157,6 +170,7 @@ rule plot_features:
         runtime=minutes(10, 1e-3, planned(work.clips_of_id, "machine", "id")),
     params:
         settings=planned(parameters.plot_features, "machine", "id", "protocol"),
+        origins=planned(origins.plot_features, "machine", "id", "noise_factor", "protocol"),
         code=code("plot_features.py"),
     script:
         "../scripts/plot_features.py"
@@ -164,7 +178,8 @@ rule plot_features:
 
 rule plot_loss:
     input:
-        planned(paths.losses, "machine", "protocol"),
+        loss=planned(paths.losses, "machine", "protocol"),
+        reference=planned(paths.reference_caches, "machine", suffix="csv"),
     output:
         in_report(
             paths.LOSS_FIGURE,
@@ -188,6 +203,7 @@ rule plot_loss:
         runtime=minutes(5),
     params:
         settings=planned(parameters.plot_loss, "machine", "protocol"),
+        origins=planned(origins.plot_loss, "machine", "protocol"),
         code=code("plot_loss.py"),
     script:
         "../scripts/plot_loss.py"
@@ -200,6 +216,10 @@ if PLAN.auc_machines:
             tables=paths.evaluations(PLAN, "csv"),
             comparisons=paths.evaluations(PLAN, "comparisons.csv"),
             replicates=paths.evaluations(PLAN, "npz"),
+            weights=[
+                file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)
+            ],
+            clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
         output:
             **result_figures(),
         log:
@@ -216,6 +236,7 @@ if PLAN.auc_machines:
             runtime=minutes(20 + 2 * len(PLAN.machines)),
         params:
             settings=parameters.plot_results(PLAN),
+            origins=planned(origins.collect_results),
             code=code("plot_results.py"),
         script:
             "../scripts/plot_results.py"

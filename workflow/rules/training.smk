@@ -25,6 +25,7 @@ rule train_ddae:
         runtime=minutes(5, 2e-5, planned(work.clips_times_epochs, "machine")),
     params:
         settings=planned(parameters.train_ddae, "machine", "run"),
+        origins=planned(origins.train_ddae, "machine", "run"),
         code=code("train_ddae.py"),
     script:
         "../scripts/train_ddae.py"

@@ -3,6 +3,7 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.detection.origins import expected_evaluations
     from asd.evaluation.tables import collect
 
     settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output
@@ -14,6 +15,7 @@ with job_log(snakemake.log[0]):
         files.skipped,
         confidence=settings["confidence"],
         simulated=settings["simulated"],
+        expected=expected_evaluations(snakemake.params.origins, files.clips, files.weights),
         auc_path=output.auc,
         summary_path=output.summary,
         leaderboard_path=output.leaderboard,

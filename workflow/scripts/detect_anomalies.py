@@ -3,19 +3,28 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from dataclasses import replace
+
     from asd.ddae.denoiser import Denoiser
+    from asd.ddae.origins import expected_weights
     from asd.detection.detectors import Detector
+    from asd.detection.origins import expected_scores
     from asd.detection.scores import score_paths, write_scores
     from asd.detection.scoring import detect
     from asd.detection.units import read_unit_clips
     from asd.files.atomic import whole_folder
+    from asd.files.origin import origins_of
 
-    settings, files = snakemake.params.settings, snakemake.input
-    denoiser = Denoiser.load(files.weights)
+    settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
+    lists = [*files.normal_clips, *files.abnormal_clips, *files.unlabelled_clips]
+    (weights,) = expected_weights(origins, "weights", files.reference)
+    denoiser = Denoiser.load(files.weights, weights)
+    (origin,) = expected_scores(origins, "own", lists, [files.weights])
     detectors = [Detector(**about) for about in settings["detectors"]]
     with whole_folder(snakemake.output.scores) as folder:
         caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
-        for clips in read_unit_clips(*caches, settings, files.unlabelled, files.unlabelled_clips):
+        unlabelled = (files.unlabelled, files.unlabelled_clips)
+        for clips in read_unit_clips(*caches, settings, *unlabelled, origins_of(origins, "clips")):
             scores = detect(
                 clips,
                 denoiser,
@@ -25,4 +34,5 @@ with job_log(snakemake.log[0]):
                 folds=settings["folds"],
                 seed=settings["seed"],
             )
-            write_scores(scores, *score_paths(folder, clips.snr, clips.machine_id))
+            whose = replace(origin, snr=clips.snr, id=clips.machine_id, code=snakemake.params.code)
+            write_scores(replace(scores, origin=whose), *score_paths(folder, clips.snr, clips.machine_id))

@@ -11,6 +11,7 @@ with job_log(snakemake.log[0]):
     import logging
 
     from asd.features.extraction import Reading, extract_cache
+    from asd.files.origin import origins_of
     from asd.recordings.layout import Recording
 
     params, output = snakemake.params, snakemake.output
@@ -29,4 +30,5 @@ with job_log(snakemake.log[0]):
         state=params.state,
         left_out=params.findings["left_out"],
         processes=snakemake.threads,
+        origin=origins_of(params.origins, "own")[0],
     )

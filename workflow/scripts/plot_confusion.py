@@ -5,11 +5,14 @@ from itertools import product
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores, summed_confusion
     from asd.figures.style import confusion_heat_map, save
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
-    contents = read_unit_scores(snakemake.input.scores, settings["runs"], settings["units"])
+    files = snakemake.input
+    expected = expected_scores(snakemake.params.origins, "scores", files.clips, files.weights)
+    contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
     ids = len({unit.machine_id for unit in contents})
     figures = product(settings["snr_labels"].items(), settings["detectors"])
     for ((snr, label), detector), path in zip(figures, snakemake.output, strict=True):

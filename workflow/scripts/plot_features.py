@@ -4,15 +4,24 @@ from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
     from asd.ddae.denoiser import Denoiser
+    from asd.ddae.origins import expected_weights
     from asd.detection.units import read_unit_clips
     from asd.figures.features import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
     from asd.figures.style import save
+    from asd.files.origin import origins_of
 
-    settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
+    settings, wildcards, files, origins = (
+        snakemake.params.settings,
+        snakemake.wildcards,
+        snakemake.input,
+        snakemake.params.origins,
+    )
     labels = settings["snr_labels"]
-    denoiser = Denoiser.load(files.weights)
+    (whose,) = expected_weights(origins, "weights", files.reference)
+    denoiser = Denoiser.load(files.weights, whose)
     features, projections = {}, {}
-    for unit in read_unit_clips(files.normal, files.normal_clips, files.abnormal, files.abnormal_clips, settings):
+    caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
+    for unit in read_unit_clips(*caches, settings, expected=origins_of(origins, "clips")):
         train, normal, abnormal = (unit.train(), *unit.test())
         features[labels[unit.snr]] = FeaturePanel(
             normal, abnormal, denoiser.denoise_unscaled(normal), denoiser.denoise_unscaled(abnormal)

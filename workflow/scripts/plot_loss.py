@@ -9,12 +9,15 @@ with job_log(snakemake.log[0]):
 
     from asd.ddae.denoiser import NETWORKS
     from asd.ddae.loss import read_loss
+    from asd.ddae.origins import expected_weights
     from asd.figures.features import loss_curves
     from asd.figures.style import save
 
     settings = snakemake.params.settings
     units = product(settings["noise_factors"], settings["seeds"])
-    loss = {unit: read_loss(path) for unit, path in zip(units, snakemake.input, strict=True)}
+    files = snakemake.input
+    expected = expected_weights(snakemake.params.origins, "loss", files.reference)
+    loss = {unit: read_loss(*pair) for unit, *pair in zip(units, files.loss, expected, strict=True)}
     curves = {
         network: {
             factor: np.array([loss[factor, seed][network] for seed in settings["seeds"]])

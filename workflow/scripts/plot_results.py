@@ -5,6 +5,7 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from itertools import product
 
+    from asd.detection.origins import expected_evaluations
     from asd.evaluation.tables import read_evaluation, summarise
     from asd.figures.results import ablation, auc_by_noise_factor, auc_heat_map
     from asd.figures.style import auc_by_snr, save
@@ -12,7 +13,10 @@ with job_log(snakemake.log[0]):
     settings, files, output = snakemake.params.settings, snakemake.input, dict(snakemake.output.items())
     labels = settings["snr_labels"]
     # not from the tables of the whole run, which have no checksums
-    auc, by_machine = read_evaluation(settings["evaluated"], files.tables, files.comparisons, files.replicates)
+    expected = expected_evaluations(snakemake.params.origins, files.clips, files.weights)
+    auc, by_machine = read_evaluation(
+        settings["evaluated"], files.tables, files.comparisons, files.replicates, expected=expected
+    )
     summary = summarise(auc, by_machine, settings["confidence"]).dropna(subset="auc_mean")
     auc = auc.dropna(subset="auc")  # machines and IDs without abnormal clips have none
 

@@ -3,12 +3,15 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.detection.origins import expected_scores
     from asd.evaluation.machine import FALSE_POSITIVE_RATES, read_unit_scores, roc_bands, with_abnormal_clips
     from asd.figures.scores import RocBand, roc_curves
     from asd.figures.style import save
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
-    contents = read_unit_scores(snakemake.input.scores, settings["runs"], settings["units"])
+    files = snakemake.input
+    expected = expected_scores(snakemake.params.origins, "scores", files.clips, files.weights)
+    contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
     seeds = len({unit.run.seed for unit in contents})
     curves, aucs = {}, {}
     for snr, label in settings["snr_labels"].items():

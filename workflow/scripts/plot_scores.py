@@ -3,13 +3,16 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores
     from asd.figures.scores import ScorePanel, score_histograms
     from asd.figures.style import save
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
     labels = settings["snr_labels"]
-    contents = read_unit_scores(snakemake.input.scores, settings["runs"], settings["units"])
+    files = snakemake.input
+    expected = expected_scores(snakemake.params.origins, "scores", files.clips, [files.weights])
+    contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
     about = f"{wildcards.machine}, noise factor {wildcards.nf}, {settings['protocol']} protocol"
 
     for detector, path in zip(settings["detectors"], snakemake.output.histograms, strict=True):

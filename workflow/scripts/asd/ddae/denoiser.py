@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
 from ..files import StrPath
-from ..files.atomic import whole_file
-from ..files.integrity import read_archive
+from ..files.integrity import read_archive, write_archive
+from ..files.origin import Origin
+from .origins import unusable
 from .scaling import MinMaxScaling
 
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -75,29 +76,34 @@ class Denoiser:
         """Denoised features of clips in the features' own units; unscaled float32 [clips, 136] to the same shape."""
         return self.scaling.invert(self.denoise(features))
 
-    def save(self, path: StrPath) -> None:
-        """Write a NumPy archive (``.npz``), whole or not at all."""
+    def save(self, path: StrPath, origin: Origin | None = None) -> None:
+        """Write a NumPy archive (``.npz``) that says whose it is, whole or not at all."""
         arrays = {"minimum": self.scaling.minimum, "maximum": self.scaling.maximum}
         for name, layers in self.networks.items():
             for number, (weight, bias) in enumerate(layers):
                 arrays |= {f"{name}.{number}.weight": weight, f"{name}.{number}.bias": bias}
-        with whole_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        write_archive(path, arrays, origin)
 
     @classmethod
-    def load(cls, path: StrPath) -> Denoiser:
+    def load(cls, path: StrPath, expected: Origin | None = None) -> Denoiser:
         """Read what `save` wrote.  No code of the file is executed.
+
+        Parameters
+        ----------
+        expected
+            Whose weights they have to be.
 
         Raises
         ------
         UserError
-            If the file is missing, damaged, or does not hold the finite float32 numbers of two whole networks.
+            If the file is missing, damaged, another one's, or does not hold the finite float32 numbers of two whole
+            networks.
         OSError
             If the disk or its permissions do not let it be read.
         """
         path = Path(path)
         try:
-            arrays = read_archive(path)
+            arrays = read_archive(path, expected=expected)
             networks = {name: _layers_of(arrays, name, columns) for name, columns in NETWORKS.items()}
             scaling = _checked_scaling(arrays.pop("minimum"), arrays.pop("maximum"))
             if len(arrays) != 2 * sum(map(len, networks.values())):
@@ -105,10 +111,7 @@ class Denoiser:
         except Exception as error:  # many types, depending on where the file is damaged
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise  # the disk's fault, not the file's
-            raise UserError(
-                f"{path}: the trained weights can't be read ({type(error).__name__}: {error}). Delete the file and run "
-                "again; only this training is repeated."
-            ) from error
+            raise UserError(unusable(path, error)) from error
         return cls(scaling, networks)
 
 

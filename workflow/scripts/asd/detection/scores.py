@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
-from ..files.integrity import seal_of, sealed_mapping, unsealed_mapping
+from ..files.integrity import seal_of, sealed_mapping
+from ..files.origin import Origin
 from ..splits import PROTOCOLS, ProtocolName
 from .clips import ScoredClip, ScoredClips
+from .origins import read_summary, summary_path
 
 _CLIP_COLUMNS = ("file", "part", "label", "protocol", "start", "condition", "attributes")
 
@@ -62,11 +64,14 @@ class UnitScores:
     ----------
     scores
         Detector -> its scores.
+    origin
+        Whose they are.
     """
 
     clips: ScoredClips
     scores: dict[str, Scores]
     protocol: ProtocolName
+    origin: Origin = field(default_factory=Origin)
 
 
 def threshold_of(training_scores: NDArray[np.float64], percentile: float, protocol: ProtocolName) -> float:
@@ -83,8 +88,8 @@ def threshold_of(training_scores: NDArray[np.float64], percentile: float, protoc
 
 def score_paths(folder: StrPath, snr: str, machine_id: str) -> tuple[Path, Path]:
     """The two files of an ID at an SNR in the folder of a run: scores and summary, as `write_scores` takes them."""
-    stem = f"{snr}_{machine_id}"
-    return Path(folder, f"{stem}.csv"), Path(folder, f"{stem}.json")
+    summary = summary_path(folder, snr, machine_id)
+    return summary.parent / f"{snr}_{machine_id}.csv", summary
 
 
 def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPath) -> None:
@@ -97,8 +102,8 @@ def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPat
         was cut into clips), condition, attributes (as JSON), and for each detector its score, written so that it is
         read back exactly, and its decision (normal or abnormal).
     summary_path
-        JSON: protocol, thresholds, numbers of components (``map_mfcc``, ``map_basic``) and of clips; CRC-32 of the file
-        of scores (``scores_crc32``) and of all these values (``crc32``).
+        JSON: protocol, thresholds, numbers of components (``map_mfcc``, ``map_basic``) and of clips; whose the scores
+        are (``origin``); CRC-32 of the file of scores (``scores_crc32``) and of all these values (``crc32``).
 
     Raises
     ------
@@ -139,6 +144,7 @@ def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPat
         "n_normal": len(clips.normal),
         "n_abnormal": len(clips.abnormal),
         "n_unlabelled": len(clips.unlabelled),
+        "origin": content.origin.values(),
         "scores_crc32": seal_of(written),
     }
     with whole_file(summary_path) as temporary:
@@ -160,16 +166,22 @@ def _check_finite(scores: Mapping[str, Scores]) -> None:
             )
 
 
-def read_scores(scores_path: StrPath, summary_path: StrPath) -> UnitScores:
+def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | None = None) -> UnitScores:
     """Read both files back.
+
+    Parameters
+    ----------
+    expected
+        Whose they have to be.
 
     Raises
     ------
     UserError
-        If one of them is missing or damaged, or the two do not belong together.
+        If one of them is missing, damaged or another one's, or the two do not belong together.
     """
     try:
-        summary = unsealed_mapping(json.loads(Path(summary_path).read_text(encoding="utf-8")))
+        summary, origin = read_summary(summary_path)
+        origin.require(expected)
         content = Path(scores_path).read_bytes()
         if summary["scores_crc32"] != seal_of(content):
             raise ValueError("the scores do not match their checksum in the summary")
@@ -190,7 +202,7 @@ def read_scores(scores_path: StrPath, summary_path: StrPath) -> UnitScores:
                 (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
             )
             scores[name] = Scores(train, test, float(threshold), components, unlabelled)
-        return UnitScores(clips, scores, summary["protocol"])
+        return UnitScores(clips, scores, summary["protocol"], origin)
     except (
         *(ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, csv.Error),
         *(FileNotFoundError, IsADirectoryError),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..features.caches import EMPTY_CACHE, Cache, listed, read_cache
 from ..files import StrPath
+from ..files.origin import Origin
 from ..splits import Split, detection_splits
 from .clips import ScoredClip, ScoredClips
 
@@ -61,6 +62,7 @@ def read_unit_clips(
     settings: Mapping[str, Any],
     unlabelled: Sequence[StrPath] = (),
     unlabelled_clips: Sequence[StrPath] = (),
+    expected: Sequence[Origin] = (),
 ) -> list[UnitClips]:
     """The clips of some IDs at all SNRs.
 
@@ -74,17 +76,25 @@ def read_unit_clips(
         As `asd.splits.detection_splits` takes them.
     unlabelled, unlabelled_clips
         Caches and clip lists of unlabelled clips; none where there are no such clips at all.
+    expected
+        Whose the caches have to be, in any order; if left out, anybody's.
 
     Raises
     ------
     UserError
-        If a cache can't be read or does not match its checksums, or if there are too few clips.
+        If a cache can't be read, does not match its checksums or is another one's, or if there are too few clips.
     """
     units = [(snr, name) for snr, name in settings["units"]]
-    first = [read_cache(*paths) for paths in zip(normal, normal_clips, strict=True)]
-    second = [read_cache(*paths, allow_empty=True) for paths in zip(abnormal, abnormal_clips, strict=True)]
-    third = [read_cache(*paths, allow_empty=True) for paths in zip(unlabelled, unlabelled_clips, strict=True)]
-    third = third or [EMPTY_CACHE] * len(units)
+    origins = {(origin.snr, origin.id, origin.kind): origin for origin in expected}
+
+    def read(kind: str, arrays: Sequence[StrPath], lists: Sequence[StrPath]) -> list[Cache]:
+        return [
+            read_cache(array, clips, allow_empty=kind != "normal", expected=origins[*unit, kind] if origins else None)
+            for unit, array, clips in zip(units, arrays, lists, strict=True)
+        ]
+
+    first, second = read("normal", normal, normal_clips), read("abnormal", abnormal, abnormal_clips)
+    third = read("unlabelled", unlabelled, unlabelled_clips) if unlabelled else [EMPTY_CACHE] * len(units)
     caches = dict(zip(units, zip(first, second, third, strict=True), strict=True))
     splits = detection_splits({unit: (listed(one), listed(two)) for unit, (one, two, _) in caches.items()}, settings)
     return [UnitClips(*unit, *three, splits[unit]) for unit, three in caches.items()]

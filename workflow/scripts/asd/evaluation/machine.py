@@ -13,7 +13,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,8 @@ from ..detection.clips import ScoredClip
 from ..detection.scores import UnitScores, read_scores, score_paths
 from ..errors import UserError
 from ..files import StrPath
-from ..files.atomic import whole_file
-from ..files.integrity import read_archive, seal_of
+from ..files.integrity import read_archive, seal_of, write_archive
+from ..files.origin import Origin
 from ..splits import ProtocolName
 from .rows import AucRow, ComparisonRow
 from .statistics import (
@@ -75,7 +75,10 @@ Entry = tuple[str, str]
 
 
 def read_unit_scores(
-    folders: Sequence[StrPath], runs: Sequence[tuple[ProtocolName, str, str]], units: Sequence[tuple[str, str]]
+    folders: Sequence[StrPath],
+    runs: Sequence[tuple[ProtocolName, str, str]],
+    units: Sequence[tuple[str, str]],
+    expected: Sequence[Origin] = (),
 ) -> dict[Unit, UnitScores]:
     """Scores of all detectors of every run on every ID at every SNR.
 
@@ -87,21 +90,24 @@ def read_unit_scores(
         Protocol, noise factor and seed; one may stand there twice, with detectors and with ensembles.
     units
         SNR and ID.
+    expected
+        Whose the scores in each of `folders` have to be; if left out, anybody's.
 
     Raises
     ------
     UserError
-        If a file is missing or damaged, or files of one run, SNR and ID are about different clips.
+        If a file is missing, damaged or another one's, or files of one run, SNR and ID are about different clips.
     """
     contents: dict[Unit, UnitScores] = {}
-    for (folder, run), (snr, machine_id) in itertools.product(zip(folders, runs, strict=True), units):
+    origins: Sequence[Origin | None] = expected or [None] * len(folders)
+    for (folder, run, whose), (snr, machine_id) in itertools.product(zip(folders, runs, origins, strict=True), units):
         unit, paths = Unit.of(*run, snr, machine_id), score_paths(folder, snr, machine_id)
-        scores = read_scores(*paths)
+        scores = read_scores(*paths, whose and replace(whose, snr=snr, id=machine_id))
         if unit in contents:
             before = contents[unit]
             if before.clips != scores.clips:
                 raise UserError(f"{paths[0]}: not the clips that the detectors scored. Delete the file and run again.")
-            scores = UnitScores(scores.clips, {**before.scores, **scores.scores}, scores.protocol)
+            scores = replace(scores, scores={**before.scores, **scores.scores})
         contents[unit] = scores
     return contents
 
@@ -368,8 +374,10 @@ def write_replicates(
     by_protocol: Mapping[str, Replicates],
     path: StrPath,
     tables: Sequence[StrPath] = (),
+    origin: Origin | None = None,
 ) -> None:
-    """Write the replicates of every protocol as a NumPy archive, with checksums of the `tables` that go with them."""
+    """Write the replicates of every protocol as a NumPy archive, with checksums of the `tables` that go with them, and
+    say whose they are."""
     arrays: dict[str, NDArray[Any]] = {
         _CHECKSUMS: np.array([seal_of(Path(table).read_bytes()) for table in tables], "U8")
     }
@@ -383,20 +391,26 @@ def write_replicates(
             f"{protocol}.pauc_replicates": values.pauc_replicates,
             f"{protocol}.covariance": values.covariance,
         }
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    write_archive(path, arrays, origin)
 
 
-def read_replicates(path: StrPath, tables: Sequence[StrPath] = ()) -> dict[str, Replicates]:
+def read_replicates(
+    path: StrPath, tables: Sequence[StrPath] = (), expected: Origin | None = None
+) -> dict[str, Replicates]:
     """Read what `write_replicates` wrote, and compare the `tables` with their checksums.
+
+    Parameters
+    ----------
+    expected
+        Whose it has to be.
 
     Raises
     ------
     UserError
-        If the archive or one of the tables is missing or damaged.
+        If the archive or one of the tables is missing, damaged or another one's.
     """
     try:
-        arrays = read_archive(path, _MAX_REPLICATES_BYTES)
+        arrays = read_archive(path, _MAX_REPLICATES_BYTES, expected=expected)
         checksums = arrays.pop(_CHECKSUMS).tolist()
         protocols = dict.fromkeys(key.split(".")[0] for key in arrays)
         by_protocol = {

@@ -17,6 +17,7 @@ from ..features.cliplist import SKIPPED_COLUMNS, read_skipped
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.neutral import for_html, for_markdown, for_spreadsheet, in_one_line
+from ..files.origin import Origin
 from .machine import Entry, Replicates, read_replicates
 from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
 from .statistics import bootstrap_p_value, holm, percentile_interval
@@ -94,6 +95,7 @@ def collect(
     *,
     confidence: float,
     simulated: bool = False,
+    expected: Sequence[Origin] = (),
     auc_path: StrPath,
     summary_path: StrPath,
     leaderboard_path: StrPath,
@@ -122,6 +124,8 @@ def collect(
         Of the intervals, in per cent.
     simulated
         The recordings are the demo's: every table says so, CSV files in a column ``data``.
+    expected
+        Whose the files of each machine have to be; if left out, anybody's.
     auc_path, summary_path, leaderboard_path, comparisons_path, conditions_path, skipped_path
         CSV files to write.
     markdown_path, html_path
@@ -129,7 +133,9 @@ def collect(
     text_path
         The table for the terminal.
     """
-    table, by_machine = read_evaluation(list(replicates), tables, comparisons, list(replicates.values()), conditions)
+    table, by_machine = read_evaluation(
+        list(replicates), tables, comparisons, list(replicates.values()), conditions, expected=expected
+    )
     summary = summarise(table, by_machine, confidence)
     ranking = leaderboard(table, by_machine, confidence)
     written_tables = {
@@ -161,16 +167,19 @@ def read_evaluation(
     comparisons: Sequence[StrPath],
     replicates: Sequence[StrPath],
     conditions: Sequence[StrPath] = (),
+    *,
+    expected: Sequence[Origin] = (),
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Replicates]]]:
     """Table of all AUCs, and machine -> bootstraps, from the files of each machine, once these are found whole.
 
     Raises
     ------
     UserError
-        If one of the files is damaged.
+        If one of the files is damaged or, where it is said whose they have to be, another one's.
     """
-    files = zip(machines, replicates, tables, comparisons, *([conditions] if conditions else []), strict=True)
-    by_machine = {machine: read_replicates(path, of_machine) for machine, path, *of_machine in files}
+    origins: Sequence[Origin | None] = expected or [None] * len(machines)
+    files = zip(machines, replicates, origins, tables, comparisons, *([conditions] if conditions else []), strict=True)
+    by_machine = {machine: read_replicates(path, of_machine, whose) for machine, path, whose, *of_machine in files}
     return read_table(tables), by_machine
 
 

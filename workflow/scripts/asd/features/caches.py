@@ -20,8 +20,9 @@ from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import ArrayHeader, seal_of
+from ..files.origin import NOTHING, Origin
 from ..splits import Listed
-from .cliplist import ClipRecord, read_clip_list, write_clip_list
+from .cliplist import ClipRecord, list_checksum, read_clip_list, require_origin, write_clip_list
 from .columns import N_FEATURES
 from .rows import named, read_cache_header
 
@@ -35,6 +36,11 @@ class Cache(NamedTuple):
 
     features: Features
     clips: list[ClipRecord]
+
+    @property
+    def checksum(self) -> str:
+        """Of the clips and their features, as `asd.features.cliplist.read_list_checksum` reads it."""
+        return self.clips[0].list_checksum if self.clips else NOTHING
 
 
 def listed(cache: Cache) -> Listed:
@@ -64,9 +70,15 @@ def write_cache(
     features: Features,
     clips: Sequence[ClipRecord],
     *,
+    origin: Origin | None = None,
     allow_empty: bool = False,
 ) -> None:
     """Write features, float32 [clips, 136], and their clip list with the checksums of these features.
+
+    Parameters
+    ----------
+    origin
+        Whose they are: machine, SNR, ID and kind.
 
     Raises
     ------
@@ -77,8 +89,11 @@ def write_cache(
         raise UserError(f"{array_path}: there are no clips to write. Check dataset.root and dataset.pattern.")
     with whole_file(array_path) as temporary, temporary.open("wb") as file:
         np.save(file, np.ascontiguousarray(features, np.float32), allow_pickle=False)
-    lines = (replace(clip, checksum=of) for clip, of in zip(clips, _row_checksums(features), strict=True))
-    write_clip_list(list_path, lines)
+    whose = origin or Origin()
+    about = {"machine": whose.machine, "snr": whose.snr, "id": whose.id, "kind": whose.kind}
+    lines = [replace(clip, **about, checksum=of) for clip, of in zip(clips, _row_checksums(features), strict=True)]
+    of_all = list_checksum(lines)
+    write_clip_list(list_path, (replace(line, list_checksum=of_all) for line in lines))
 
 
 # ------------------------------------------------------------------------------------------------------- reading
@@ -123,6 +138,7 @@ def read_cache(
     list_path: StrPath,
     *,
     allow_empty: bool = False,
+    expected: Origin | None = None,
 ) -> Cache:
     """Read a feature cache that this workflow wrote, and compare each row with its checksum in the clip list.
 
@@ -130,11 +146,13 @@ def read_cache(
     ----------
     allow_empty
         Take a cache without rows, too.
+    expected
+        Whose it has to be.
 
     Raises
     ------
     UserError
-        If one of the files is missing or damaged, or if they do not belong together.
+        If one of the files is missing or damaged, if they do not belong together, or if they are of something else.
     """
     path, list_path = Path(array_path), Path(list_path)
     with named(path, missing="Run again.", remedy=f"Delete {path} and run again."), path.open("rb") as file:
@@ -143,7 +161,10 @@ def read_cache(
         if rows != len(clips):
             raise ValueError(f"the cache has {rows} rows, but {list_path} lists {len(clips)} clips; one is damaged")
         features = _features(file, header)
+        require_origin(clips, expected)
         _compare(features, clips, list_path)
+        if {clip.list_checksum for clip in clips} - {list_checksum(clips)}:
+            raise ValueError(f"lines of {list_path} are missing, changed places or come from elsewhere")
     return Cache(features, clips)
 
 
@@ -176,6 +197,7 @@ def import_cache(
     source_list: StrPath | None,
     array_path: StrPath,
     list_path: StrPath,
+    origin: Origin | None = None,
 ) -> None:
     """Take over a cache that exists already, after checking it.
 
@@ -185,7 +207,9 @@ def import_cache(
         The cache; None writes one without clips.
     source_list
         Its clip list; without one, clips are called ``<file name>[<row>]``.  Checksums in it are compared with the
-        rows.
+        rows; whose they were does not count.
+    origin
+        Whose the copy is.
 
     Raises
     ------
@@ -207,5 +231,6 @@ def import_cache(
             )
         with named(source):
             _compare(features, clips, Path(source_list), given=True)
-    write_cache(array_path, list_path, features, clips)
+    clips = [replace(clip, recordings="", extraction="given") for clip in clips]
+    write_cache(array_path, list_path, features, clips, origin=origin)
     logger.info("%s: %d clips", source, len(features))

@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.integrity import sealed_line, unsealed_line
+from ..files.origin import NOTHING, Origin, digest
 
 _LINE_CHECKSUM = "line_checksum"  # column of a clip list: CRC-32 of the line's other values
 SKIPPED_COLUMNS = ("file", "reason", "size", "modified_ns", "content")
@@ -47,7 +48,11 @@ class ClipRecord:
     recordings
         What the whole list was made from, as the plan names it.
     extraction
-        What the features were computed with (code and settings), as a hash.
+        What the features were computed with: hash of the code, a hyphen, and the settings.
+    machine, snr, id, kind
+        What all clips of the list are of.
+    list_checksum
+        Of all clips of the list, as far as results depend on them; see `list_checksum`.
     checksum
         CRC-32 of the row of features, 8 hexadecimal digits.
     """
@@ -65,7 +70,42 @@ class ClipRecord:
     content: str = ""
     recordings: str = ""
     extraction: str = ""
+    machine: str = ""
+    snr: str = ""
+    id: str = ""
+    kind: str = ""
+    list_checksum: str = ""
     checksum: str = ""
+
+    @property
+    def origin(self) -> Origin:
+        """Whose the list is."""
+        code, _, settings = self.extraction.partition("-")
+        whose = {"machine": self.machine, "snr": self.snr, "id": self.id, "kind": self.kind}
+        return Origin(**whose, settings=settings, made_from=self.recordings, code=code)
+
+
+_DECIDING = attrgetter("file", "start", "condition", "split", "attributes", "checksum")
+
+
+def list_checksum(clips: Iterable[ClipRecord]) -> str:
+    """16 hexadecimal digits for the clips and their features, whatever the dates of the recordings."""
+    return digest([_DECIDING(clip) for clip in clips])
+
+
+def require_origin(clips: Sequence[ClipRecord], expected: Origin | None) -> None:
+    """Refuse clips of something else.  A list without clips can't say whose it is, but only where there are no
+    recordings it may be empty.
+
+    Raises
+    ------
+    ValueError
+        The message does not name the list.
+    """
+    if clips:
+        clips[0].origin.require(expected)
+    elif expected is not None and expected.made_from != NOTHING:
+        raise ValueError("there are no clips in it")
 
 
 _NAMES = [field.name for field in fields(ClipRecord)]
@@ -140,19 +180,55 @@ def read_clip_list(path: StrPath, *, given: bool = False) -> list[ClipRecord]:
     return clips
 
 
+def read_first_clip(path: StrPath) -> ClipRecord | None:
+    """The first line of a clip list that this workflow wrote, which says what the whole list is; None if it is empty.
+
+    Raises
+    ------
+    ValueError, csv.Error, OSError
+        If it is no clip list.
+    """
+    with open(path, newline="", encoding="utf-8") as file:
+        line = next(csv.DictReader(file), None)
+    if line is None:
+        return None
+    return ClipRecord(*unsealed_line([line.get(name) or "" for name in (*_NAMES, _LINE_CHECKSUM)]))
+
+
+def read_list_checksum(path: StrPath, expected: Origin) -> str:
+    """What stands for all clips of a clip list that this workflow wrote, from its first line.
+
+    Raises
+    ------
+    UserError
+        If it is no clip list, or not the expected one.
+    """
+    try:
+        first = read_first_clip(path)
+        require_origin([first] if first else [], expected)
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: {error}. Delete it and the .npy file beside it, and run again.") from error
+    return first.list_checksum if first else NOTHING
+
+
+def write_skipped(path: StrPath, lines: Iterable[Sequence[str]]) -> None:
+    """Write a list of recordings that were left out, lines of `SKIPPED_COLUMNS`, each with a checksum of its own."""
+    write_rows(path, [*SKIPPED_COLUMNS, _LINE_CHECKSUM], map(sealed_line, lines))
+
+
 def read_skipped(path: StrPath) -> list[dict[str, str]]:
     """Lines of a list of recordings that were left out, with `SKIPPED_COLUMNS`.
 
     Raises
     ------
     UserError
-        If it is something else.
+        If it is something else, or a line does not match its checksum.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != SKIPPED_COLUMNS:
-                raise ValueError(f"its columns are {', '.join(reader.fieldnames or ())}")
-            return list(reader)
+            header, *lines = csv.reader(file)
+            if header != [*SKIPPED_COLUMNS, _LINE_CHECKSUM]:
+                raise ValueError(f"its columns are {', '.join(header)}")
+            return [dict(zip(SKIPPED_COLUMNS, unsealed_line(line), strict=True)) for line in lines]
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"{path}: no list of recordings ({error}). Delete the file and run again.") from error

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UserError
+from ..files.origin import Origin
 from ..processes import shared_out
 from ..recordings import audio
 from ..recordings.layout import Recording
 from ..recordings.state import content_checksum, state_of_files
 from .acoustic import clip_features
 from .caches import Features, checksum, read_features, write_cache
-from .cliplist import SKIPPED_COLUMNS, ClipRecord, attributes_text, read_clip_list, write_rows
+from .cliplist import ClipRecord, attributes_text, read_clip_list, write_skipped
 from .columns import N_FEATURES
 
 logger = logging.getLogger(__name__)
@@ -171,6 +172,7 @@ def extract_cache(
     state: str = "",
     left_out: Mapping[str, str] | None = None,
     processes: int = 1,
+    origin: Origin | None = None,
 ) -> None:
     """Compute the features of recordings and write cache, clip list and list of skipped clips.
 
@@ -189,6 +191,8 @@ def extract_cache(
         Paths that were found in the place of recordings, and why they are none; they are listed as skipped.
     processes
         That read clips at the same time.  The result does not depend on it.
+    origin
+        Whose the recordings are.
 
     Raises
     ------
@@ -219,10 +223,10 @@ def extract_cache(
         logger.warning("skipped: %s", message)
     features = np.stack([row.features for row in rows]) if rows else np.empty((0, N_FEATURES), np.float32)
     clips = [replace(row.clip, recordings=state) for row in rows]
-    write_cache(array_path, list_path, features, clips, allow_empty=not recordings)
+    write_cache(array_path, list_path, features, clips, origin=origin, allow_empty=not recordings)
     skipped = ((one.clip.file, one.reason, one.clip.size, one.clip.modified_ns, one.clip.content) for one in problems)
     odd = ((os.path.relpath(path, root), reason, "", "", "") for path, reason in (left_out or {}).items())
-    write_rows(skipped_path, SKIPPED_COLUMNS, [*skipped, *odd])
+    write_skipped(skipped_path, [*skipped, *odd])
     taken_over = sum(len(found) for found in known if found is not None)
     logger.info(
         "%d recordings, %d clips: %d computed, %d taken over, %d skipped",

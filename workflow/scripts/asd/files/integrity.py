@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import StrPath
+from .atomic import whole_file
+from .origin import Origin, digest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -287,12 +289,75 @@ def _read_members(path: StrPath, max_bytes: int) -> dict[str, bytes]:
         return {member.filename: archive.read(member) for member in members}
 
 
-def read_archive(path: StrPath, max_bytes: int = MAX_ARCHIVE_BYTES) -> dict[str, NDArray[Any]]:
-    """The arrays of an ``.npz`` file that `numpy.savez` wrote.
+_ORIGIN = "origin"  # member of an archive: an origin and a checksum of the other members, as JSON
+_CONTENT = "content"
+
+
+def _checksum_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    return digest(
+        [
+            [name, str(array.dtype), list(array.shape), seal_of(array.tobytes())]
+            for name, array in sorted(arrays.items())
+        ]
+    )
+
+
+def write_archive(path: StrPath, arrays: Mapping[str, NDArray[Any]], origin: Origin | None = None) -> None:
+    """Write arrays as an ``.npz`` file that says whose it is, whole or not at all."""
+    import numpy as np
+
+    about = {_CONTENT: _checksum_of_arrays(arrays), **(origin or Origin()).values()}
+    told = np.frombuffer(json.dumps(sealed_mapping(about)).encode(), np.uint8)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **{**arrays, _ORIGIN: told})  # type: ignore[arg-type]
+
+
+def _origin_of_archive(content: bytes) -> tuple[Origin, str]:
+    """Origin and checksum of the other members, from the member that holds them.
 
     Raises
     ------
-    ValueError, zipfile.BadZipFile, OSError
-        As `_read_members` and `read_array_header` do.
+    ValueError, KeyError
+        If it is something else.
     """
-    return {name.removesuffix(".npy"): array_of(content) for name, content in _read_members(path, max_bytes).items()}
+    file = io.BytesIO(content)
+    read_array_header(file, len(content))
+    about = unsealed_mapping(json.loads(file.read()))
+    checksum = about.pop(_CONTENT)
+    return Origin.of(about), checksum
+
+
+def read_archive(
+    path: StrPath, max_bytes: int = MAX_ARCHIVE_BYTES, *, expected: Origin | None = None
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an ``.npz`` file that `write_archive` wrote.
+
+    Parameters
+    ----------
+    expected
+        Whose it has to be.
+
+    Raises
+    ------
+    ValueError, KeyError, zipfile.BadZipFile, OSError
+        As `_read_members` and `read_array_header` do, or if it is another one's, or does not say whose it is.
+    """
+    members = _read_members(path, max_bytes)
+    origin, checksum = _origin_of_archive(members.pop(f"{_ORIGIN}.npy"))
+    origin.require(expected)
+    arrays = {name.removesuffix(".npy"): array_of(content) for name, content in members.items()}
+    if checksum != _checksum_of_arrays(arrays):
+        raise ValueError("its arrays do not match their checksum")
+    return arrays
+
+
+def read_origin_of_archive(path: StrPath) -> tuple[Origin, str]:
+    """Whose an archive of `write_archive` is, and the checksum of its arrays, which are not read.
+
+    Raises
+    ------
+    ValueError, KeyError, zipfile.BadZipFile, OSError
+        As `read_archive` does.
+    """
+    with zipfile.ZipFile(path) as archive:
+        return _origin_of_archive(archive.read(f"{_ORIGIN}.npy"))

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 
 from ..errors import UserError
 from ..features.cliplist import ClipRecord, attributes_text, read_clip_list, read_skipped
+from ..files.origin import digest
 from ..recordings.layout import Folder, Recording
 from ..recordings.listing import left_out
 from ..recordings.state import content_checksum, state_of_files
-from . import paths
+from . import parameters, paths
 from .run import Plan, listing, recordings
 
 Dates = Mapping[tuple[str, str, str], str]
@@ -180,6 +181,11 @@ class _Checker:
             return False
         self.redated.append((name, size, modified_ns, content))
         return True
+
+
+def state_of_demo(plan: Plan, code: str) -> str:
+    """What the simulated recordings are called in place of a state: it follows from how they are made."""
+    return f"simulated-{digest([parameters.simulate_recordings(plan), code])}"
 
 
 def folder_states(plan: Plan, extraction: str, results: str = "") -> dict[Folder, FolderState]:

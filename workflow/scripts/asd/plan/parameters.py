@@ -42,13 +42,18 @@ def simulate_recordings(plan: Plan) -> Settings:
 def extract_features(plan: Plan, code: str) -> Settings:
     """How recordings are read; `code` is the hash of what reads them, which stands beside each row of a cache."""
     settings = plan.config["dataset"]
-    seconds = "" if plan.clip_seconds is None else f"-{plan.clip_seconds:g}s"
     return {
         "channel": settings["channel"],
         "seconds": plan.clip_seconds,
         "on_bad_clip": settings["on_bad_clip"],
-        "extraction": f"{code}-{settings['channel']}{seconds}",
+        "extraction": f"{code}-{settings_of_features(plan)}",
     }
+
+
+def settings_of_features(plan: Plan) -> str:
+    """What the features of a recording depend on, in a word."""
+    seconds = "" if plan.clip_seconds is None else f"-{plan.clip_seconds:g}s"
+    return f"{plan.config['dataset']['channel']}{seconds}"
 
 
 def recordings_of(plan: Plan, folder: Folder) -> list[list[Any]]:

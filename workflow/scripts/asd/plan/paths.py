@@ -92,6 +92,35 @@ def caches_of_id(plan: Plan, machine: str, machine_id: str, kind: str, suffix: s
     return [cache(Folder(machine, snr, machine_id, kind), suffix) for snr in plan.snrs]
 
 
+def clip_lists(plan: Plan, machine: str) -> list[str]:
+    """Clip lists of a machine, of all that its scores depend on: kind by kind."""
+    return [path for kind in plan.kinds for path in caches(plan, machine, kind, "csv")]
+
+
+def trainings_of(plan: Plan, runs: Iterable[Run]) -> list[Run]:
+    """The trainings that some runs are made from: themselves, or those that ensembles average over."""
+    return list(dict.fromkeys(member for run in runs for member in plan.members(run)))
+
+
+def _weights(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
+    return [of_run(f"{CHECKPOINT}.npz", machine, run) for run in trainings_of(plan, runs)]
+
+
+def weights_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
+    """The trained networks that the scores of a run are made with."""
+    return _weights(plan, machine, [run])
+
+
+def weights_of_machine(plan: Plan, machine: str) -> list[str]:
+    """All trained networks of a machine that scores are made with."""
+    return _weights(plan, machine, plan.scored_runs)
+
+
+def weights_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
+    """The trained networks of all seeds."""
+    return _weights(plan, machine, plan.scored_at(noise_factor, protocol))
+
+
 def reference_caches(plan: Plan, machine: str, suffix: str) -> list[str]:
     """Feature caches or clip lists of the normal clips of all IDs at the reference SNR, which train the DDAE."""
     return [cache(Folder(machine, plan.reference_snr, name, "normal"), suffix) for name in plan.ids(machine)]

@@ -1,0 +1,56 @@
+"""Whose weights and loss curves have to be.  The plan reads it, too, on machines without NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..errors import UserError
+from ..features.cliplist import read_list_checksum
+from ..files import StrPath
+from ..files.integrity import read_origin_of_archive
+from ..files.origin import Origin, Origins, made_from, origins_of
+
+
+def expected_weights(about: Origins, name: str, reference: Sequence[StrPath]) -> list[Origin]:
+    """Whose weights or loss curves have to be, what they have to be made from included.
+
+    Parameters
+    ----------
+    about
+        Under `name` the trainings; under ``reference`` the clip lists that are given here in the same order.
+    reference
+        Of the caches whose clips train them, in the order of the IDs.
+
+    Raises
+    ------
+    UserError
+        If a clip list is not the expected one.
+    """
+    lists = zip(reference, origins_of(about, "reference"), strict=True)
+    clips = made_from([read_list_checksum(*pair) for pair in lists])
+    return [replace(origin, made_from=clips) for origin in origins_of(about, name)]
+
+
+def read_weights_checksum(path: StrPath, expected: Origin) -> str:
+    """Checksum of trained weights, which are not read themselves.
+
+    Raises
+    ------
+    UserError
+        If they are missing, damaged, or not those expected.
+    """
+    try:
+        origin, checksum = read_origin_of_archive(path)
+        origin.require(expected)
+    except Exception as error:  # as above
+        raise UserError(unusable(path, error)) from error
+    return checksum
+
+
+def unusable(path: StrPath, error: Exception) -> str:
+    """What is said of weights that can't be used."""
+    return (
+        f"{path}: these trained weights can't be used ({type(error).__name__}: {error}). Delete the file and run "
+        "again; only this training is repeated."
+    )

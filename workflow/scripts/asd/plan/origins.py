@@ -1,0 +1,184 @@
+"""Whose each file is, as the plan has it: what a job writes into what it makes, and finds in what it reads.
+
+What stands for the settings of a file stands also for those of what it is made from, so that it tells by itself whether
+a file was made under the present configuration.  Hashes of code are not among them: whether something runs again when
+code changes is for Snakemake to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from ..ddae.run import Run
+from ..files.origin import NOTHING, Origin, Origins, digest
+from ..recordings.layout import Folder, Kind
+from ..splits import ProtocolName
+from . import parameters, paths
+from .run import Plan
+
+# ---------------------------------------------------------------------------------------------------------- of files
+
+
+@cache
+def of_cache(plan: Plan, folder: Folder) -> Origin:
+    """Of a feature cache and its clip list."""
+    there = folder.kind in plan.kinds_of(folder.machine, folder.machine_id)
+    return Origin(
+        *(folder.machine, folder.snr, folder.machine_id, folder.kind),
+        settings=_settings_of_caches(plan),
+        made_from="" if there else NOTHING,
+    )
+
+
+def _settings_of_caches(plan: Plan) -> str:
+    return "" if plan.cache is not None else parameters.settings_of_features(plan)
+
+
+def _of_run(machine: str, run: Run, settings: Any) -> Origin:
+    return Origin(
+        machine,
+        noise_factor=run.noise_factor_text,
+        seed=run.seed_text,
+        protocol=run.protocol,
+        settings=digest(settings),
+    )
+
+
+@cache
+def of_weights(plan: Plan, machine: str, run: Run) -> Origin:
+    """Of what a training leaves.  On which device it ran does not decide the content, but for the last digits."""
+    settings = parameters.train_ddae(plan, machine, run)
+    del settings["device"]
+    return _of_run(machine, run, [settings, _settings_of_caches(plan)])
+
+
+@cache
+def of_scores(plan: Plan, machine: str, run: Run) -> Origin:
+    """Of the detectors' scores of a training; SNR and ID are left open."""
+    settings = parameters.detect_anomalies(plan, machine, run)
+    return _of_run(machine, run, [settings, of_weights(plan, machine, run).settings])
+
+
+@cache
+def of_ensembles(plan: Plan, machine: str, run: Run) -> Origin:
+    """Of the ensembles' scores of a run; SNR and ID are left open."""
+    settings = parameters.combine_scores(plan, machine, run)
+    return _of_run(machine, run, [settings, *(of_scores(plan, machine, one).settings for one in plan.members(run))])
+
+
+@cache
+def of_evaluation(plan: Plan, machine: str) -> Origin:
+    """Of the tables and the bootstrap of a machine."""
+    settings = parameters.evaluate_scores(plan, machine)
+    scored = [origin.settings for origin in _of_folders(plan, machine, plan.scored_runs)]
+    return Origin(machine, settings=digest([settings, scored]))
+
+
+def _of_folders(plan: Plan, machine: str, runs: Iterable[Run]) -> list[Origin]:
+    """Of the folders of `asd.plan.paths.scores`."""
+    return [
+        of_scores(plan, machine, run) if pattern == paths.SCORES else of_ensembles(plan, machine, run)
+        for pattern, run in paths.scored(plan, runs)
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------- of rules
+
+
+def _listed(origins: Iterable[Origin]) -> list[dict[str, str]]:
+    return [origin.values() for origin in origins]
+
+
+def _of_caches(plan: Plan, machine: str, ids: Sequence[str], kinds: Sequence[Kind], snrs: Sequence[str]) -> Any:
+    folders = (Folder(machine, snr, name, kind) for kind in kinds for snr in snrs for name in ids)
+    return _listed(of_cache(plan, folder) for folder in folders)
+
+
+def _reference(plan: Plan, machine: str) -> Any:
+    """Of the caches of `asd.plan.paths.reference_caches`."""
+    return _of_caches(plan, machine, plan.ids(machine), ("normal",), [plan.reference_snr])
+
+
+def _sources(plan: Plan, machine: str, runs: Iterable[Run]) -> Origins:
+    """What scores of some runs are made from: `asd.plan.paths.clip_lists` and `asd.plan.paths.weights`."""
+    return {
+        "clips": _of_caches(plan, machine, plan.ids(machine), plan.kinds, plan.snrs),
+        "weights": _listed(of_weights(plan, machine, one) for one in paths.trainings_of(plan, runs)),
+    }
+
+
+def extract_features(plan: Plan, folder: Folder) -> Origins:
+    """What a cache is of; for given ones, too."""
+    return {"own": [of_cache(plan, folder).values()]}
+
+
+def train_ddae(plan: Plan, machine: str, run: Run) -> Origins:
+    """A training, and the caches of its clips."""
+    return {"own": [of_weights(plan, machine, run).values()], "reference": _reference(plan, machine)}
+
+
+def detect_anomalies(plan: Plan, machine: str, run: Run) -> Origins:
+    """Scores of a training, and what they are made from."""
+    return {
+        "own": [of_scores(plan, machine, run).values()],
+        "reference": _reference(plan, machine),
+        **_sources(plan, machine, [run]),
+    }
+
+
+def combine_scores(plan: Plan, machine: str, run: Run) -> Origins:
+    """Scores of ensembles, and of their members."""
+    members = plan.members(run)
+    return {
+        "own": [of_ensembles(plan, machine, run).values()],
+        "scores": _listed(of_scores(plan, machine, member) for member in members),
+        **_sources(plan, machine, [run]),
+    }
+
+
+def _read_scores(plan: Plan, machine: str, runs: Sequence[Run]) -> Origins:
+    return {"scores": _listed(_of_folders(plan, machine, runs)), **_sources(plan, machine, runs)}
+
+
+def evaluate_scores(plan: Plan, machine: str) -> Origins:
+    """All scores of a machine, and its evaluation."""
+    return {"own": [of_evaluation(plan, machine).values()], **_read_scores(plan, machine, plan.scored_runs)}
+
+
+def collect_results(plan: Plan) -> Origins:
+    """Machine -> its evaluation, its scores, and what they are made from."""
+    return {machine: evaluate_scores(plan, machine) for machine in plan.machines}
+
+
+def scores_of_run(plan: Plan, machine: str, run: Run) -> Origins:
+    """Scores that figures of a run show."""
+    return _read_scores(plan, machine, [run])
+
+
+def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
+    """Scores that figures of a noise factor show."""
+    return _read_scores(plan, machine, plan.scored_at(noise_factor, protocol))
+
+
+def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
+    """The detectors' scores of the first seed."""
+    run = Run(noise_factor, plan.seeds[0], protocol)
+    return {"scores": [of_scores(plan, machine, run).values()], **_sources(plan, machine, [run])}
+
+
+def plot_features(plan: Plan, machine: str, machine_id: str, noise_factor: float, protocol: ProtocolName) -> Origins:
+    """Weights of the first seed, the caches of their clips, and those of an ID."""
+    run = Run(noise_factor, plan.seeds[0], protocol)
+    return {
+        "weights": [of_weights(plan, machine, run).values()],
+        "reference": _reference(plan, machine),
+        "clips": _of_caches(plan, machine, [machine_id], plan.kinds, plan.snrs),
+    }
+
+
+def plot_loss(plan: Plan, machine: str, protocol: ProtocolName) -> Origins:
+    """The trainings of `asd.plan.paths.losses`, and the caches of their clips."""
+    runs = [run for run in plan.trainings if run.protocol == protocol]
+    return {"loss": _listed(of_weights(plan, machine, run) for run in runs), "reference": _reference(plan, machine)}
