@@ -59,10 +59,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Row:
-    """Features of a clip, float32 [136], and its line in the clip list; the checksum is added when it is written."""
+    """Features of a clip, float32 [136], and its line in the clip list; the checksum is added when it is written.
+
+    `notes` are those of `asd.recordings.audio.Clip`.
+    """
 
     features: Features
     clip: ClipRecord
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,9 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
     )
     rows: list[_Row | _Problem] = []
     for clip in audio.read_clips(recording.files, reading.channel, reading.seconds):
-        start = "" if reading.seconds is None else f"{clip.start:g}"
+        start = "" if reading.seconds is None or clip.start is None else f"{clip.start:g}"
         if isinstance(clip, audio.BadClip):
+            rows = [] if clip.start is None else rows
             rows.append(_Problem(replace(about, start=start), clip.reason))
             continue
         features = clip_features(clip.samples)
@@ -140,7 +145,7 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
             sample_rate=str(clip.sample_rate),
             channels=str(clip.channels),
         )
-        rows.append(_Row(features, line))
+        rows.append(_Row(features, line, clip.notes))
     try:
         content = content_checksum(recording.files)
     except OSError:  # it has gone meanwhile, and the next run will see that
@@ -216,6 +221,8 @@ def extract_cache(
             problems += [row for row in result if isinstance(row, _Problem)]
             if number % 100 == 0:
                 logger.info("%d of %d recordings", number, len(recordings))
+    for note, files in audio.by_note((row.clip.file, row.notes) for row in rows).items():
+        logger.info("%d recordings, such as %s: %s", len(files), files[0], note)
     messages = [problem.reason for problem in problems]
     if problems and (reading.on_bad_clip == "error" or not rows):
         raise UserError(_bad_clips_message(messages, len(rows) + len(problems), can_skip=bool(rows)))

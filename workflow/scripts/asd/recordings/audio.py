@@ -1,25 +1,27 @@
-"""Recordings: reading them as one mono signal, and telling a broken one from a good one.
+"""Recordings: reading them as mono signals, and telling a broken one from a good one.
 
-Decoding is soundfile's (libsndfile), resampling is soxr's, which is also what librosa uses.  Before libsndfile sees a
-file, `asd.recordings.headers` has read its header, and both must have understood the same.
+Decoding is soundfile's (libsndfile), and FFmpeg's where that has none (`asd.recordings.compressed`); resampling is
+soxr's, which is also what librosa uses.  Before libsndfile sees a file, `asd.recordings.headers` has read its header,
+and both must have understood the same.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from ..errors import UserError
-from . import headers
+from . import compressed, headers
 
 SAMPLE_RATE = 16_000
 """Sample rate, in Hz, at which features are computed."""
@@ -28,7 +30,8 @@ FRAME_LENGTH = 400
 """Samples of one analysis frame (25 ms): a shorter clip has no whole frame."""
 
 LONGEST = 2**27
-"""Most samples per channel, as recorded and at `SAMPLE_RATE`: 46 minutes at 48 kHz, 2 hours and 20 minutes at 16 kHz.
+"""Most samples per channel of a clip, as recorded and at `SAMPLE_RATE`: 46 minutes at 48 kHz, 2 hours and 20 minutes at
+16 kHz.  A recording that is cut into clips may be longer.
 
 With it, reading takes 1 GB of memory at most (measured: 0.8), whatever a header claims.
 """
@@ -40,6 +43,9 @@ LOWEST_RATE, HIGHEST_RATE = 1000, 10_000_000
 """Range of the sample rate, in Hz.  With a lower one, from a damaged header, a clip would grow a thousandfold."""
 
 Channel = int | Literal["mean"]
+
+Files = str | os.PathLike[str] | Sequence[str]
+"""A recording: its file, or the files of its channels in their order."""
 
 _ROUNDING = 1e-6  # relative; less is what adding up channels leaves of a constant signal
 _FULL_SCALE = 32_768.0  # of 16-bit samples
@@ -93,67 +99,155 @@ class Clip:
         Hz, as recorded.
     channels
         Number of channels, as recorded.
+    start
+        Where it begins in its recording, in seconds.
+    notes
+        What was wrong with the header and made no difference, a sentence each.
     """
 
     samples: NDArray[np.float32]
     duration: float
     sample_rate: int
     channels: int
+    start: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
-def read_clip_header(path: str | os.PathLike[str], channel: Channel = "mean") -> Header:
-    """Read how a recording is stored, without decoding it.
+@dataclass(frozen=True)
+class BadClip:
+    """A clip that can't be used, and why.
+
+    Attributes
+    ----------
+    start
+        Where it begins in its recording, in seconds; None if nothing of the recording can be used, not even clips that
+        came before.
+    reason
+        Names the file.
+    """
+
+    start: float | None
+    reason: str
+
+
+class _Decoder(Protocol):
+    """What decodes a file: soundfile's, or one of `asd.recordings.compressed`."""
+
+    def read(self, frames: int, dtype: str, always_2d: bool) -> NDArray[Any]:
+        """The next samples, [at most `frames`, channels]."""
+
+
+def read_clip_header(recording: Files, channel: Channel = "mean", seconds: float | None = None) -> Header:
+    """Read how a recording is stored, without decoding it where its header says how long it is.
 
     Parameters
     ----------
-    path, channel
-        See `read_clip`.
+    recording, channel, seconds
+        See `read_clips`.
+
+    Returns
+    -------
+    Header
+        Of several files, with the channels of all of them.
 
     Raises
     ------
     BadClipError
         As `read_clip` does, for all that can be known without the samples.
     """
-    name = os.fspath(path)
-    _file_state(name)
-    with _opened(name) as (_, header, _):
-        _check_limits(name, header, channel)
+    names = _names(recording)
+    for name in names:
+        _file_state(name)
+    with _opened_together(names) as opened:
+        header = _common_header(opened)
+        _check_limits(names[0], header, channel, seconds)
         samples = header.frames * SAMPLE_RATE / header.sample_rate
         uncertain = header.sample_rate != SAMPLE_RATE  # the resampler rounds up or down
         if samples + uncertain < FRAME_LENGTH:
-            raise _too_short(name, int(samples))
+            raise _too_short(names[0], int(samples))
         return header
 
 
-def read_clip(path: str | os.PathLike[str], channel: Channel = "mean") -> Clip:
+def read_clip(recording: Files, channel: Channel = "mean") -> Clip:
     """Read a recording, mix or pick its channels, and resample it to `SAMPLE_RATE` where needed.
 
     Memory is bounded by what the file contains, and by `LONGEST`.
 
     Parameters
     ----------
-    path
-        Any format with a header that libsndfile reads, any number of channels up to `MOST_CHANNELS`.
+    recording
+        One file, in any format with a header that libsndfile or FFmpeg read, with any number of channels up to
+        `MOST_CHANNELS`; or several of the same rate and length, whose channels are taken together.
     channel
         ``"mean"`` for the mean over all channels, or one channel's number, from 0.
 
     Raises
     ------
     BadClipError
-        If the file is missing, not a regular file, empty, no audio, truncated or damaged as far as its format lets it
-        be known (see `.headers`; FLAC is compared with the MD5 of its samples), silent or constant, has NaN or
-        infinite samples, more than `LONGEST` samples, a sample rate outside of `LOWEST_RATE` to `HIGHEST_RATE`, not the
-        channel asked for, is shorter than one frame of 25 ms, or changes while it is read.
+        If a file is missing, not a regular file, empty, no audio, truncated or damaged as far as its format lets it be
+        known (see `.headers`; FLAC is compared with the MD5 of its samples), silent or constant, has NaN or infinite
+        samples, more than `LONGEST` samples, a sample rate outside of `LOWEST_RATE` to `HIGHEST_RATE`, not the channel
+        asked for, is shorter than one frame of 25 ms, or changes while it is read.
     """
-    name = os.fspath(path)
-    before = _file_state(name)
-    try:
-        clip = _read(name, channel)
-    except BadClipError:
-        _check_unchanged(name, before)  # if it was changed, that is the reason
-        raise
-    _check_unchanged(name, before)
+    (clip,) = _clips(_names(recording), channel, None)
+    if isinstance(clip, BadClip):
+        raise BadClipError(clip.reason)
     return clip
+
+
+def read_clips(recording: Files, channel: Channel = "mean", seconds: float | None = None) -> Iterator[Clip | BadClip]:
+    """The clips of a recording, one after the other; what is wrong comes in the place of a clip.
+
+    Parameters
+    ----------
+    recording, channel
+        See `read_clip`.
+    seconds
+        Length of the clips into which the recording is cut at its own sample rate, each of which is resampled as if it
+        were a recording; a rest is left out.  None takes the recording as one clip.
+
+    Yields
+    ------
+    Clip or BadClip
+        Of a recording that turns out to be broken, the last one is a `BadClip` without a start.
+    """
+    names = _names(recording)
+    try:
+        yield from _clips(names, channel, seconds)
+    except BadClipError as error:
+        yield BadClip(None, str(error))
+
+
+def by_note(notes: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
+    """Files that each note is about, from those of each clip (file and notes).
+
+    Examples
+    --------
+    >>> by_note([("a.wav", ["odd"]), ("a.wav", ["odd"]), ("b.wav", ["odd"])])
+    {'odd': ['a.wav', 'b.wav']}
+    """
+    found: dict[str, dict[str, None]] = {}
+    for file, of_file in notes:
+        for note in of_file:
+            found.setdefault(note, {})[file] = None
+    return {note: list(files) for note, files in found.items()}
+
+
+def _names(recording: Files) -> tuple[str, ...]:
+    return (os.fspath(recording),) if isinstance(recording, str | os.PathLike) else tuple(map(os.fspath, recording))
+
+
+def _clips(names: tuple[str, ...], channel: Channel, seconds: float | None) -> Iterator[Clip | BadClip]:
+    """`read_clips`, with what is wrong with the whole recording raised."""
+    before = [_file_state(name) for name in names]
+    try:
+        yield from _cut(names, channel, seconds)
+    except BadClipError:
+        for name, state in zip(names, before, strict=True):
+            _check_unchanged(name, state)  # if it was changed, that is the reason
+        raise
+    for name, state in zip(names, before, strict=True):
+        _check_unchanged(name, state)
 
 
 def _file_state(path: str) -> tuple[int, int]:
@@ -195,7 +289,7 @@ def _os_errors_named(path: str) -> Iterator[None]:
         raise BadClipError(f"{path}: no permission to read the file") from None
     except OSError as error:
         raise BadClipError(f"{path}: can't be opened or read ({error.strerror})") from None
-    except headers.DeclaredFormatError as error:
+    except (headers.DeclaredFormatError, compressed.CompressedError) as error:
         raise BadClipError(f"{path}: {error}") from None
     except soundfile.LibsndfileError as error:
         raise BadClipError(f"{path}: not readable as audio ({error.error_string})") from None
@@ -205,23 +299,62 @@ def _os_errors_named(path: str) -> Iterator[None]:
         raise BadClipError(f"{path}: not readable as audio ({error})") from None
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """A file that is being read."""
+
+    path: str
+    decoder: _Decoder
+    header: Header
+    declared: headers.DeclaredFormat
+
+
 @contextmanager
-def _opened(path: str) -> Iterator[tuple[soundfile.SoundFile, Header, headers.DeclaredFormat]]:
+def _opened(path: str) -> Iterator[_Opened]:
     """Open a recording, and make sure that libsndfile takes its header for what it says.
 
     libsndfile gets a descriptor instead of the name, for it goes by the extension where it doesn't know the content: it
     takes a damaged ``.au`` for samples without a header.
     """
-    with _os_errors_named(path):
+    with _os_errors_named(path), ExitStack() as stack:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            declared = headers.declared_format(descriptor, os.fstat(descriptor).st_size)
-            with soundfile.SoundFile(descriptor, closefd=False) as file:
-                header = Header(file.samplerate, file.channels, file.frames, file.subtype)
-                _check_agreement(path, header, declared)
-                yield file, header, declared
-        finally:
-            os.close(descriptor)
+        stack.callback(os.close, descriptor)
+        kind = compressed.kind_of(os.pread(descriptor, compressed.HEAD_BYTES, 0))
+        if kind is not None:
+            content = stack.enter_context(open(descriptor, "rb", closefd=False))
+            decoder = stack.enter_context(compressed.CompressedFile(content, kind))
+            header = Header(decoder.samplerate, decoder.channels, decoder.frames, decoder.subtype)
+            yield _Opened(path, decoder, header, headers.DeclaredFormat())
+            return
+        declared = headers.declared_format(descriptor, os.fstat(descriptor).st_size)
+        file = stack.enter_context(soundfile.SoundFile(path if declared.by_name else descriptor, closefd=False))
+        frames = file.frames if declared.counted is None else min(file.frames, declared.counted)
+        header = Header(file.samplerate, file.channels, frames, file.subtype)
+        _check_agreement(path, header, declared)
+        yield _Opened(path, file, header, declared)
+
+
+@contextmanager
+def _opened_together(names: Sequence[str]) -> Iterator[list[_Opened]]:
+    """Open the files of a recording, and make sure that they belong together."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(_opened(name)) for name in names]
+        first = opened[0]
+        for other in opened[1:]:
+            for what, one, two in (
+                ("Hz", first.header.sample_rate, other.header.sample_rate),
+                ("samples", first.header.frames, other.header.frames),
+            ):
+                if one != two:
+                    raise BadClipError(
+                        f"{other.path}: {two} {what}, but {one} in {first.path}; the channels of a recording have to "
+                        "be of the same rate and length (dataset.channels_as_files)"
+                    )
+        yield opened
+
+
+def _common_header(opened: Sequence[_Opened]) -> Header:
+    return replace(opened[0].header, channels=sum(one.header.channels for one in opened))
 
 
 def _check_agreement(path: str, header: Header, declared: headers.DeclaredFormat) -> None:
@@ -239,7 +372,7 @@ def _check_agreement(path: str, header: Header, declared: headers.DeclaredFormat
             )
 
 
-def _check_limits(path: str, header: Header, channel: Channel) -> None:
+def _check_limits(path: str, header: Header, channel: Channel, seconds: float | None = None) -> None:
     rate, channels, frames = header.sample_rate, header.channels, header.frames
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise BadClipError(f"{path}: a sample rate of {rate} Hz, {LOWEST_RATE} to {HIGHEST_RATE} Hz can be used")
@@ -251,10 +384,15 @@ def _check_limits(path: str, header: Header, channel: Channel) -> None:
         )
     if frames < 0 or frames >= _UNKNOWN_LENGTH:
         raise BadClipError(f"{path}: its header doesn't say how long it is; convert it, for instance to WAV")
-    if max(frames, frames * SAMPLE_RATE / rate) > LONGEST:
+    length = frames if seconds is None else round(seconds * rate)
+    if length > frames:
         raise BadClipError(
-            f"{path}: {header.duration / 60:.0f} minutes at {rate} Hz are too long, at most {LONGEST} samples can be "
-            f"used, as recorded and at {SAMPLE_RATE} Hz; cut it into clips"
+            f"{path}: {header.duration:.2f} s are shorter than a clip of {seconds:g} s (dataset.clip_seconds)"
+        )
+    if max(length, length * SAMPLE_RATE / rate) > LONGEST:
+        raise BadClipError(
+            f"{path}: {length / rate / 60:.0f} minutes at {rate} Hz are too long, at most {LONGEST} samples can be "
+            f"used, as recorded and at {SAMPLE_RATE} Hz; cut it into clips (dataset.clip_seconds)"
         )
 
 
@@ -262,41 +400,103 @@ def _too_short(path: str, length: int) -> BadClipError:
     return BadClipError(f"{path}: {length} samples at {SAMPLE_RATE} Hz are shorter than one frame ({FRAME_LENGTH})")
 
 
-def _read(path: str, channel: Channel) -> Clip:
-    """`read_clip` of a file that does not change."""
-    with _opened(path) as (file, header, declared):
-        _check_limits(path, header, channel)
-        samples = _mono(path, file, header, declared, channel)
+def _cut(names: tuple[str, ...], channel: Channel, seconds: float | None) -> Iterator[Clip | BadClip]:
+    """`_clips` of files that do not change."""
+    with _opened_together(names) as opened:
+        header = _common_header(opened)
+        _check_limits(names[0], header, channel, seconds)
+        length = header.frames if seconds is None else round(seconds * header.sample_rate)
+        notes = tuple(dict.fromkeys(note for one in opened for note in one.declared.notes))
+        for number, samples in enumerate(_pieces(_mono(opened, header, channel), length)):
+            start = number * length / header.sample_rate
+            try:
+                yield Clip(
+                    _resampled(names[0], samples, header.sample_rate, channel, header.channels),
+                    len(samples) / header.sample_rate,
+                    header.sample_rate,
+                    header.channels,
+                    start,
+                    notes,
+                )
+            except BadClipError as error:
+                if seconds is None:
+                    raise
+                yield BadClip(start, f"{error} (at {start:g} s)")
+
+
+def _pieces(blocks: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:
+    """Blocks of samples anew in pieces of `length`; a shorter rest is left out, but nothing at all is one piece."""
+    piece, filled = np.empty(0, np.float32), 0
+    if length == 0:
+        yield from itertools.islice(itertools.chain(blocks, [piece]), 1)
+    for block in blocks:
+        position = 0
+        while position < len(block):
+            if filled == 0 and len(block) - position >= length:
+                yield block[position : position + length]
+                position += length
+                continue
+            if filled == 0:  # not earlier: now it is clear that the file has more than a header
+                piece = np.empty(length, np.float32)
+            taken = min(length - filled, len(block) - position)
+            piece[filled : filled + taken] = block[position : position + taken]
+            filled, position = (filled + taken) % length, position + taken
+            if filled == 0:
+                yield piece
+
+
+def _resampled(
+    path: str, samples: NDArray[np.float32], rate: int, channel: Channel, channels: int
+) -> NDArray[np.float32]:
+    """A clip at `SAMPLE_RATE`, once it is clear that it can be used."""
     if len(samples):
         low, high = float(samples.min()), float(samples.max())  # both are NaN if any sample is
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise BadClipError(f"{path}: contains NaN or infinite samples")
+            raise BadClipError(f"{path}: contains NaN or infinite samples; record or export it again")
         if high - low <= _ROUNDING * max(abs(low), abs(high)):
-            raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}")
-    if header.sample_rate != SAMPLE_RATE and len(samples):
+            cancel = "; if its channels cancel each other, take one: dataset.channel: 0"
+            hint = cancel if channel == "mean" and channels > 1 else ""
+            raise BadClipError(f"{path}: silent, every sample is {samples[0]:g}{hint}")
+    if rate != SAMPLE_RATE and len(samples):
         import soxr
 
         with _os_errors_named(path):
-            samples = soxr.resample(samples, header.sample_rate, SAMPLE_RATE)
+            samples = soxr.resample(samples, rate, SAMPLE_RATE)
     if len(samples) < FRAME_LENGTH:
         raise _too_short(path, len(samples))
-    return Clip(np.ascontiguousarray(samples, np.float32), header.duration, header.sample_rate, header.channels)
+    return np.ascontiguousarray(samples, np.float32)
 
 
-def _mono(
-    path: str, file: soundfile.SoundFile, header: Header, declared: headers.DeclaredFormat, channel: Channel
-) -> NDArray[np.float32]:
-    """Decode a recording to float32 [samples] at its own rate: in one piece, or in blocks if it is long."""
-    # 16-bit samples as they are: libsndfile takes ten times as long to make floats of them
-    kind = "int16" if header.encoding == "PCM_16" else "float32"
+def _mono(opened: Sequence[_Opened], header: Header, channel: Channel) -> Iterator[NDArray[np.float32]]:
+    """Decode a recording to blocks of float32 [samples] at its own rate; all of it is one block unless it is long."""
     # the mean of whole blocks of rows is rounded in the same way wherever a recording is divided
     at_once = max(1, _VALUES_AT_ONCE // header.channels // _SAMPLES_AT_ONCE) * _SAMPLES_AT_ONCE
+    if len(opened) == 1:
+        yield from _mono_of_file(opened[0], channel, at_once)
+        return
+    if channel == "mean":
+        every = zip(*(_mono_of_file(one, "mean", at_once) for one in opened), strict=True)
+        shares = [np.float32(one.header.channels / header.channels) for one in opened]
+        for blocks in every:
+            yield np.sum([block * share for block, share in zip(blocks, shares, strict=True)], axis=0)
+        return
+    for one in opened:
+        if channel < one.header.channels:
+            yield from _mono_of_file(one, channel, at_once)
+            return
+        channel -= one.header.channels
+
+
+def _mono_of_file(one: _Opened, channel: Channel, at_once: int) -> Iterator[NDArray[np.float32]]:
+    path, header, declared = one.path, one.header, one.declared
+    # 16-bit samples as they are: libsndfile takes ten times as long to make floats of them
+    kind = "int16" if header.encoding == "PCM_16" else "float32"
     digest = hashlib.md5(usedforsecurity=False) if declared.md5 else None
-    samples = np.empty(0, np.float32)
     done = 0
     while done < header.frames:
         wanted = min(at_once, header.frames - done)
-        data = file.read(wanted, kind, always_2d=True)
+        with _os_errors_named(path):
+            data = one.decoder.read(wanted, kind, always_2d=True)
         if len(data) < wanted:
             raise BadClipError(f"{path}: truncated, {done + len(data)} of {header.frames} samples could be read")
         if done == 0 and header.encoding == "PCM_32" and _are_floats(data):
@@ -304,17 +504,10 @@ def _mono(
         if digest is not None:
             for start in range(0, wanted, _SAMPLES_AT_ONCE):
                 digest.update(_flac_bytes(data[start : start + _SAMPLES_AT_ONCE], declared.bits or 16).data)
-        mono = _mean_over_channels(data if channel == "mean" else data[:, channel : channel + 1])
-        if wanted == header.frames:
-            samples = mono
-        else:
-            if done == 0:  # not earlier: now it is clear that the file has more than a header
-                samples = np.empty(header.frames, np.float32)
-            samples[done : done + wanted] = mono
+        yield _mean_over_channels(data if channel == "mean" else data[:, channel : channel + 1])
         done += wanted
-    if declared.bits is not None and not _flac_is_whole(file, digest, declared.md5):
+    if declared.bits is not None and not _flac_is_whole(one.decoder, digest, declared.md5):
         raise BadClipError(f"{path}: damaged, the samples are not those that were recorded (FLAC check sum)")
-    return samples
 
 
 def _are_floats(data: NDArray[np.floating]) -> bool:
@@ -365,35 +558,3 @@ def _mean_over_channels(data: NDArray[np.int16] | NDArray[np.float32]) -> NDArra
             np.matmul(block, weights, out=samples[start : start + _SAMPLES_AT_ONCE])
     samples /= np.float32(channels * full_scale)
     return samples
-
-
-# PLACEHOLDER until the streaming reader is merged
-@dataclass(frozen=True)
-class BadClip:
-    start: float
-    reason: str
-
-
-def read_clips(recording, channel="mean", seconds=None):
-    try:
-        clip = read_clip(recording[0], channel)
-    except BadClipError as error:
-        yield BadClip(0.0, str(error))
-        return
-    import types
-
-    whole = types.SimpleNamespace(
-        start=0.0, samples=clip.samples, duration=clip.duration, sample_rate=clip.sample_rate, channels=clip.channels
-    )
-    if seconds is None:
-        yield whole
-        return
-    n = round(seconds * SAMPLE_RATE)
-    for k in range(len(clip.samples) // n):
-        yield types.SimpleNamespace(
-            start=k * seconds,
-            samples=clip.samples[k * n : (k + 1) * n],
-            duration=seconds,
-            sample_rate=clip.sample_rate,
-            channels=clip.channels,
-        )

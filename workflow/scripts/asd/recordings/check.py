@@ -162,6 +162,8 @@ def _look(recording: Recording, reading: Reading) -> tuple[Seen | None, list[str
     seconds, rate, channels = 0.0, 0, 0
     for clip in audio.read_clips(recording.files, reading.channel, reading.seconds):
         if isinstance(clip, audio.BadClip):
+            if clip.start is None:
+                return None, [clip.reason]
             problems.append(clip.reason)
             continue
         reason = reading.problem_of(clip.samples) if reading.problem_of else None
@@ -182,17 +184,12 @@ def _look_at_header(
     recording: Recording, reading: Reading, likeness: tuple[int, int], date: float
 ) -> tuple[Seen | None, list[str]]:
     try:
-        alone = len(recording.files) == 1
-        headers = [audio.read_clip_header(file, reading.channel if alone else "mean") for file in recording.files]
+        header = audio.read_clip_header(recording.files, reading.channel, reading.seconds)
     except audio.BadClipError as error:
         return None, [str(error)]
-    first, channels = headers[0], sum(header.channels for header in headers)
-    if reading.channel != "mean" and reading.channel >= channels:
-        return None, [f"{recording.file}: has {channels} channels, dataset.channel asks for number {reading.channel}"]
-    clips = 1 if reading.seconds is None else int(first.duration / reading.seconds)
-    if not clips:
-        return None, [f"{recording.file}: {first.duration:.2f} s are shorter than a clip of {reading.seconds:g} s"]
-    return Seen(recording.files, first.duration, first.sample_rate, channels, None, clips, likeness, date), []
+    clips = 1 if reading.seconds is None else header.frames // round(reading.seconds * header.sample_rate)
+    seen = Seen(recording.files, header.duration, header.sample_rate, header.channels, None, clips, likeness, date)
+    return seen, []
 
 
 def level_of(samples: NDArray[np.float32]) -> float:

@@ -70,6 +70,9 @@ class DeclaredFormat:
     encoding: str | None = None
     bits: int | None = None
     md5: bytes = b""
+    counted: int | None = None
+    by_name: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class _File:
