@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from asd.recordings import audio
 from asd.recordings.audio import BadClip, BadClipError, Clip, read_clip, read_clip_header, read_clips
+from places import REPOSITORY
 
 RATE = 16000
 
@@ -144,7 +146,13 @@ def test_an_hour_takes_no_more_memory_than_a_clip(tmp_path: Path) -> None:
         "n = sum(1 for _ in read_clips(sys.argv[1], 'mean', 10))\n"
         "print(n, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow" / "scripts")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     count, kilobytes = map(int, done.stdout.split())
     assert count == 60
     assert kilobytes < 60_000  # the samples are 115 MB

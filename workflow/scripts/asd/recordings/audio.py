@@ -8,6 +8,7 @@ and both must have understood the same.
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import os
 import stat
@@ -51,6 +52,8 @@ _ROUNDING = 1e-6  # relative; less is what adding up channels leaves of a consta
 _FULL_SCALE = 32_768.0  # of 16-bit samples
 _SAMPLES_AT_ONCE = 16_384  # of all channels; what is worked on stays in the CPU's cache
 _VALUES_AT_ONCE = 2**22  # samples times channels that are decoded at once; 30 s of MIMII's eight channels are fewer
+_KNOWN_BY_NAME = (".sd2", ".sds")  # what libsndfile recognises by nothing else
+_ENOUGH_SAMPLES = 400  # to tell what they are
 _UNKNOWN_LENGTH = 2**62  # libsndfile gives larger numbers of samples for streams of unknown length
 
 
@@ -327,11 +330,71 @@ def _opened(path: str) -> Iterator[_Opened]:
             yield _Opened(path, decoder, header, headers.DeclaredFormat())
             return
         declared = headers.declared_format(descriptor, os.fstat(descriptor).st_size)
-        file = stack.enter_context(soundfile.SoundFile(path if declared.by_name else descriptor, closefd=False))
+        file = stack.enter_context(_sound_file(path, descriptor, declared))
         frames = file.frames if declared.counted is None else min(file.frames, declared.counted)
         header = Header(file.samplerate, file.channels, frames, file.subtype)
         _check_agreement(path, header, declared)
         yield _Opened(path, file, header, declared)
+
+
+def _sound_file(path: str, descriptor: int, declared: headers.DeclaredFormat) -> soundfile.SoundFile:
+    """The file for libsndfile: as it is or, where that takes a header otherwise that is wrong in what makes no
+    difference, its plain samples."""
+    try:
+        file = soundfile.SoundFile(descriptor, closefd=False)
+    except soundfile.LibsndfileError:
+        if declared.plain is None:
+            if os.path.splitext(path)[1].lower() in _KNOWN_BY_NAME:
+                return soundfile.SoundFile(path)
+            raise
+    else:
+        found = (file.samplerate, file.channels, file.frames, file.subtype)
+        if declared.plain is None or found == (
+            *(declared.sample_rate, declared.channels, declared.frames, declared.encoding),
+        ):
+            return file
+        file.close()
+    return soundfile.SoundFile(
+        _Part(descriptor, declared.plain.start, declared.plain.length),
+        format="RAW",
+        samplerate=declared.sample_rate,
+        channels=declared.channels,
+        subtype=declared.encoding,
+        endian="BIG" if declared.plain.big_endian else "LITTLE",
+    )
+
+
+class _Part(io.RawIOBase):
+    """A part of an open file, as if it were a file."""
+
+    def __init__(self, descriptor: int, start: int, length: int) -> None:
+        self._descriptor, self._start, self._length, self._position = descriptor, start, length, 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """Position in the part."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position in the part."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` as far as the part goes."""
+        wanted = max(0, min(len(buffer), self._length - self._position))
+        content = os.pread(self._descriptor, wanted, self._start + self._position)
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
 
 
 @contextmanager
@@ -514,10 +577,12 @@ def _are_floats(data: NDArray[np.floating]) -> bool:
     """Whether 32-bit integers, here in [-1, 1), are in truth floating-point numbers, for one bit tells them apart.
 
     The bits of 1e-9 to 1 make an integer of 0.37 to 0.5 of full scale, those of -1 to -1e-9 one of -0.5 to -0.63.  No
-    sound jumps from the one to the other.
+    sound jumps from the one to the other, but for square waves, which have few values.  Zero is zero either way.
     """
-    usual = np.abs(np.abs(data) - 0.5) < 0.13
-    return bool(data.min(initial=0) < 0 < data.max(initial=0) and np.mean(usual | (data == 0)) > 0.99)
+    sound = data[data != 0]
+    usual = np.where(sound > 0, (sound > 0.37) & (sound < 0.502), (sound > -0.63) & (sound < -0.498))
+    both = sound.size >= _ENOUGH_SAMPLES and sound.min() < 0 < sound.max()
+    return bool(both and usual.mean() > 0.99 and len(np.unique(sound)) > sound.size // 10)
 
 
 def _flac_bytes(data: NDArray[np.int16] | NDArray[np.float32], bits: int) -> NDArray[np.int16] | NDArray[np.uint8]:
