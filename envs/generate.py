@@ -85,7 +85,7 @@ ENVIRONMENTS = {
         direct_packages(REQUIREMENTS[0]),
         note="PYTHONNOUSERSITE=1 conda env create --name asd --file envs/asd.yaml",
     ),
-    "audio": Environment("Recordings and features", ("numpy", "scipy", "soundfile", "soxr")),
+    "audio": Environment("Recordings and features", ("av", "numpy", "scipy", "soundfile", "soxr")),
     "detection": Environment("Detection and evaluation", _DETECTION),
     "detection_pyod": Environment("Detection with detectors of PyOD", (*_DETECTION, "pyod")),
     "download": Environment("Fetching archives", ("requests", "urllib3")),

@@ -14,7 +14,7 @@ from places import SCRIPTS
 _WITHOUT = """
 import sys
 
-BLOCKED = {"numpy", "scipy", "sklearn", "soundfile", "pandas", "torch", "librosa", "matplotlib", "pyod", "soxr"}
+BLOCKED = {"numpy", "scipy", "sklearn", "soundfile", "pandas", "torch", "librosa", "matplotlib", "pyod", "soxr", "av"}
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):

@@ -60,6 +60,8 @@ rule leftovers:
     log:
         "results/logs/leftovers.log",
     localrule: True
+    conda:
+        "../../envs/download.yaml"
     params:
         report=lambda wildcards: report_of_leftovers(),
     script:

@@ -322,15 +322,22 @@ def _opened(path: str) -> Iterator[_Opened]:
     with _os_errors_named(path), ExitStack() as stack:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         stack.callback(os.close, descriptor)
-        kind = compressed.kind_of(os.pread(descriptor, compressed.HEAD_BYTES, 0))
+        kind = compressed.kind_of_file(descriptor)
+        declared = headers.DeclaredFormat()
+        if kind is None:
+            declared = headers.declared_format(descriptor, os.fstat(descriptor).st_size)
+            try:
+                file = stack.enter_context(_sound_file(path, descriptor, declared))
+            except soundfile.LibsndfileError:
+                if os.pread(descriptor, 4, 0) != b"OggS":
+                    raise
+                kind = "ogg"  # with FLAC or Speex in it
         if kind is not None:
             content = stack.enter_context(open(descriptor, "rb", closefd=False))
             decoder = stack.enter_context(compressed.CompressedFile(content, kind))
             header = Header(decoder.samplerate, decoder.channels, decoder.frames, decoder.subtype)
-            yield _Opened(path, decoder, header, headers.DeclaredFormat())
+            yield _Opened(path, decoder, header, declared)
             return
-        declared = headers.declared_format(descriptor, os.fstat(descriptor).st_size)
-        file = stack.enter_context(_sound_file(path, descriptor, declared))
         frames = file.frames if declared.counted is None else min(file.frames, declared.counted)
         header = Header(file.samplerate, file.channels, frames, file.subtype)
         _check_agreement(path, header, declared)

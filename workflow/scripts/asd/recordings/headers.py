@@ -176,9 +176,12 @@ _UNFILLED = "its header was never filled in, as when a recorder is stopped; the 
 _COUNTS_HEADER = "its size of the audio counts the header, too"
 _PARTIAL = "a part of a sample at its end was left out"
 _NAMES = frozenset(
-    b"fmt |data|fact|LIST|bext|iXML|id3 |ID3 |JUNK|PAD |FLLR|cue |smpl|inst|PEAK|afsp|DISP|_PMX|COMM|SSND|ANNO|NAME|MARK|APPL".split(
-        b"|"
+    name.encode()
+    for text in (
+        "fmt |data|fact|LIST|bext|iXML|id3 |ID3 |JUNK|PAD |FLLR|cue |smpl|inst|PEAK|afsp|DISP",
+        "_PMX|COMM|SSND|ANNO|NAME|MARK|APPL",
     )
+    for name in text.split("|")
 )
 """Of chunks that are known; one of them at the very end may be cut off."""
 
@@ -352,7 +355,7 @@ def _rest_problem(file: _File, layout: _Layout, audio: _Chunk, stated_end: int |
     if rest < 1 << 32 and _is_padding(file, position):
         return None
     tag = file.read(position, 8)
-    few = rest <= 16 and (stated_end is None or stated_end <= position + 1)
+    few = rest <= 32 and (stated_end is None or stated_end <= position + 1)
     if few or tag[:3] in (b"TAG", b"ID3") or tag == b"APETAGEX":
         return _ODD_REST
     if position == stated_end and chunk is None and rest <= 4096 and position != audio.start + (audio.length or 0):
