@@ -35,14 +35,16 @@ from hypothesis import strategies as st
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.loss import read_loss, write_loss
 from asd.ddae.scaling import MinMaxScaling
-from asd.detection.scores import ScoredClips, Scores, UnitScores, read_scores, write_scores
+from asd.detection.scores import Scores, UnitScores, read_scores, write_scores
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, import_cache, read_cache, read_clip_list, read_features, write_cache
 from asd.features.rows import count_rows
 from asd.files.integrity import MAX_ARCHIVE_BYTES, seal_of, sealed_mapping
+from named_clips import scored_clips
 from places import SCRIPTS, SUPPORT
 
 pytestmark = pytest.mark.slow
+
 
 FUZZ = int(os.environ.get("FUZZ", "0"))
 EXAMPLES = FUZZ or 50
@@ -450,7 +452,7 @@ def crafted_weights(files: Files) -> Iterator[tuple[str, Crafted]]:
 
 def write_small_scores(folder: Path, seed: int) -> None:
     generator = np.random.default_rng(seed)
-    clips = ScoredClips(("n0", "n1", "a, b.wav"), ("n7", f"팬{seed}"), ("a0", "a1", "a2"))
+    clips = scored_clips(("n0", "n1", "a, b.wav"), ("n7", f"팬{seed}"), ("a0", "a1", "a2"))
     scores = {
         "LOF": Scores(generator.normal(size=3), generator.normal(size=5), 1.9 + seed, (13, 2)),
         "KNN-raw": Scores(generator.normal(size=3), generator.normal(size=5), 2.0),

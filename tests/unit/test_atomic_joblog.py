@@ -21,11 +21,13 @@ import pytest
 
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.scaling import MinMaxScaling
-from asd.detection.scores import ScoredClips, Scores, UnitScores, write_scores
+from asd.detection.scores import Scores, UnitScores, write_scores
 from asd.errors import UserError
-from asd.features.caches import ClipRecord, write_cache, write_rows
+from asd.features.caches import write_cache
+from asd.features.cliplist import ClipRecord, write_rows
 from asd.files.atomic import whole_file, whole_folder
 from asd.joblog import USER_ERROR, job_log
+from named_clips import scored_clips
 from places import REPOSITORY
 
 
@@ -252,7 +254,7 @@ def save_table(path: Path) -> None:
 
 
 def save_scores(path: Path) -> None:
-    clips = ScoredClips(tuple(f"{number}.wav" for number in range(5000)), ("n",), ("a",))
+    clips = scored_clips(tuple(f"{number}.wav" for number in range(5000)), ("n",), ("a",))
     content = UnitScores(clips, {"KNN": Scores(np.ones(5000), np.ones(2), 1.0)}, "paper")
     write_scores(content, path, path.with_suffix(".json"))
 
@@ -544,7 +546,7 @@ def test_a_log_on_a_full_disk_costs_one_sentence(small_disk):
     fill(small_disk, 0)
     code = """
 import logging, sys
-from asd.features.caches import write_rows
+from asd.features.cliplist import write_rows
 from asd.joblog import job_log
 with job_log(sys.argv[1] + "/logs/train_ddae/fan.log"):
     for epoch in range(500):

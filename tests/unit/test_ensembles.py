@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from asd.detection.ensembles import Ensemble, combine, combine_files, ranked, standardised
 from asd.detection.scores import ScoredClips, Scores, UnitScores, threshold_of
 from asd.errors import UserError
+from named_clips import scored_clips
 
 values = st.floats(-1e3, 1e3, allow_subnormal=False)
 some = st.lists(values, min_size=1, max_size=20).map(np.array)
@@ -83,7 +84,7 @@ def test_members_must_have_scored_the_same_clips(members) -> None:
 
 # --- of files ---
 
-CLIPS = ScoredClips(tuple(f"n{n}" for n in range(30)), tuple(f"m{n}" for n in range(6)), tuple("abcdef"))
+CLIPS = scored_clips(tuple(f"n{n}" for n in range(30)), tuple(f"m{n}" for n in range(6)), tuple("abcdef"))
 
 
 def files(seed: int, clips: ScoredClips = CLIPS) -> UnitScores:
@@ -103,6 +104,6 @@ def test_every_detector_of_every_file_is_averaged() -> None:
 
 
 def test_seeds_that_tested_other_clips_are_not_averaged() -> None:
-    other = ScoredClips(CLIPS.train, CLIPS.normal, tuple("uvwxyz"))
+    other = scored_clips(CLIPS.train, CLIPS.normal, tuple("uvwxyz"))
     with pytest.raises(UserError, match=r"ensembles A: .* different clips"):
         combine_files([files(0), files(1, other)], [Ensemble("A", ["KNN"], ["seeds"], "z")], 90.0)

@@ -38,6 +38,7 @@ from asd.evaluation.machine import (
 )
 from asd.evaluation.rows import AucRow
 from asd.evaluation.statistics import roc_on_grid
+from named_clips import files_of, scored_clips
 from plain_evaluation import MAX_FPR, plain_repeated, plain_replicate
 from plain_method import plain_auc, plain_partial_auc
 from plain_statistics import plain_delong, plain_p_value, plain_test_of_means
@@ -55,7 +56,7 @@ def unit(**changes: str) -> Unit:
 
 def clips(n_normal: int, n_abnormal: int, first: int = 0) -> ScoredClips:
     """Names as in MIMII: those of normal and abnormal clips are numbers, and the same ones."""
-    return ScoredClips(
+    return scored_clips(
         ("t0", "t1", "t2"),
         tuple(f"{number:08d}.wav" for number in range(first, first + n_normal)),
         tuple(f"{number:08d}.wav" for number in range(n_abnormal)),
@@ -182,7 +183,7 @@ def test_scores_that_are_all_equal_are_chance(decision):
 
 # --- from the files of detection ---
 
-AWKWARD = ScoredClips(("NA", "a,b", "팬"), ("x", "true"), ("train", "1e5"))
+AWKWARD = scored_clips(("NA", "a,b", "팬"), ("x", "true"), ("train", "1e5"))
 FOREST = Scores(np.array([9.0, 9.0, 9.0]), np.array([0.1, 0.4, 0.3, 0.9]), 0.35, (11, 3))
 FACTOR = Scores(np.array([-9.0, -9.0, -9.0]), np.array([4.0, 3.0, 2.0, 1.0]), 1.5, (0, 1))
 MEAN = Scores(np.array([0.0, 1.0, 2.0]), np.array([0.0, 2.0, 2.0, 2.0]), 2.0)
@@ -270,7 +271,7 @@ def test_detectors_are_evaluated_in_the_order_of_their_scores():
 
 def test_scores_that_differ_in_their_last_digit_are_told_apart(tmp_path):
     scores = Scores(np.array([0.0]), np.array([0.1, np.nextafter(0.1, 1.0)]), 0.05, (1, 1))
-    paths = written(tmp_path, {"IF": scores}, ScoredClips(("a",), ("b",), ("c",)))
+    paths = written(tmp_path, {"IF": scores}, scored_clips(("a",), ("b",), ("c",)))
     assert rows_of(read_scores(*paths))[0].auc == 1.0
 
 
@@ -309,9 +310,9 @@ def test_detectors_and_ensembles_of_a_run_are_put_together(score_files, tmp_path
 @pytest.mark.parametrize(
     "others",
     [
-        ScoredClips(AWKWARD.train, AWKWARD.normal[::-1], AWKWARD.abnormal),
-        ScoredClips(AWKWARD.train, AWKWARD.normal, ("train", "1e6")),
-        ScoredClips(("NA", "a,b", "펌프"), AWKWARD.normal, AWKWARD.abnormal),
+        scored_clips(AWKWARD.train, AWKWARD.normal[::-1], AWKWARD.abnormal),
+        scored_clips(AWKWARD.train, AWKWARD.normal, ("train", "1e6")),
+        scored_clips(("NA", "a,b", "펌프"), AWKWARD.normal, AWKWARD.abnormal),
     ],
 )
 def test_files_of_a_run_about_different_clips_are_refused(score_files, tmp_path, others):
@@ -479,8 +480,8 @@ def test_a_clip_keeps_its_weight_under_every_detector_noise_factor_seed_and_snr(
     scores = random_scores(of, random, 0.8)
     turned = random.permutation(30), 30 + random.permutation(25)
     order = np.concatenate(turned)
-    other = ScoredClips(
-        ("u0",), tuple(of.normal[k] for k in turned[0]), tuple(of.abnormal[k - 30] for k in turned[1])
+    other = scored_clips(
+        ("u0",), files_of(of.normal[k] for k in turned[0]), files_of(of.abnormal[k - 30] for k in turned[1])
     )  # the same clips in another order
     contents = {}
     for factor, snr, seed in itertools.product(("0.7", "1"), ("snr6", "snr0"), ("0", "1")):
@@ -629,7 +630,7 @@ def strict_units(tested: Mapping[str, Mapping[str, Sequence[int]]], abnormal: in
     contents = {}
     for name, seeds in tested.items():
         for seed, numbers in seeds.items():
-            of = ScoredClips(("t",), tuple(f"n{k}" for k in numbers), tuple(f"a{k}" for k in range(abnormal)))
+            of = scored_clips(("t",), tuple(f"n{k}" for k in numbers), tuple(f"a{k}" for k in range(abnormal)))
             scores = {detector: random_scores(of, random, shift) for detector, shift in (("LOF", 1.0), ("IF", 0.0))}
             contents[unit(protocol="strict", seed=seed, machine_id=name)] = files(of, scores)
     return contents
@@ -653,7 +654,7 @@ def test_seeds_may_test_different_clips(monkeypatch):
 
 @pytest.mark.parametrize("protocol", ["paper", "strict"])
 def test_a_single_normal_and_abnormal_clip(protocol):
-    of = ScoredClips(("t",), ("n",), ("a",))
+    of = scored_clips(("t",), ("n",), ("a",))
     contents = {unit(protocol=protocol): files(of, {"LOF": [0.0, 1.0], "IF": [1.0, 0.0]})}
     values = bootstrap(contents, entries_of(contents), "fan", 10, 0)
     assert values.auc_replicates[:, 0].tolist() == [[1.0] * 10, [0.0] * 10]
@@ -673,7 +674,9 @@ def test_a_replicate_without_clips_of_a_seed_is_about_the_other_seeds(monkeypatc
 
 def test_a_replicate_without_an_auc_of_any_seed_is_left_out(monkeypatch):
     contents = {
-        unit(seed=seed): files(ScoredClips(("t",), (f"n{seed}",), (f"a{seed}",)), {"LOF": [0.0, 1.0], "IF": [0.0, 0.0]})
+        unit(seed=seed): files(
+            scored_clips(("t",), (f"n{seed}",), (f"a{seed}",)), {"LOF": [0.0, 1.0], "IF": [0.0, 0.0]}
+        )
         for seed in ("0", "1")
     }
     draws = Draws(monkeypatch)

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asd.detection.scores import ScoredClips, Scores, UnitScores, read_scores, score_paths, write_scores
+from asd.detection.scores import Scores, UnitScores, read_scores, score_paths, write_scores
 from asd.errors import UserError
+from named_clips import files_of, scored_clips
 
 AWKWARD = ["a, b.wav", 'the "loud" one.wav', "팬 정상.wav", " spaces .wav", "NA", "two\nlines.wav", "'00'"]
-CLIPS = ScoredClips(("n0", "n1", "n2"), ("n7", "n9"), ("a0", "a1", "a2"))
+CLIPS = scored_clips(("n0", "n1", "n2"), ("n7", "n9"), ("a0", "a1", "a2"))
 SCORES = {
     "LOF": Scores(np.array([1.0, 1 / 3, 2.5]), np.array([0.1, 2.0, 1e-300, np.pi, -4.0]), 1.9, (13, 2)),
     "KNN-raw": Scores(np.arange(3.0), np.arange(5.0), 2.0),
@@ -36,7 +37,10 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 def test_columns_are_the_clip_and_a_score_and_a_decision_for_each_detector(written) -> None:
     header = written[0].read_text(encoding="utf-8").splitlines()[0]
-    assert header == "file,part,label,protocol,LOF_score,LOF_decision,KNN-raw_score,KNN-raw_decision"
+    assert (
+        header
+        == "file,part,label,protocol,start,condition,attributes,LOF_score,LOF_decision,KNN-raw_score,KNN-raw_decision"
+    )
 
 
 def test_each_line_names_its_file_part_label_and_protocol(written) -> None:
@@ -70,7 +74,7 @@ def test_everything_is_read_back_exactly(written) -> None:
 
 def test_labels_are_those_of_the_test_clips() -> None:
     assert CLIPS.labels.tolist() == [False, False, True, True, True]
-    assert CLIPS.tested == ("n7", "n9", "a0", "a1", "a2")
+    assert files_of(CLIPS.tested) == ("n7", "n9", "a0", "a1", "a2")
 
 
 def test_summary_holds_thresholds_and_counts(written) -> None:
@@ -84,12 +88,14 @@ def test_summary_holds_thresholds_and_counts(written) -> None:
         "n_train": 3,
         "n_normal": 2,
         "n_abnormal": 3,
+        "n_unlabelled": 0,
+        "origin": {},
         "scores_crc32": f"{zlib.crc32(written[0].read_bytes()):08x}",
     }
 
 
 def test_awkward_file_names_survive(tmp_path: Path) -> None:
-    clips = ScoredClips(tuple(AWKWARD[:4]), tuple(AWKWARD[4:]), ("이상,음.wav",))
+    clips = scored_clips(tuple(AWKWARD[:4]), tuple(AWKWARD[4:]), ("이상,음.wav",))
     scores = {"LOF": Scores(np.arange(4.0), np.arange(4.0), 4.5)}
     write_scores(UnitScores(clips, scores, "paper"), tmp_path / "s", tmp_path / "j")
     assert read_scores(tmp_path / "s", tmp_path / "j").clips == clips

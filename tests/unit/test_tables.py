@@ -23,10 +23,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asd.detection.scores import ScoredClips, Scores, UnitScores
+from asd.detection.scores import Scores, UnitScores
 from asd.evaluation import tables
 from asd.evaluation.machine import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
-from asd.evaluation.rows import AucRow, ComparisonRow, columns_of, text_columns_of
+from asd.evaluation.rows import AucRow, ComparisonRow, ConditionRow, columns_of, text_columns_of
 from asd.evaluation.statistics import holm
 from asd.evaluation.tables import (
     AUC_COLUMNS,
@@ -35,6 +35,7 @@ from asd.evaluation.tables import (
     auc_table,
     collect,
     comparison_table,
+    condition_table,
     for_people,
     format_summary,
     html_page,
@@ -44,8 +45,11 @@ from asd.evaluation.tables import (
     summarise,
     write_table,
 )
+from asd.features.cliplist import write_skipped
+from named_clips import scored_clips
 
 pytestmark = pytest.mark.filterwarnings("error")  # of NumPy and pandas
+
 
 EXPECTED_AUC_COLUMNS = [
     "machine",
@@ -863,13 +867,15 @@ def test_names_of_files_and_machines_run_nothing_in_the_tables_of_a_run(tmp_path
     paths = {
         "tables": [tmp_path / "a.csv"],
         "comparisons": [tmp_path / "c.csv"],
+        "conditions": [tmp_path / "conditions.csv"],
         "replicates": {"-fan": tmp_path / "r"},
     }
     write_table(auc_table(result.rows), paths["tables"][0])
     write_table(comparison_table(result.comparisons), paths["comparisons"][0])
+    write_table(condition_table([CONDITION_ROW]), paths["conditions"][0])
     write_replicates(result.replicates, paths["replicates"]["-fan"])
     assert set(read_table(paths["tables"])["snr"]) == {"=1+1", "snr0"}, "what is read again stays as it is"
-    (tmp_path / "skipped.csv").write_text("file,reason\n=cmd.wav,silent\n", encoding="utf-8")
+    write_skipped(tmp_path / "skipped.csv", [("=cmd.wav", "silent", "", "", "")])
     collect_into(tmp_path, paths, [tmp_path / "skipped.csv"])
     for name in (name for name in OUTPUTS.values() if name.endswith(".csv")):
         with (tmp_path / "out" / name).open(newline="", encoding="utf-8") as lines:
@@ -892,7 +898,7 @@ def is_number(text: str) -> bool:
 def scored_machine(start: int, ids: Sequence[str], protocol: str = "paper") -> dict[Unit, UnitScores]:
     """Three detectors and an ensemble over noise factors at two SNRs, with two seeds."""
     random = np.random.default_rng(start)
-    of = ScoredClips(("t",), tuple(f"n{k}" for k in range(12)), tuple(f"a{k}" for k in range(10)))
+    of = scored_clips(("t",), tuple(f"n{k}" for k in range(12)), tuple(f"a{k}" for k in range(10)))
     contents = {}
     for factor, seed, snr, name in itertools.product(("0.7", "1.0", "all"), "01", ("snr6", "snr0"), ids):
         names = {"MEAN": 1.0} if factor == "all" else {"LOF": 0.9, "IF": 0.4, "팬": 0.0}
@@ -928,14 +934,21 @@ OUTPUTS = {
     "markdown_path": "leaderboard.md",
     "html_path": "leaderboard.html",
     "comparisons_path": "comparisons.csv",
+    "conditions_path": "conditions.csv",
     "skipped_path": "skipped.csv",
     "text_path": "auc.txt",
 }
 
 
+CONDITION_ROW = ConditionRow(
+    *("strict", "-fan", "0.7", "0", "=1+1", "@id", "LOF", "condition", "=leak"), *(0.5, 0.5, 0.5, 1, 1)
+)
+
+
 def collect_into(folder: Path, inputs: Mapping, skipped: Sequence[Path], confidence: float = 90.0) -> dict[str, str]:
     paths = {key: folder / "out" / name for key, name in OUTPUTS.items()}
-    collect(inputs["tables"], inputs["replicates"], inputs["comparisons"], skipped, confidence=confidence, **paths)
+    of_machines = [inputs[name] for name in ("tables", "replicates", "comparisons", "conditions")]
+    collect(*of_machines, skipped, confidence=confidence, **paths)
     assert sorted(os.listdir(folder / "out")) == sorted(OUTPUTS.values())
     return {name: (folder / "out" / name).read_text(encoding="utf-8") for name in OUTPUTS.values()}
 
@@ -943,11 +956,13 @@ def collect_into(folder: Path, inputs: Mapping, skipped: Sequence[Path], confide
 @pytest.fixture
 def inputs(machines, tmp_path) -> dict:
     """Files as rule evaluate_scores writes them."""
-    paths = {"tables": [], "replicates": {}, "comparisons": []}
+    paths = {"tables": [], "replicates": {}, "comparisons": [], "conditions": []}
     for number, (name, result) in enumerate(machines.items()):
         paths["tables"].append(tmp_path / f"{number}.csv")
         paths["comparisons"].append(tmp_path / f"{number}.comparisons.csv")
+        paths["conditions"].append(tmp_path / f"{number}.conditions.csv")
         paths["replicates"][name] = tmp_path / f"{number}.npz"
+        write_table(condition_table([]), paths["conditions"][-1])
         write_table(auc_table(result.rows), paths["tables"][-1])
         write_table(comparison_table(result.comparisons), paths["comparisons"][-1])
         write_replicates(result.replicates, paths["replicates"][name])
@@ -1002,16 +1017,16 @@ def test_collect_uses_the_confidence(inputs, tmp_path):
 
 def test_collect_joins_the_lists_of_recordings_left_out_and_says_so(inputs, tmp_path):
     lists = [tmp_path / f"skipped{number}.csv" for number in range(3)]
-    lists[0].write_text('file,reason\n"팬, 1.wav","silent, every sample is 0"\n', encoding="utf-8")
-    lists[1].write_text("file,reason\n", encoding="utf-8")
-    lists[2].write_text("file,reason\nNA,00\n", encoding="utf-8")
+    write_skipped(lists[0], [("팬, 1.wav", "silent, every sample is 0", "5", "6", "")])
+    write_skipped(lists[1], [])
+    write_skipped(lists[2], [("NA", "00", "", "", "")])
     written = collect_into(tmp_path, inputs, lists)
     assert written["skipped.csv"] == 'file,reason\n"팬, 1.wav","silent, every sample is 0"\nNA,00\n'
     assert written["auc.txt"].endswith(f"\n2 recordings were left out, see {tmp_path / 'out' / 'skipped.csv'}\n")
 
 
 def test_collect_is_silent_about_lists_that_are_empty(inputs, tmp_path):
-    (tmp_path / "skipped.csv").write_text("file,reason\n", encoding="utf-8")
+    write_skipped(tmp_path / "skipped.csv", [])
     written = collect_into(tmp_path, inputs, [tmp_path / "skipped.csv"])
     assert written["skipped.csv"] == "file,reason\n"
     assert "left out" not in written["auc.txt"]
@@ -1070,7 +1085,10 @@ def test_collect_with_a_single_detector(tmp_path):
     write_table(auc_table(result.rows), paths[0])
     write_table(comparison_table(result.comparisons), paths[1])
     write_replicates(result.replicates, paths[2])
+    conditions = tmp_path / "fan.conditions.csv"
+    write_table(condition_table([]), conditions)
     inputs = {"tables": paths[:1], "comparisons": paths[1:2], "replicates": {"fan": paths[2]}}
+    inputs["conditions"] = [conditions]
     written = collect_into(tmp_path, inputs, [])
     assert written["comparisons.csv"] == ",".join(COMPARISON_COLUMNS) + "\n"
     assert len(written["leaderboard.csv"].splitlines()) == 2
@@ -1110,7 +1128,7 @@ def test_numbers_of_a_leaderboard_stay_numbers_where_a_cell_is_empty(tmp_path, t
 
 def unlabelled_machine() -> dict[Unit, UnitScores]:
     """A machine with normal clips only: one of four is flagged."""
-    of = ScoredClips(("t",), ("n0", "n1", "n2", "n3"), ())
+    of = scored_clips(("t",), ("n0", "n1", "n2", "n3"), ())
     scores = {"LOF": Scores(np.zeros(1), np.array([0.0, 1.0, 0.2, 0.3]), 0.5)}
     return {Unit.of("strict", "0.7", seed, "snr6", "id_00"): UnitScores(of, scores, "strict") for seed in "01"}
 
@@ -1153,7 +1171,7 @@ def test_an_id_without_abnormal_clips_counts_for_false_alarms_alone(machines):
 
 
 def test_without_any_abnormal_clips_the_leaderboard_is_empty_and_says_why(tmp_path):
-    inputs = {"tables": [], "replicates": {}, "comparisons": []}
+    inputs = {"tables": [], "replicates": {}, "comparisons": [], "conditions": []}
     result = evaluate_machine(unlabelled_machine(), "press", VIEWS, replicates=40, confidence=90.0, seed=0)
     add_machine(inputs, tmp_path, "press", result)
     written = collect_into(tmp_path, inputs, [])
@@ -1165,6 +1183,8 @@ def test_without_any_abnormal_clips_the_leaderboard_is_empty_and_says_why(tmp_pa
 def add_machine(inputs: dict, folder: Path, name: str, result: MachineResults) -> None:
     inputs["tables"].append(folder / f"{name}.csv")
     inputs["comparisons"].append(folder / f"{name}.comparisons.csv")
+    inputs["conditions"].append(folder / f"{name}.conditions.csv")
+    write_table(condition_table([]), inputs["conditions"][-1])
     inputs["replicates"][name] = folder / f"{name}.npz"
     write_table(auc_table(result.rows), inputs["tables"][-1])
     write_table(comparison_table(result.comparisons), inputs["comparisons"][-1])
