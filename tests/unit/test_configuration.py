@@ -11,16 +11,18 @@ import pytest
 import yaml
 
 from asd.plan.configuration import (
+    CONFIG_SCHEMA,
     Checked,
     ConfigurationError,
     checked,
     consistency_problems,
     detector_settings,
+    make_canonical,
     read_command_line_parameters,
     training_settings,
 )
 from asd.recordings.samplesheet import Sample
-from asd.schema import fill_in_defaults, schema_problems
+from asd.schema import fill_in_defaults, read_schema, schema_problems
 from places import REPOSITORY
 from table_2 import TABLE_2
 
@@ -64,7 +66,7 @@ def fan(**changes: Any) -> Config:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[path.name for path in SHIPPED])
 def test_shipped_configurations_have_no_problems(path: Path) -> None:
-    assert problems(load(path)) == []
+    check(load(path), {})
 
 
 def test_the_shipped_configurations_are_there() -> None:
@@ -300,7 +302,7 @@ SCHEMA_MISTAKES: dict[str, tuple[Any, str, list[str]]] = {
     "negative channel": (minimal(dataset={"channel": -1}), "dataset.channel", ["-1", "from 0"]),
     "channel true": (minimal(dataset={"channel": True}), "dataset.channel", ["true", "from 0"]),
     "detector that is a number": (minimal(detectors=[5]), "detectors[0]", ["5 is not allowed", "name of a detector"]),
-    "detector without a method": (minimal(detectors=[{"name": "A"}]), "detectors[0]", ["'method' is missing"]),
+    "detector without a method": (minimal(detectors=[{"name": "X"}]), "detectors[0]", ["'method' is missing"]),
     "detector with an unknown key": (
         minimal(detectors=[{"method": "LOF", "params": {}}]),
         "detectors[0]",
@@ -439,7 +441,7 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
     "unknown detector": (minimal(detectors=["IF", "XYZ"]), "detectors[1]", ["'XYZ'", "IF, OCSVM, LOF", "PYOD:ECOD"]),
     "detector in small letters": (minimal(detectors=["knn"]), "detectors[0]", ["'knn'", "did you mean 'KNN'?"]),
     "unknown detector with a name": (
-        minimal(detectors=["IF", {"method": "PYOD:a/b", "name": "A"}]),
+        minimal(detectors=["IF", {"method": "PYOD:a/b", "name": "X"}]),
         "detectors[1].method",
         ["'PYOD:a/b'", "PYOD:ECOD"],
     ),
@@ -473,7 +475,7 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
     "ensemble over the seeds of the strict protocol": (
         minimal(ensembles=[{"name": "A", "detectors": ["IF"], "over": ["seeds"]}]),
         "ensembles[0].over",
-        ["strict", "each seed tests other clips"],
+        ["strict", "with other clips"],
     ),
     "machine called as an output of the strict protocol": (
         minimal(machines={"fan_strict": {"ids": ["a"]}}),
@@ -619,7 +621,48 @@ def test_a_configuration_is_completed_in_place(path: Path) -> None:
     found = checked(config, command_line={}, files=[path], schema_folder=SCHEMA_FOLDER)
     assert found.config is config
     assert found.samples is None
-    assert config == with_defaults(load(path))
+    expected = load(path)
+    if "snrs" not in expected and "{snr_dir}" not in str(expected["dataset"].get("pattern", "{snr_dir}")):
+        expected |= {"snrs": {"as_recorded": ""}, "reference_snr": "as_recorded"}
+    expected = with_defaults(expected)
+    make_canonical(expected, read_schema(SCHEMA_FOLDER / CONFIG_SCHEMA))
+    assert config == expected
+
+
+CANONICAL = {
+    "numbers": ({"threshold_percentile": 95, "seeds": [1.0, 0], "noise_factors": [1, 0.5]}, {}),
+    "detectors and ensembles": (
+        {
+            "detectors": ["LOF", {"method": "KNN", "name": "X"}, "IF", "KNN"],
+            "ensembles": [{"name": "b", "detectors": ["LOF", "IF"]}, {"name": "a", "detectors": ["KNN", "X"]}],
+        },
+        {
+            "detectors": ["IF", "LOF", {"method": "KNN", "name": "X"}, "KNN"],
+            "ensembles": [{"name": "a", "detectors": ["KNN", "X"]}, {"name": "b", "detectors": ["IF", "LOF"]}],
+        },
+    ),
+    "noise levels and IDs": (
+        {"snrs": {"snr_6": "-6_dB", "snr6": "6_dB", "snr0": "0_dB"}, "machines": {"fan": {"ids": ["b", "a"]}}},
+        {"snrs": {"snr6": "6_dB", "snr0": "0_dB", "snr_6": "-6_dB"}, "machines": {"fan": {"ids": ["a", "b"]}}},
+    ),
+    "parameters": (
+        {"detectors": [{"method": "LOF", "parameters": {"n_neighbors": 5.0}}]},
+        {"detectors": [{"method": "LOF", "parameters": {"n_neighbors": 5}}]},
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), CANONICAL.values(), ids=CANONICAL)
+def test_what_means_the_same_is_the_same_also_as_text(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Snakemake compares texts: numbers have one type, and lists that are sets one order."""
+    first = check(minimal(**copy.deepcopy(one)), {}).config
+    second = check(minimal(**copy.deepcopy(other)), {}).config
+    if not other:
+        assert repr(first["threshold_percentile"]) == "95.0"
+        assert repr((first["seeds"], first["noise_factors"])) == "([0, 1], [0.5, 1.0])"
+        return
+    for key in one:
+        assert repr(first[key]) == repr(second[key])
 
 
 def test_everything_that_is_wrong_is_in_one_message() -> None:

@@ -243,8 +243,8 @@ def test_loss_curves_are_read_back_exactly(tmp_path):
 def test_loss_curves_are_a_table_with_a_checksum_in_its_last_line(tmp_path):
     write_loss({"mfcc": [0.5, 0.25], "basic": [1.5, 1e-9]}, tmp_path / "loss.csv")
     header, first, last = (tmp_path / "loss.csv").read_text(encoding="utf-8").splitlines()
-    assert (header, first) == ("epoch,mfcc,basic,checksum", "1,0.5,1.5,")
-    assert last.startswith("2,0.25,1e-09,")
+    assert (header, first) == ("epoch,mfcc,basic,origin,checksum", "1,0.5,1.5,,")
+    assert last.startswith("2,0.25,1e-09,{},")
     assert len(last.rsplit(",", 1)[1]) == 8
 
 

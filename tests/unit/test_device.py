@@ -24,6 +24,7 @@ from asd.ddae.device import is_gpu_failure, on_device
 from asd.ddae.model import TrainedDDAE, TrainingSettings
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, write_cache
+from asd.files.origin import Origin
 from asd.joblog import USER_ERROR
 from places import REPOSITORY
 
@@ -470,15 +471,18 @@ def test_the_operations_of_the_training_are_reproducible_ones(breaks):
 
 def run_script(folder: Path, device: str) -> SimpleNamespace:
     """Run the script of the rule as Snakemake does; its outputs."""
-    inputs = []
+    inputs, whose = [], []
     for name, features in normal_clips().items():
         inputs.append(folder / f"{name}.npy")
         clips = [ClipRecord(f"{name}/{number}.wav") for number in range(len(features))]
-        write_cache(inputs[-1], inputs[-1].with_suffix(".csv"), features, clips)
+        whose.append({"machine": "fan", "snr": "6", "id": name, "kind": "normal"})
+        write_cache(inputs[-1], inputs[-1].with_suffix(".csv"), features, clips, origin=Origin(**whose[-1]))
     output = SimpleNamespace(checkpoint=folder / "a.pt", weights=folder / "a.npz", loss=folder / "a.csv")
     settings = {"machine": "fan", "ids": list(IDS), "reference_snr": "6", "protocol": "strict", "share": 80}
     settings |= {"noise_factor": 0.7, "seed": 7, "epochs": EPOCHS, "batch_size": 16, "learning_rate": 1e-3}
-    params = SimpleNamespace(settings={**settings, "device": device})
+    own = {"machine": "fan", "noise_factor": "0.7", "seed": "7", "protocol": "strict"}
+    origins = {"own": [own], "reference": whose}
+    params = SimpleNamespace(settings={**settings, "device": device}, origins=origins, code="code")
     files = SimpleNamespace(normal=inputs, normal_clips=[path.with_suffix(".csv") for path in inputs])
     job = SimpleNamespace(input=files, output=output, params=params, threads=1, log=[folder / "job.log"])
     runpy.run_path(str(REPOSITORY / "workflow/scripts/train_ddae.py"), init_globals={"snakemake": job})

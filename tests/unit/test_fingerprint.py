@@ -342,7 +342,7 @@ def test_every_script_of_the_workflow_has_a_fingerprint_of_its_own(scripts: Path
     ("module", "changed", "unchanged"),
     [
         ("features/acoustic", "extract_features", "plot_results"),
-        ("features/__init__", "extract_features", "evaluate_scores"),
+        ("features/__init__", "extract_features", "fetch_archive"),
         ("recordings/audio", "extract_features", "plot_results"),
         ("ddae/model", "train_ddae", "extract_features"),
         ("figures/style", "plot_results", "train_ddae"),

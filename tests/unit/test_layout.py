@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +18,10 @@ from asd.recordings.layout import (
     Folder,
     Recordings,
     clean_path,
-    count_unread,
     doubly_used,
+    files_of,
     fill,
     placeholders,
-    state_of_files,
 )
 
 SNRS = {"snr6": "6_dB", "snr_6": "-6_dB"}
@@ -39,7 +37,7 @@ def touch(root: Path, *names: str) -> None:
 
 def found(root: Path, folder: Folder = FAN, pattern: str = MIMII_PATTERN, snrs: dict[str, str] = SNRS) -> list[str]:
     """Names of the recordings found, relative to `root`."""
-    files = Recordings(str(root), (pattern,), snrs).files(folder)
+    files = files_of(Recordings(str(root), (pattern,), snrs).recordings(folder))
     assert all(os.path.isfile(file) for file in files)
     return [os.path.relpath(file, root) for file in files]
 
@@ -54,7 +52,7 @@ def test_placeholders_are_named_in_order() -> None:
 
 
 def test_fields_of_recordings_and_caches_are_the_documented_ones() -> None:
-    assert RECORDING_FIELDS == ("snr_dir", "machine", "id", "kind")
+    assert RECORDING_FIELDS == ("snr_dir", "machine", "id", "kind", "split", "condition")
     assert CACHE_FIELDS == ("snr", "machine", "id", "kind")
 
 
@@ -81,7 +79,7 @@ names = st.sampled_from(RECORDING_FIELDS)
 
 
 @settings(deadline=None, derandomize=True)
-@given(st.lists(st.tuples(plain, names), max_size=6), plain, st.lists(plain, min_size=4, max_size=4))
+@given(st.lists(st.tuples(plain, names), max_size=6), plain, st.lists(plain, min_size=6, max_size=6))
 def test_any_pattern_gives_its_names_back_and_is_filled_like_text(
     parts: list[tuple[str, str]], end: str, given_values: list[str]
 ) -> None:
@@ -117,7 +115,7 @@ def test_a_folder_introduces_itself() -> None:
 def test_recordings_come_in_sorted_order_with_the_root_in_front(tmp_path: Path) -> None:
     folder = "6_dB_fan/fan/id_00/normal"
     touch(tmp_path, *(f"{folder}/{name}.wav" for name in ("00000010", "00000002", "b", "a", "B", "00000001")))
-    files = Recordings(str(tmp_path), (MIMII_PATTERN,), SNRS).files(FAN)
+    files = files_of(Recordings(str(tmp_path), (MIMII_PATTERN,), SNRS).recordings(FAN))
     expected = [f"{tmp_path}/{folder}/{n}.wav" for n in ("00000001", "00000002", "00000010", "B", "a", "b")]
     assert files == expected
 
@@ -193,7 +191,7 @@ def test_a_link_to_a_recording_is_a_recording(tmp_path: Path) -> None:
 
 def message(root: str | Path, pattern: str = MIMII_PATTERN, folder: Folder = FAN) -> str:
     with pytest.raises(UserError) as caught:
-        Recordings(str(root), (pattern,), SNRS).files(folder)
+        Recordings(str(root), (pattern,), SNRS).recordings(folder)
     return str(caught.value)
 
 
@@ -248,116 +246,27 @@ def test_a_pattern_with_two_stars_says_how_far_the_path_exists(tmp_path: Path) -
     assert f"'{tmp_path}/id_00' exists and holds: other." in message(tmp_path, "{id}/{kind}/**/*.wav")
 
 
-# ------------------------------------------------------------------------------------------------- state of the files
-
-
-def test_the_state_of_files_stays_while_nothing_changes(tmp_path: Path) -> None:
-    touch(tmp_path, "1.wav", "2.wav")
-    files = [str(tmp_path / "1.wav"), str(tmp_path / "2.wav")]
-    assert state_of_files(files) == state_of_files(files)
-
-
-def test_the_state_changes_with_a_file_replaced_by_an_older_one_of_the_same_size(tmp_path: Path) -> None:
-    touch(tmp_path, "1.wav", "2.wav")
-    files = [str(tmp_path / "1.wav"), str(tmp_path / "2.wav")]
-    before = state_of_files(files)
-    touch(tmp_path, "1.wav")
-    os.utime(files[0], ns=(10**18, 10**18))
-    assert state_of_files(files) != before
-
-
-def test_the_state_changes_with_size_number_and_order_of_files(tmp_path: Path) -> None:
-    touch(tmp_path, "1.wav", "22.wav")
-    files = [str(tmp_path / "1.wav"), str(tmp_path / "22.wav")]
-    status = os.stat(files[0])
-    before = state_of_files(files)
-    assert state_of_files(files[:1]) != before
-    assert state_of_files(files[::-1]) != before
-    (tmp_path / "1.wav").write_bytes(b"longer than before")
-    os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert state_of_files(files) != before
-
-
-# ------------------------------------------------------------------------------------------- recordings yet to read
-
-
-@pytest.fixture
-def listed(tmp_path: Path) -> tuple[list[str], Path]:
-    """Three recordings and the clip list of a cache that holds them."""
-    touch(tmp_path, "a.wav", "b,c.wav", "소리.wav")
-    files = sorted(str(path) for path in tmp_path.glob("*.wav"))
-    rows = [
-        (os.path.basename(file), "10", "16000", "8", os.stat(file).st_size, os.stat(file).st_mtime_ns, "v1", "0")
-        for file in files
-    ]
-    clip_list = tmp_path / "clips.csv"
-    with clip_list.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(
-            ["file", "duration", "sample_rate", "channels", "size", "modified_ns", "extraction", "checksum"]
-        )
-        writer.writerows(rows)
-    return files, clip_list
-
-
-def unread(listed: tuple[list[str], Path], extraction: str = "v1") -> int:
-    files, clip_list = listed
-    return count_unread(files, str(clip_list.parent), clip_list, extraction)
-
-
-def test_nothing_is_left_to_read_of_recordings_that_are_listed(listed: tuple[list[str], Path]) -> None:
-    assert unread(listed) == 0
-
-
-def test_new_and_changed_recordings_are_left_to_read(listed: tuple[list[str], Path]) -> None:
-    files, clip_list = listed
-    touch(clip_list.parent, "new.wav")
-    files.append(str(clip_list.parent / "new.wav"))
-    assert unread(listed) == 1
-    os.utime(files[0], ns=(0, 0))
-    assert unread(listed) == 2
-
-
-def test_everything_is_left_to_read_with_other_code(listed: tuple[list[str], Path]) -> None:
-    assert unread(listed, "v2") == 3
-
-
-@pytest.mark.parametrize("content", [None, b"", b"file\na.wav\n", b"\xff\xfe,", b"file,size\n"])
-def test_everything_is_left_to_read_without_a_usable_list(
-    listed: tuple[list[str], Path], content: bytes | None
-) -> None:
-    listed[1].unlink()
-    if content is not None:
-        listed[1].write_bytes(content)
-    assert unread(listed) == 3
-
-
-def test_a_recording_that_is_gone_does_not_stop_the_count(listed: tuple[list[str], Path]) -> None:
-    os.unlink(listed[0][1])
-    assert unread(listed) == 3
-
-
 # ----------------------------------------------------------------------------------------- several patterns, kinds
 
 
 def test_recordings_of_several_patterns_come_in_the_order_of_the_patterns(tmp_path: Path) -> None:
     touch(tmp_path, "test/normal_a.wav", "train/normal_b.wav", "train/normal_c.wav", "test/anomaly_a.wav")
     patterns = ("train/{kind}_*.wav", "test/{kind}_*.wav", "*/{kind}_*.wav")
-    source = Recordings(str(tmp_path), patterns, SNRS, {"normal": "normal", "abnormal": "anomaly"})
-    assert source.files(FAN) == [
+    source = Recordings(str(tmp_path), patterns, SNRS, {"normal": ("normal",), "abnormal": ("anomaly",)})
+    assert files_of(source.recordings(FAN)) == [
         f"{tmp_path}/{name}_{end}.wav"
         for name, end in (("train/normal", "b"), ("train/normal", "c"), ("test/normal", "a"))
     ]
-    assert source.files(replace(FAN, kind="abnormal")) == [f"{tmp_path}/test/anomaly_a.wav"]
-    assert source.has_abnormal("fan", "id_00")
+    assert files_of(source.recordings(replace(FAN, kind="abnormal"))) == [f"{tmp_path}/test/anomaly_a.wav"]
+    assert "abnormal" in source.kinds_of("fan", "id_00")
 
 
 def test_without_a_text_for_abnormal_there_are_no_abnormal_clips(tmp_path: Path) -> None:
     touch(tmp_path, "normal/a.wav", "abnormal/a.wav")
-    source = Recordings(str(tmp_path), ("normal/*.wav",), SNRS, {"normal": "normal"})
-    assert source.files(FAN) == [f"{tmp_path}/normal/a.wav"]
-    assert source.files(replace(FAN, kind="abnormal")) == []
-    assert not source.has_abnormal("fan", "id_00")
+    source = Recordings(str(tmp_path), ("normal/*.wav",), SNRS, {"normal": ("normal",)})
+    assert files_of(source.recordings(FAN)) == [f"{tmp_path}/normal/a.wav"]
+    assert files_of(source.recordings(replace(FAN, kind="abnormal"))) == []
+    assert source.kinds_of("fan", "id_00") == ("normal",)
 
 
 def test_missing_abnormal_clips_have_a_remedy_of_their_own(tmp_path: Path) -> None:
@@ -370,8 +279,8 @@ def test_a_recording_of_two_folders_is_noticed(tmp_path: Path) -> None:
     touch(tmp_path, "normal_1.wav", "abnormal_1.wav")
     source = Recordings(str(tmp_path), ("*{kind}*.wav",), SNRS)
     folders = [FAN, replace(FAN, kind="abnormal")]
-    said = doubly_used({folder: source.files(folder) for folder in folders})
+    said = doubly_used({folder: source.recordings(folder) for folder in folders})
     assert said is not None
     assert all(part in said for part in ("1 recordings", "abnormal_1.wav", *map(str, folders)))
     narrow = Recordings(str(tmp_path), ("{kind}_*.wav",), SNRS)
-    assert doubly_used({folder: narrow.files(folder) for folder in folders}) is None
+    assert doubly_used({folder: narrow.recordings(folder) for folder in folders}) is None

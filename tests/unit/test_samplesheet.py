@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asd.errors import UserError
-from asd.recordings.layout import Folder
+from asd.recordings.layout import Folder, files_of
 from asd.recordings.samplesheet import Sample, SampleSheet, complete_configuration, read_samples, sheet_problems
 from places import REPOSITORY
 
@@ -207,24 +207,24 @@ def test_recordings_come_in_the_order_of_the_sheet(tmp_path: Path) -> None:
     files = [names[0], names[1], str(tmp_path / names[2])]
     samples = [Sample(number, file, "fan", "00", None, "normal") for number, file in enumerate(files)]
     sheet = SampleSheet("s.tsv", str(tmp_path), samples, ["only"])
-    assert sheet.files(Folder("fan", "only", "00", "normal")) == [f"{tmp_path}/{name}" for name in names]
+    assert files_of(sheet.recordings(Folder("fan", "only", "00", "normal"))) == [f"{tmp_path}/{name}" for name in names]
 
 
 def test_an_id_without_abnormal_clips_has_none(sheet: SampleSheet) -> None:
-    assert sheet.has_abnormal("fan", "00")
-    assert not sheet.has_abnormal("팬", "id 1")
-    assert sheet.files(Folder("팬", "0 dB", "id 1", "abnormal")) == []
+    assert sheet.kinds_of("fan", "00") == ("normal", "abnormal")
+    assert sheet.kinds_of("팬", "id 1") == ("normal",)
+    assert sheet.recordings(Folder("팬", "0 dB", "id 1", "abnormal")) == []
 
 
 def test_an_id_with_abnormal_clips_at_some_snrs_only_is_refused(sheet: SampleSheet) -> None:
     with pytest.raises(UserError, match="no line for machine fan, SNR 0 dB, ID 00, abnormal"):
-        sheet.files(Folder("fan", "0 dB", "00", "abnormal"))
+        sheet.recordings(Folder("fan", "0 dB", "00", "abnormal"))
 
 
 def test_recordings_that_are_not_there_are_named_with_their_line(sheet: SampleSheet, tmp_path: Path) -> None:
     (tmp_path / "a/2.wav").unlink()
     with pytest.raises(UserError, match=r"1 of 1 recordings .* line 3: '.*a/2.wav'.*dataset\.root"):
-        sheet.files(Folder("fan", "6 dB", "00", "abnormal"))
+        sheet.recordings(Folder("fan", "6 dB", "00", "abnormal"))
 
 
 # ---------------------------------------------------------------------------------------------------- configuration

@@ -19,8 +19,8 @@ from asd.detection.representations import Represented, blocks_of
 from asd.detection.scores import Scores, threshold_of
 from asd.detection.scoring import cross_fitted_scores, detect
 from asd.detection.units import UnitClips
-from asd.features.caches import Cache, ClipRecord
-from asd.splits import Counts, Split, paper_split
+from asd.features.caches import EMPTY_CACHE, Cache, ClipRecord
+from asd.splits import Counts, Listed, Split, paper_split
 from plain_method import plain_map_test, plain_pca
 
 PAPER = ["IF", "OCSVM", "LOF"]
@@ -32,7 +32,8 @@ EXTRA = [
 DETECTORS = {about["name"]: Detector(**about) for about in map(complete, [*METHODS, *EXTRA])}
 SHUFFLED = np.random.default_rng(3).permutation(60)
 STRICT = Split(np.sort(SHUFFLED[:40]), np.sort(SHUFFLED[40:49]), np.arange(6))
-SPLITS = {"paper": paper_split(Counts(n_train=40, n_normal=9, n_abnormal=6)), "strict": STRICT}
+IN_FILE_ORDER = paper_split(Counts(n_train=40, n_normal=9, n_abnormal=6), Listed.whole(60), "error", "here")
+SPLITS = {"paper": IN_FILE_ORDER, "strict": STRICT}
 
 Detect = Callable[..., dict[str, Scores]]
 
@@ -79,7 +80,7 @@ def unit_of(normal: np.ndarray, abnormal: np.ndarray, split: Split) -> UnitClips
         Cache(features, [ClipRecord(f"{kind}{row}.wav") for row in range(len(features))])
         for kind, features in (("normal", normal), ("abnormal", abnormal))
     ]
-    return UnitClips("snr6", "id_00", *caches, split)
+    return UnitClips("snr6", "id_00", *caches, EMPTY_CACHE, split)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
+from contextlib import nullcontext
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -12,8 +16,12 @@ from asd.splits import (
     AUTO_SHARES,
     AskedCounts,
     Counts,
+    Listed,
+    Split,
     check_strict_counts,
     detection_splits,
+    given_ddae_rows,
+    given_split,
     paper_counts,
     paper_ddae_count,
     paper_split,
@@ -35,6 +43,24 @@ MIMII_COUNTS = {
 IDS_OF_TABLE_2 = [(machine, name) for machine, ids in TABLE_2.items() for name in ids]
 TOO_FEW_ABNORMAL = {("pump", "id_02"): (112, 111), ("pump", "id_06"): (103, 102)}
 WHERE = "machine fan, ID id_00, SNR snr6"
+
+
+def split_of(n_normal: int, n_abnormal: int, n_reference: int, *others: Any) -> Split:
+    """The strict split of clips that are recordings of their own."""
+    return strict_split(Listed.whole(n_normal), n_abnormal, Listed.whole(n_reference), *others)
+
+
+def ddae_rows(n_normal: int, *others: Any) -> Any:
+    """The same of the clips that train the DDAE."""
+    return strict_ddae_rows(Listed.whole(n_normal), *others)
+
+
+def listed(counts: dict[Any, int]) -> dict[Any, Listed]:
+    return {key: Listed.whole(count) for key, count in counts.items()}
+
+
+def pairs(counts: dict[Any, tuple[int, int]]) -> dict[Any, tuple[Listed, Listed]]:
+    return {key: (Listed.whole(normal), Listed.whole(abnormal)) for key, (normal, abnormal) in counts.items()}
 
 
 # ---------------------------------------------------------------------------------------------------------- automatic
@@ -278,16 +304,16 @@ shares_of_clips = st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(
 
 
 def test_paper_parts_are_the_first_rows() -> None:
-    rows = paper_split(Counts(n_train=3, n_normal=2, n_abnormal=4))
+    rows = paper_split(Counts(n_train=3, n_normal=2, n_abnormal=4), Listed.whole(9), "error", WHERE)
     assert [part.tolist() for part in (rows.train, rows.normal, rows.abnormal)] == [[0, 1, 2], [3, 4], [0, 1, 2, 3]]
 
 
 @settings(deadline=None, max_examples=150, database=None)
 @given(counts_of_clips, counts_of_clips, st.integers(1, 50), shares_of_clips, st.integers(0, 2**32 - 1))
 def test_no_clip_has_two_roles_at_any_snr(n_reference, n_normal, n_abnormal, shares, seed) -> None:
-    trained = strict_ddae_rows(n_reference, shares["ddae"], seed, "fan/id_00", WHERE)
+    trained = ddae_rows(n_reference, shares["ddae"], seed, "fan/id_00", WHERE)
     assume(n_normal - len(trained) >= 3)
-    rows = strict_split(n_normal, n_abnormal, n_reference, shares, seed, "fan/id_00", WHERE)
+    rows = split_of(n_normal, n_abnormal, n_reference, shares, seed, "fan/id_00", WHERE)
     parts_of = [set(trained.tolist()), set(rows.train.tolist()), set(rows.normal.tolist())]
     assert sum(map(len, parts_of)) == len(set.union(*parts_of))
     assert len(trained) >= 1
@@ -302,30 +328,30 @@ def test_no_clip_has_two_roles_at_any_snr(n_reference, n_normal, n_abnormal, sha
 @settings(deadline=None, max_examples=60, database=None)
 @given(st.integers(50, 2000), st.integers(0, 1000))
 def test_the_shares_are_those_asked_for(n_normal, seed) -> None:
-    trained = strict_ddae_rows(n_normal, 20, seed, "fan/id_00", WHERE)
-    rows = strict_split(n_normal, 9, n_normal, SHARES, seed, "fan/id_00", WHERE)
+    trained = ddae_rows(n_normal, 20, seed, "fan/id_00", WHERE)
+    rows = split_of(n_normal, 9, n_normal, SHARES, seed, "fan/id_00", WHERE)
     for part, share in ((trained, 0.20), (rows.train, 0.56), (rows.normal, 0.24)):
         assert len(part) == pytest.approx(share * n_normal, abs=1.01)
 
 
 def test_the_same_recordings_have_the_same_role_at_every_snr() -> None:
-    first, second = (strict_split(500, n, 500, SHARES, 3, "fan/id_00", WHERE) for n in (10, 20))
+    first, second = (split_of(500, n, 500, SHARES, 3, "fan/id_00", WHERE) for n in (10, 20))
     assert np.array_equal(first.train, second.train)
     assert np.array_equal(first.normal, second.normal)
 
 
 def test_seed_and_id_shuffle_differently() -> None:
     units = [(0, "fan/id_00"), (1, "fan/id_00"), (0, "fan/id_02"), (0, "pump/id_00")]
-    tested = {tuple(strict_split(200, 5, 200, SHARES, *unit, WHERE).normal.tolist()) for unit in units}
+    tested = {tuple(split_of(200, 5, 200, SHARES, *unit, WHERE).normal.tolist()) for unit in units}
     assert len(tested) == len(units)
-    everywhere = np.concatenate([strict_split(200, 5, 200, SHARES, seed, "x", WHERE).normal for seed in range(60)])
+    everywhere = np.concatenate([split_of(200, 5, 200, SHARES, seed, "x", WHERE).normal for seed in range(60)])
     assert set(everywhere.tolist()) == set(range(200))
 
 
 @pytest.mark.parametrize(("n_normal", "n_abnormal", "n_reference"), [(3, 5, 3), (0, 5, 100), (4, 2, 900)])
 def test_too_few_clips_for_the_strict_protocol_are_named(n_normal, n_abnormal, n_reference) -> None:
     with pytest.raises(UserError, match=f"{WHERE}.*too few for the strict protocol"):
-        strict_split(n_normal, n_abnormal, n_reference, {**SHARES, "ddae": 90}, 0, "fan/id_00", WHERE)
+        split_of(n_normal, n_abnormal, n_reference, {**SHARES, "ddae": 90}, 0, "fan/id_00", WHERE)
 
 
 @settings(deadline=None, max_examples=300, derandomize=True, database=None)
@@ -341,7 +367,7 @@ def test_counts_that_no_seed_can_split_are_refused_beforehand(n_normal, n_refere
         return ""
 
     before = message(lambda: check_strict_counts(n_normal, n_reference, shares, WHERE))
-    later = message(lambda: strict_split(n_normal, 5, n_reference, shares, seed, "fan/id_00", WHERE))
+    later = message(lambda: split_of(n_normal, 5, n_reference, shares, seed, "fan/id_00", WHERE))
     assert before in ("", later)
     if n_normal >= n_reference:
         assert before == later
@@ -359,43 +385,161 @@ def test_counts_that_some_seed_can_split_are_not_refused_beforehand() -> None:
 @pytest.mark.parametrize(("n_normal", "share", "count"), [(4, 1, 1), (4, 99, 1), (10, 20, 2), (10, 90, 7)])
 def test_the_ddae_leaves_three_clips_under_the_strict_protocol(n_normal, share, count) -> None:
     assert strict_ddae_count(n_normal, share, WHERE) == count
-    assert len(strict_ddae_rows(n_normal, share, 0, "fan/id_00", WHERE)) == count
+    assert len(ddae_rows(n_normal, share, 0, "fan/id_00", WHERE)) == count
 
 
 def test_training_rows_follow_the_protocol() -> None:
     common = {"machine": "fan", "reference_snr": "snr6"}
     counts = {"id_00": 50, "id_02": 8}
     paper = {**common, "protocol": "paper", "clips": [10, 9], "on_shortfall": "shrink"}
-    rows = training_rows(counts, paper)
+    rows = training_rows(listed(counts), paper)
     assert {name: part.tolist() for name, part in rows.items()} == {"id_00": [*range(10)], "id_02": [*range(8)]}
     with pytest.raises(UserError, match="machine fan, SNR snr6, ID id_02"):
-        training_rows(counts, {**paper, "on_shortfall": "error"})
-    strict = training_rows(counts, {**common, "protocol": "strict", "share": 20, "seed": 7})
+        training_rows(listed(counts), {**paper, "on_shortfall": "error"})
+    strict = training_rows(listed(counts), {**common, "protocol": "strict", "share": 20, "seed": 7})
     for name, count in counts.items():
-        assert np.array_equal(strict[name], strict_ddae_rows(count, 20, 7, f"fan/{name}", WHERE))
+        assert np.array_equal(strict[name], ddae_rows(count, 20, 7, f"fan/{name}", WHERE))
 
 
 def test_detection_rows_follow_the_protocol() -> None:
     common = {"machine": "fan", "reference_snr": "snr6"}
     counts = {("snr6", "id_00"): (50, 9), ("snr0", "id_00"): (40, 8)}
     paper = {**common, "protocol": "paper", "clips": [[30, 10], [20, 6]], "on_shortfall": "error"}
-    rows = detection_splits(counts, paper)
+    rows = detection_splits(pairs(counts), paper)
     assert rows["snr0", "id_00"].train.tolist() == [*range(20)]
     assert rows["snr0", "id_00"].normal.tolist() == [20, 21, 22]
     assert rows["snr6", "id_00"].abnormal.tolist() == [*range(5)]
     strict = {**common, "protocol": "strict", "shares": SHARES, "seed": 7}
-    trained = training_rows({"id_00": 50}, {**strict, "share": 20})["id_00"]
+    trained = training_rows(listed({"id_00": 50}), {**strict, "share": 20})["id_00"]
     for unit, (n_normal, _) in counts.items():
-        part = detection_splits(counts, strict)[unit]
+        part = detection_splits(pairs(counts), strict)[unit]
         together = np.concatenate([part.train, part.normal, trained[trained < n_normal]])
         assert sorted(together.tolist()) == [*range(n_normal)]
 
 
 def test_without_abnormal_clips_strict_tests_normal_ones_and_paper_says_so() -> None:
-    rows = strict_split(100, 0, 100, SHARES, 0, "fan/id_00", WHERE)
-    with_abnormal = strict_split(100, 7, 100, SHARES, 0, "fan/id_00", WHERE)
+    rows = split_of(100, 0, 100, SHARES, 0, "fan/id_00", WHERE)
+    with_abnormal = split_of(100, 7, 100, SHARES, 0, "fan/id_00", WHERE)
     assert rows.abnormal.tolist() == []
     assert rows.normal.tolist() == with_abnormal.normal.tolist()
     for on_shortfall in ("error", "shrink"):
         assert "protocols: [strict]" in result_or_message(AskedCounts(5, 10, 6), 100, 0, on_shortfall)
         assert "protocols: [strict]" not in str(result_or_message(AskedCounts(5, 10, 6), 3, 1, on_shortfall))
+
+
+# ----------------------------------------------------------------------------------- recordings that are cut into clips
+
+
+def cut(lengths: list[int], split: str = "") -> Listed:
+    """Clips of recordings of so many clips each."""
+    names = [f"{number}.wav" for number, length in enumerate(lengths) for _ in range(length)]
+    return Listed(names, [split] * len(names))
+
+
+def recordings_of(clips: Listed, rows: Any) -> set[str]:
+    return {clips.recordings[row] for row in rows}
+
+
+lengths = st.lists(st.integers(1, 12), min_size=2, max_size=12)
+seeds = st.integers(0, 50)
+
+
+@settings(deadline=None, derandomize=True)
+@given(lengths, st.integers(0, 2), seeds)
+def test_clips_of_a_recording_never_train_and_test(of: list[int], dropped: int, seed: int) -> None:
+    """At any SNR, also where it lacks recordings, and for the DDAE as well as for the detectors."""
+    reference, here = cut(of), cut(of[: len(of) - dropped])
+    assume(len(here) >= 4)
+    try:
+        trained = strict_ddae_rows(reference, 20, seed, "fan/id_00", WHERE)
+        split = strict_split(here, 3, reference, SHARES, seed, "fan/id_00", WHERE)
+    except UserError as error:
+        assert "fewer" in str(error) or "few" in str(error) or "one recording" in str(error)  # noqa: PT017
+        return
+    tested = recordings_of(here, split.normal)
+    assert tested
+    assert not tested & recordings_of(here, split.train)
+    assert not tested & recordings_of(reference, trained)
+    assert not set(split.train) & {row for row in trained if row < len(here)}
+    assert len(split.train) >= 2
+
+
+@settings(deadline=None, derandomize=True)
+@given(lengths, st.integers(2, 30), st.integers(1, 10))
+def test_the_paper_tests_no_rest_of_a_training_recording(of: list[int], n_train: int, n_normal: int) -> None:
+    clips = cut(of)
+    assume(n_train + n_normal <= len(clips))
+    try:
+        split = paper_split(Counts(n_train, n_normal, 5), clips, "shrink", WHERE)
+    except UserError as error:
+        assert "no training clip was cut from" in str(error)  # noqa: PT017
+        return
+    assert split.train.tolist() == list(range(n_train))
+    assert not recordings_of(clips, split.train) & recordings_of(clips, split.normal)
+    assert 1 <= len(split.normal) <= n_normal
+    with (
+        pytest.raises(UserError, match="no training clip was cut from")
+        if len(split.normal) < n_normal
+        else nullcontext()
+    ):
+        paper_split(Counts(n_train, n_normal, 5), clips, "error", WHERE)
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.integers(6, 400), st.integers(0, 30), seeds)
+def test_whole_recordings_are_split_as_by_the_plain_method(n_normal: int, more: int, seed: int) -> None:
+    """A permutation: its first share trains the DDAE, the next ones test, all others train."""
+    unit, n_reference = "fan/id_00", n_normal + more
+
+    def shuffled(count: int) -> list[int]:
+        return np.random.default_rng([seed, zlib.crc32(unit.encode())]).permutation(count).tolist()
+
+    taken = shuffled(n_reference)[: strict_ddae_count(n_reference, SHARES["ddae"], WHERE)]
+    left = [row for row in shuffled(n_normal) if row not in taken]
+    assume(len(left) >= 3)
+    tested = min(max(1, round(len(left) * 24 / 80)), len(left) - 2)
+    split = split_of(n_normal, 4, n_reference, SHARES, seed, unit, WHERE)
+    assert ddae_rows(n_reference, SHARES["ddae"], seed, unit, WHERE).tolist() == sorted(taken)
+    assert split.normal.tolist() == sorted(left[:tested])
+    assert split.train.tolist() == sorted(left[tested:])
+
+
+@settings(deadline=None, derandomize=True)
+@given(lengths, lengths, seeds)
+def test_the_given_split_is_kept_but_for_clips_that_train_the_ddae(
+    train: list[int], test: list[int], seed: int
+) -> None:
+    first, second = cut(train, "train"), cut(test, "test")
+    clips = Listed([*first.recordings, *(f"t{name}" for name in second.recordings)], [*first.splits, *second.splits])
+    abnormal = Listed(["a", "b", "c"], ["test", "train", "test"])
+    assume(len(first) >= 3)
+    trained = given_ddae_rows(clips, 26, seed, "fan/id_00", WHERE)
+    split = given_split(clips, abnormal, clips, SHARES, seed, "fan/id_00", WHERE)
+    assert split.normal.tolist() == list(range(len(first), len(clips)))
+    assert split.abnormal.tolist() == [0, 2]
+    assert set(split.train).isdisjoint(trained)
+    assert len(split.train) >= 2
+    assert set(split.train) | set(given_ddae_rows(clips, 100 * 20 / 76, seed, "fan/id_00", WHERE)) == set(
+        range(len(first))
+    )
+
+
+@pytest.mark.parametrize(
+    ("clips", "said"),
+    [
+        (
+            Listed(["a", "b", "c", "d"], ["train", "train", "train", ""]),
+            r"1 of 4 clips.*\{split\}",
+        ),
+        (Listed(["a", "b", "c"], ["train", "train", "test"]), "2 normal training clips are given, too few"),
+        (Listed(["a", "b", "c", "d"], ["train"] * 4), "0 to test them"),
+    ],
+)
+def test_a_given_split_that_can_not_be_is_named(clips: Listed, said: str) -> None:
+    with pytest.raises(UserError, match=f"{WHERE}.*{said}"):
+        given_split(clips, Listed([], []), clips, SHARES, 0, "fan/id_00", WHERE)
+
+
+def test_a_single_recording_can_not_train_and_test() -> None:
+    with pytest.raises(UserError, match=r"all 40 normal clips were cut from one recording.*Add another recording"):
+        strict_split(cut([40]), 5, cut([40]), SHARES, 0, "fan/id_00", WHERE)

@@ -11,7 +11,8 @@ import pytest
 from asd.detection.units import UnitClips, read_unit_clips
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, write_cache
-from asd.splits import detection_splits
+from asd.splits import Listed, detection_splits
+from named_clips import files_of
 
 UNITS = [("snr6", "id_00"), ("snr6", "id_02"), ("snr0", "id_00"), ("snr0", "id_02")]
 COUNTS = {"normal": [20, 12, 20, 15], "abnormal": [6, 0, 6, 4]}
@@ -54,11 +55,13 @@ def test_features_and_names_are_of_the_same_clips(files) -> None:
             assert features.shape == (len(named), 136)
             assert set(features[:, 1]) <= {number}
             assert set(features[:, 2]) <= {kind == "abnormal"}
-            assert named == tuple(f"{unit.snr}/{unit.machine_id}/{kind}/{int(row)}.wav" for row in features[:, 0])
+            expected = tuple(f"{unit.snr}/{unit.machine_id}/{kind}/{int(row)}.wav" for row in features[:, 0])
+            assert files_of(named) == expected
 
 
 def test_splits_are_those_of_the_counts(files) -> None:
-    counts = dict(zip(UNITS, zip(*COUNTS.values(), strict=True), strict=True))
+    pairs = zip(*COUNTS.values(), strict=True)
+    counts = {unit: tuple(map(Listed.whole, pair)) for unit, pair in zip(UNITS, pairs, strict=True)}
     expected = detection_splits(counts, SETTINGS)
     for unit in read(files):
         split = expected[unit.snr, unit.machine_id]
