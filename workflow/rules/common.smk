@@ -333,8 +333,8 @@ def marks_of_archives_left(wildcards):
 
 def is_log_or_benchmark(path):
     """Whether a path is what a rule writes beside its outputs, for what is in the plan."""
-    for rule in workflow.rules:
-        for pattern in filter(None, [*rule.log, rule.benchmark]):
+    for defined in workflow.rules:
+        for pattern in filter(None, [*defined.log, defined.benchmark]):
             found = pattern.match(path)
             values = found.groupdict() if found else {}
             if found and values.get("id") in (

@@ -355,7 +355,7 @@ def _rest_problem(file: _File, layout: _Layout, audio: _Chunk, stated_end: int |
     if rest < 1 << 32 and _is_padding(file, position):
         return None
     tag = file.read(position, 8)
-    few = rest <= 32 and (stated_end is None or stated_end <= position + 1)
+    few = rest <= 8 and (stated_end is None or stated_end <= file.size + 1)
     if few or tag[:3] in (b"TAG", b"ID3") or tag == b"APETAGEX":
         return _ODD_REST
     if position == stated_end and chunk is None and rest <= 4096 and position != audio.start + (audio.length or 0):
@@ -691,8 +691,8 @@ def _ogg(file: _File) -> DeclaredFormat:
         header = file.read(position, 27)
         if header[:5] != b"OggS\0" and pages and not running:
             return DeclaredFormat(notes=(_ODD_REST,))
-        if header[:1] == b"\0":  # between pages, in files that were mended
-            position = _after_zeros(file, position)
+        if header[:1] == b"\0" and (after := _after_zeros(file, position)) is not None:
+            position = after  # between pages, in files that were mended
             continue
         if header[:5] != b"OggS\0" or len(header) < 27:
             raise DeclaredFormatError(f"damaged or truncated, there is no Ogg page at byte {position}")
@@ -710,12 +710,13 @@ def _ogg(file: _File) -> DeclaredFormat:
     return DeclaredFormat()
 
 
-def _after_zeros(file: _File, position: int) -> int:
-    """Where something else than zeros begins."""
+def _after_zeros(file: _File, position: int) -> int | None:
+    """Where the next page begins behind zeros; the end of the file if nothing else follows, None if it is no page."""
     while block := file.read(position, 1 << 16):
         rest = block.lstrip(b"\0")
         if rest:
-            return position + len(block) - len(rest)
+            position += len(block) - len(rest)
+            return position if file.read(position, 4) == b"OggS" else None
         position += len(block)
     return position
 
