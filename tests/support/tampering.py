@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from small_data import write_clip
 from workflow_runner import Run, snakemake, write_config
@@ -185,6 +186,10 @@ def _edit(path: Path, chance: random.Random) -> None:
         name = chance.choice([name for name, array in arrays.items() if array.dtype.kind == "f" and array.size])
         arrays[name] = arrays[name] + 1
         return np.savez(path, **arrays)
+    if path.suffix == ".pt":
+        content = torch.load(path, weights_only=True)
+        content["configuration"]["epochs"] += 1
+        return torch.save(content, path)
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".json" and chance.random() < 0.5:
         content = json.loads(text)
