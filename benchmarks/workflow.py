@@ -35,12 +35,24 @@ _PRETEND = """
 import pathlib
 import sys
 
-for path in map(pathlib.Path, snakemake.output):
+if snakemake.rule == "extract_features":
+    import numpy
+    from asd.features import extraction
+
+    def pretended(named, reading):
+        size, date = extraction.state_of_files(named[0].files)
+        clip = extraction.ClipRecord(named[1], size=size, modified_ns=date, extraction=reading.extraction)
+        return [extraction._Row(numpy.zeros(136, "f4"), clip)]
+
+    extraction._extract = pretended
+    snakemake.threads = 1
+for path in map(pathlib.Path, snakemake.output if snakemake.rule != "extract_features" else []):
     if snakemake.rule in ("detect_anomalies", "combine_scores"):  # their output is a folder
         path.mkdir()
     else:
         path.write_bytes(b"")
-sys.exit(0)
+if snakemake.rule != "extract_features":
+    sys.exit(0)
 """
 
 

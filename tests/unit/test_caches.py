@@ -33,30 +33,9 @@ from places import REPOSITORY
 
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 COLUMNS = [
-    *(
-        "file",
-        "start",
-        "duration",
-        "sample_rate",
-        "channels",
-        "condition",
-        "split",
-        "attributes",
-        "size",
-        "modified_ns",
-    ),
-    *(
-        "content",
-        "recordings",
-        "extraction",
-        "machine",
-        "snr",
-        "id",
-        "kind",
-        "list_checksum",
-        "checksum",
-        "line_checksum",
-    ),
+    *("file", "duration", "sample_rate", "channels", "start", "condition", "split", "attributes"),
+    *("size", "modified_ns", "content", "recordings", "extraction", "machine", "snr", "id", "kind"),
+    *("list_checksum", "checksum", "line_checksum"),
 ]
 
 

@@ -39,7 +39,7 @@ def test_columns_are_the_clip_and_a_score_and_a_decision_for_each_detector(writt
     header = written[0].read_text(encoding="utf-8").splitlines()[0]
     assert (
         header
-        == "file,part,label,protocol,start,condition,attributes,LOF_score,LOF_decision,KNN-raw_score,KNN-raw_decision"
+        == "file,part,label,protocol,LOF_score,LOF_decision,KNN-raw_score,KNN-raw_decision,start,condition,attributes"
     )
 
 

@@ -387,7 +387,7 @@ CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     ),
     "script": ("detect_anomalies.py", 'settings["folds"]', 'settings["folds"] or None', FROM_DETECTION),
     "statistics": ("asd/evaluation/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
-    "tables": ("asd/evaluation/tables.py", '"all machines"', '"every machine"', STATISTICS),
+    "tables": ("asd/evaluation/tables.py", "Simulated recordings (the demo)", "Recordings of the demo", STATISTICS),
     "figures": ("asd/figures/style.py", "DPI = 200", "DPI = 90", FIGURES),
 }
 

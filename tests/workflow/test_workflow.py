@@ -74,7 +74,8 @@ def test_scores(finished: Path) -> None:
     scores = pd.read_csv(finished / "results/scores/fan/nf0.5_seed3/snr_6_id_02.csv")
     detectors = ["IF", "OCSVM", "LOF"]
     per_detector = [f"{name}_{what}" for name in detectors for what in ("score", "decision")]
-    assert list(scores.columns) == ["file", "part", "label", "protocol", *per_detector]
+    about = ["start", "condition", "attributes"]
+    assert list(scores.columns) == ["file", "part", "label", "protocol", *per_detector, *about]
     assert set(scores["protocol"]) == {"paper"}
     assert scores.groupby(["part", "label"]).size().to_dict() == {
         ("train", "normal"): 8,

@@ -50,7 +50,9 @@ rule collect_results:
         comparisons=table_in_report(
             "comparisons.csv", "comparisons", "Comparisons of detectors (CSV)"
         ),
-        conditions="results/conditions.csv",
+        conditions=table_in_report(
+            "conditions.csv", "conditions", "Faults and attributes (CSV)"
+        ),
         markdown="results/leaderboard.md",
         skipped="results/skipped_clips.csv",
         text="results/summary.txt",

@@ -23,7 +23,8 @@ from ..splits import PROTOCOLS, ProtocolName
 from .clips import ScoredClip, ScoredClips
 from .origins import read_summary, summary_path
 
-_CLIP_COLUMNS = ("file", "part", "label", "protocol", "start", "condition", "attributes")
+_CLIP_COLUMNS = ("file", "part", "label", "protocol")
+_ABOUT_COLUMNS = ("start", "condition", "attributes")  # behind the detectors
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPat
     Parameters
     ----------
     scores_path
-        CSV: file, part (train or test), label (normal, abnormal or unlabelled), protocol, start (in a recording that
-        was cut into clips), condition, attributes (as JSON), and for each detector its score, written so that it is
-        read back exactly, and its decision (normal or abnormal).
+        CSV: file, part (train or test), label (normal, abnormal or unlabelled), protocol, for each detector its score,
+        written so that it is read back exactly, and its decision (normal or abnormal); start (in a recording that was
+        cut into clips), condition, attributes (as JSON).
     summary_path
         JSON: protocol, thresholds, numbers of components (``map_mfcc``, ``map_basic``) and of clips; whose the scores
         are (``origin``); CRC-32 of the file of scores (``scores_crc32``) and of all these values (``crc32``).
@@ -115,22 +116,20 @@ def write_scores(content: UnitScores, scores_path: StrPath, summary_path: StrPat
     parts = {("train", "normal"): clips.train, ("test", "normal"): clips.normal}
     parts |= {("test", "abnormal"): clips.abnormal, ("test", "unlabelled"): clips.unlabelled}
     lines = [
-        [clip.file, *part, protocol, clip.start, clip.condition, clip.attributes]
+        ([clip.file, *part, protocol], [clip.start, clip.condition, clip.attributes])
         for part, of_part in parts.items()
         for clip in of_part
     ]
-    header = list(_CLIP_COLUMNS)
-    for name in scores:
-        header += [f"{name}_score", f"{name}_decision"]
+    names = [f"{name}_{what}" for name in scores for what in ("score", "decision")]
     columns = {name: result.every.tolist() for name, result in scores.items()}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for number, line in enumerate(lines):
+    writer.writerow([*_CLIP_COLUMNS, *names, *_ABOUT_COLUMNS])
+    for number, (line, about) in enumerate(lines):
         for name, result in scores.items():
             score = columns[name][number]
             line += [repr(score), "abnormal" if score > result.threshold else "normal"]
-        writer.writerow(line)
+        writer.writerow([*line, *about])
     written = text.getvalue().encode("utf-8")
     with whole_file(scores_path) as temporary:
         temporary.write_bytes(written)

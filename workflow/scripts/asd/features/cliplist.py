@@ -33,10 +33,10 @@ class ClipRecord:
     ----------
     file
         Path under the data set's root, of the first file where each channel has one.
-    start
-        Where the clip begins in its recording, in seconds; empty where it is the whole recording.
     duration, sample_rate, channels
         As recorded: seconds, Hz, count.
+    start
+        Where the clip begins in its recording, in seconds; empty where it is the whole recording.
     condition, split
         As `asd.recordings.layout.Recording` has them.
     attributes
@@ -58,10 +58,10 @@ class ClipRecord:
     """
 
     file: str
-    start: str = ""
     duration: str = ""
     sample_rate: str = ""
     channels: str = ""
+    start: str = ""
     condition: str = ""
     split: str = ""
     attributes: str = ""
