@@ -351,10 +351,13 @@ def _same_content(first: Path, second: Path, new_times: bool) -> bool:
     return False
 
 
+_WITH_TIMES = ("modified_ns", "recordings", "list_checksum", "line_checksum")  # what follows from them, too
+
+
 def _without_times(clip_list: Path) -> list[dict[str, str]]:
     with clip_list.open(newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    return [{key: row[key] for key in row if key not in ("modified_ns", "line_checksum")} for row in rows]
+    return [{key: value for key, value in row.items() if key not in _WITH_TIMES} for row in rows]
 
 
 def _same_array(first: np.ndarray, second: np.ndarray) -> bool:

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from asd.evaluation.tables import AUC_COLUMNS, SUMMARY_COLUMNS
-from asd.recordings.layout import KINDS
+from asd.recordings.layout import LABELLED
 from places import REPOSITORY
 from small_data import SNRS, make_recordings, small_config
 from workflow_runner import job, snakemake, write_config
@@ -45,7 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_feature_caches_and_clip_lists(finished: Path) -> None:
     for snr in SNRS:
         for name in ("id_00", "id_02"):
-            for kind, count in zip(KINDS, (14, 5), strict=True):
+            for kind, count in zip(LABELLED, (14, 5), strict=True):
                 cache = finished / f"results/features/fan/{snr}_{name}_{kind}.npy"
                 features = np.load(cache)
                 clips = pd.read_csv(cache.with_suffix(".csv"), dtype=str)
