@@ -24,7 +24,7 @@ from asd.detection.units import read_unit_clips
 from asd.errors import UserError
 from asd.features.acoustic import clip_features
 from asd.features.caches import checksum, import_cache, read_cache, read_features, write_cache
-from asd.features.cliplist import SKIPPED_COLUMNS, ClipRecord, read_clip_list
+from asd.features.cliplist import SKIPPED_COLUMNS, ClipRecord, attributes_of, read_clip_list
 from asd.features.extraction import Reading, extract_cache
 from asd.features.rows import count_rows
 from asd.recordings.audio import read_clip, read_clips
@@ -305,6 +305,34 @@ def test_another_order_moves_rows_without_reading(work: Extraction, reads: list[
     work.assert_right()
 
 
+@pytest.mark.parametrize("change", ["touched", "copied", "renamed", "moved root"])
+def test_recordings_with_the_same_content_are_not_decoded_again(
+    work: Extraction, reads: list[str], change: str
+) -> None:
+    work.run()
+    before = np.load(work.array)
+    if change == "touched":
+        touch_later(work.files[1])
+    elif change == "copied":
+        shutil.copyfile(work.files[1], work.files[1].with_suffix(".tmp"))
+        work.files[1].with_suffix(".tmp").replace(work.files[1])
+        touch_later(work.files[1])
+    elif change == "renamed":
+        work.files[1] = work.files[1].rename(work.root / "fan" / "01b.wav")
+    else:
+        moved = shutil.copytree(work.root, work.root.with_name("moved"), copy_function=shutil.copyfile)
+        shutil.rmtree(work.root)
+        work.files = [moved / file.relative_to(work.root) for file in work.files]
+        work.root = moved
+    reads.clear()
+    work.run()
+    assert reads == []
+    np.testing.assert_array_equal(np.load(work.array), before)
+    work.assert_right()
+    size_and_date = [(str(file.stat().st_size), str(file.stat().st_mtime_ns)) for file in work.files]
+    assert [(clip.size, clip.modified_ns) for clip in read_clip_list(work.list)] == size_and_date
+
+
 def test_swapped_recordings_are_known_by_their_content(work: Extraction, reads: list[str]) -> None:
     work.run()
     first, second = work.files[:2]
@@ -503,6 +531,91 @@ def test_a_skipped_recording_comes_back_when_it_is_mended(work: Extraction, read
     work.assert_right()
     assert work.skipped.read_text(encoding="utf-8").startswith(",".join(SKIPPED_COLUMNS))
     assert len(work.skipped.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def write_pieces(path: Path, seed: int, silent: Sequence[int] = (), count: int = 4) -> Path:
+    """A recording of as many tenths of a second, of which some are silent, and a rest."""
+    samples = 0.1 * np.random.default_rng(seed).standard_normal(1600 * count + 700)
+    for number in silent:
+        samples[1600 * number : 1600 * (number + 1)] = 0
+    soundfile.write(path, samples, 16_000, subtype="PCM_16")
+    return path
+
+
+def skipped_lines(work: Extraction) -> list[tuple[str, str]]:
+    with work.skipped.open(encoding="utf-8", newline="") as file:
+        return [(line["file"], line["reason"].rsplit(" (", 1)[-1]) for line in csv.DictReader(file)]
+
+
+def test_a_recording_cut_into_clips_has_a_row_and_a_start_for_each(work: Extraction) -> None:
+    write_pieces(work.files[1], 1)
+    write_pieces(work.files[3], 3, count=2)
+    files = [work.files[1], work.files[3]]
+    work.run(files, seconds=0.1)
+    cache = read_cache(work.array, work.list)
+    rows = [("fan/01.wav", start) for start in ("0", "0.1", "0.2", "0.3")]
+    rows += [("fan/03.wav", start) for start in ("0", "0.1")]
+    assert [(clip.file, clip.start) for clip in cache.clips] == rows
+    assert {clip.duration for clip in cache.clips} == {"0.1"}
+    expected = [clip_features(clip.samples) for file in files for clip in read_clips([str(file)], "mean", 0.1)]
+    np.testing.assert_array_equal(cache.features, np.stack(expected))
+
+
+def test_starts_in_days_of_recording_are_all_different(work: Extraction, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = [1e6 + number * 0.1 for number in range(3)]
+
+    def pieces(files: Sequence[str], *_: Any) -> Iterator[Any]:
+        yield from (replace(read_clip(files[0]), start=start) for start in starts)
+
+    monkeypatch.setattr(asd.recordings.audio, "read_clips", pieces)
+    work.run(work.files[:1], seconds=0.1)
+    assert [clip.start for clip in read_clip_list(work.list)] == ["1000000", "1000000.1", "1000000.2"]
+
+
+def test_rows_of_a_cut_recording_are_taken_over_together_wherever_it_is(work: Extraction, reads: list[str]) -> None:
+    write_pieces(work.files[1], 1)
+    work.run(work.files[:2], seconds=0.1, on_bad_clip="skip")
+    before = np.load(work.array)
+    touch_later(work.files[1])
+    work.files[1].rename(work.root / "fan" / "moved.wav")
+    reads.clear()
+    work.run([work.root / "fan" / "moved.wav"], seconds=0.1)
+    assert reads == []
+    np.testing.assert_array_equal(np.load(work.array), before)
+    assert [clip.start for clip in read_clip_list(work.list)] == ["0", "0.1", "0.2", "0.3"]
+
+
+def test_what_is_left_out_of_a_recording_is_said_each_time(work: Extraction, reads: list[str]) -> None:
+    """Though its other clips were computed before."""
+    write_pieces(work.files[1], 1, silent=[1, 2])
+    write_pieces(work.files[2], 2)
+    work.run(work.files[1:2], seconds=0.1, on_bad_clip="skip")
+    said = [("fan/01.wav", f"at {start} s)") for start in ("0.1", "0.2")]
+    assert skipped_lines(work) == said
+    reads.clear()
+    work.run(work.files[1:3], seconds=0.1, on_bad_clip="skip")
+    assert skipped_lines(work) == said
+    assert [(clip.file, clip.start) for clip in read_clip_list(work.list)] == [
+        *(("fan/01.wav", start) for start in ("0", "0.3")),
+        *(("fan/02.wav", start) for start in ("0", "0.1", "0.2", "0.3")),
+    ]
+    assert reads == ["01.wav", "02.wav"]
+    with pytest.raises(UserError, match=r"2 of 8 recordings can't be used"):
+        work.run(work.files[1:3], seconds=0.1, on_bad_clip="error")
+
+
+def test_new_conditions_and_attributes_reach_the_list_without_reading(work: Extraction, reads: list[str]) -> None:
+    work.run()
+    reads.clear()
+    about = {"condition": "leak", "split": "test", "attributes": (("speed", "3"), ("음", "a,b"))}
+    recordings = [Recording((str(file),), **about) for file in work.files[:1]]
+    recordings += [Recording((str(file),)) for file in work.files[1:]]
+    reading = Reading("mean", None, "error", "v1")
+    extract_cache(recordings, str(work.root), work.array, work.list, work.skipped, reading)
+    assert reads == []
+    first, second, *_ = read_clip_list(work.list)
+    assert (first.condition, first.split, attributes_of(first.attributes)) == tuple(about.values())
+    assert (second.condition, second.split, second.attributes) == ("", "", "")
 
 
 def test_skip_with_a_missing_recording_goes_on(work: Extraction) -> None:

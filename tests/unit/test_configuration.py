@@ -665,6 +665,37 @@ def test_what_means_the_same_is_the_same_also_as_text(one: dict[str, Any], other
         assert repr(first[key]) == repr(second[key])
 
 
+def with_other_types(value: Any) -> Any:
+    """The same numbers, but whole ones as 1.0 instead of 1 and the other way round."""
+    if isinstance(value, dict):
+        return {name: with_other_types(inside) for name, inside in value.items()}
+    if isinstance(value, list):
+        return [with_other_types(inside) for inside in value]
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        return value
+    return float(value) if isinstance(value, int) else int(value)
+
+
+def test_each_number_has_one_type_however_it_was_written() -> None:
+    """Also one that could have been a word or nothing instead, one of a single machine, and one of a parameter."""
+    counts = {name: {"ddae": 20, "ad_train": 56, "ad_test": 24} for name in ("id_00", "id_02")}
+    config = minimal(
+        dataset={"channel": 2, "clip_seconds": 10},
+        detectors=[
+            {"method": "LOF", "parameters": {"n_neighbors": 5}},
+            {"method": "KNN", "parameters": {"n_neighbors": 3}},
+        ],
+        noise_factors=[1, 2],
+        protocols=["paper", "strict"],
+        threshold_percentile=95,
+    )
+    config["machines"]["fan"] |= {"split": counts, "ddae": {"epochs": 7, "learning_rate": 1}}
+    first = check(copy.deepcopy(config)).config
+    assert repr(first) == repr(check(with_other_types(config)).config)
+    assert repr(first) == repr(check(with_other_types(first)).config)
+    assert repr((first["dataset"]["channel"], first["dataset"]["clip_seconds"])) == "(2, 10.0)"
+
+
 def test_everything_that_is_wrong_is_in_one_message() -> None:
     config = minimal(seeds=[-1], on_shortfall="ignore")
     problems = problems_found(config)

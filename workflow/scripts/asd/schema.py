@@ -479,8 +479,10 @@ def canonical_numbers(config: dict[str, Any], schema: Mapping[str, Any]) -> None
     kinds = {"number": float, "integer": int}
 
     def typed(value: Any, about: Mapping[str, Any]) -> Any:
-        kind = kinds.get(str(resolved(about, schema).get("type")))
-        return kind(value) if kind and isinstance(value, int | float) else value
+        about = resolved(about, schema)
+        types = [str(option.get("type")) for option in (about, *about.get("anyOf", ()), *about.get("oneOf", ()))]
+        kind = next((kinds[name] for name in types if name in kinds), None)
+        return kind(value) if kind and isinstance(value, int | float) and not isinstance(value, bool) else value
 
     def of_properties(validator: Any, properties: Any, instance: Any, part: Any) -> Iterator[Any]:
         for name in properties.keys() & (instance if isinstance(instance, dict) else {}).keys():

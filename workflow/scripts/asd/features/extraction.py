@@ -22,7 +22,7 @@ from ..recordings.layout import Recording
 from ..recordings.state import content_checksum, state_of_files
 from .acoustic import clip_features
 from .caches import Features, checksum, read_features, write_cache
-from .cliplist import ClipRecord, attributes_text, read_clip_list, write_skipped
+from .cliplist import ClipRecord, attributes_text, read_clip_list, read_skipped, write_skipped
 from .columns import N_FEATURES
 
 logger = logging.getLogger(__name__)
@@ -78,9 +78,12 @@ class _Problem:
 
 
 class _Earlier:
-    """Rows of an earlier cache, by the recording they are of; none if array and list do not belong together."""
+    """Rows of an earlier cache, by the recording they are of; none if array and list do not belong together.
 
-    def __init__(self, array_path: Path, list_path: Path, extraction: str) -> None:
+    A recording of which clips were left out is not among them: it has to be said again why.
+    """
+
+    def __init__(self, array_path: Path, list_path: Path, skipped_path: Path, extraction: str) -> None:
         self._by_date: dict[tuple[str, str, str], list[_Row]] = {}
         self._by_content: dict[tuple[str, str], list[_Row]] = {}
         self._sizes: set[str] = set()
@@ -88,6 +91,7 @@ class _Earlier:
             return
         try:
             features, clips = read_features(array_path, allow_empty=True), read_clip_list(list_path)
+            incomplete = {line["file"] for line in read_skipped(skipped_path)}
         except UserError as error:
             logger.warning("the earlier cache is not used: %s", error)
             return
@@ -96,7 +100,7 @@ class _Earlier:
             return
         by_file: dict[str, list[_Row]] = {}
         for clip, row in zip(clips, features, strict=True):
-            if clip.extraction == extraction and clip.checksum == checksum(row):
+            if clip.extraction == extraction and clip.checksum == checksum(row) and clip.file not in incomplete:
                 by_file.setdefault(clip.file, []).append(_Row(row, clip))
         counts = Counter(clip.file for clip in clips)
         for file, rows in by_file.items():
@@ -129,7 +133,7 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
     )
     rows: list[_Row | _Problem] = []
     for clip in audio.read_clips(recording.files, reading.channel, reading.seconds):
-        start = "" if reading.seconds is None or clip.start is None else f"{clip.start:g}"
+        start = "" if reading.seconds is None or clip.start is None else f"{clip.start:.10g}"
         if isinstance(clip, audio.BadClip):
             rows = [] if clip.start is None else rows
             rows.append(_Problem(replace(about, start=start), clip.reason))
@@ -207,7 +211,7 @@ def extract_cache(
     names = [os.path.relpath(recording.file, root) for recording in recordings]
     # before reading: if a file changes meanwhile, it does not match next time and is read again
     states = [state_of_files(recording.files) for recording in recordings]
-    earlier = _Earlier(Path(array_path), Path(list_path), reading.extraction)
+    earlier = _Earlier(Path(array_path), Path(list_path), Path(skipped_path), reading.extraction)
     known = [
         earlier.find(name, recording.files, *of) for name, recording, of in zip(names, recordings, states, strict=True)
     ]
