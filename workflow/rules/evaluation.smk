@@ -50,9 +50,7 @@ rule collect_results:
         comparisons=table_in_report(
             "comparisons.csv", "comparisons", "Comparisons of detectors (CSV)"
         ),
-        conditions=table_in_report(
-            "conditions.csv", "conditions", "Faults and attributes (CSV)"
-        ),
+        conditions=table_in_report("conditions.csv", "conditions", "Faults and attributes (CSV)"),
         markdown="results/leaderboard.md",
         skipped="results/skipped_clips.csv",
         text="results/summary.txt",
