@@ -23,7 +23,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,7 @@ from hypothesis import strategies as st
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.loss import read_loss, write_loss
 from asd.ddae.scaling import MinMaxScaling
+from asd.detection.clips import ScoredClip
 from asd.detection.scores import Scores, UnitScores, read_scores, write_scores
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, import_cache, read_cache, read_clip_list, read_features, write_cache
@@ -181,7 +182,16 @@ def features(seed: int, rows: int = 12) -> np.ndarray:
 
 def write_small_cache(folder: Path, seed: int) -> None:
     clips = [
-        ClipRecord(f'소리 {seed}, "a"/{number:08d}.wav', "10", "16000", "8", "320044", str(number), "v1")
+        ClipRecord(
+            f'소리 {seed}, "a"/{number:08d}.wav',
+            *("10", "16000", "8"),
+            condition="leak, large",
+            split="test",
+            attributes='{"speed": "3"}',
+            size="320044",
+            modified_ns=str(number),
+            extraction="v1",
+        )
         for number in range(12)
     ]
     write_cache(folder / "c.npy", folder / "c.csv", features(seed), clips)
@@ -452,10 +462,15 @@ def crafted_weights(files: Files) -> Iterator[tuple[str, Crafted]]:
 
 def write_small_scores(folder: Path, seed: int) -> None:
     generator = np.random.default_rng(seed)
-    clips = scored_clips(("n0", "n1", "a, b.wav"), ("n7", f"팬{seed}"), ("a0", "a1", "a2"))
+    clips = scored_clips(("n0", "n1", "a, b.wav"), ("n7", f"팬{seed}"), ("a0", "a1"))
+    fault = ScoredClip("a2", "0.1", "leak, large", '{"speed": "3"}')
+    clips = replace(
+        clips, abnormal=(*clips.abnormal, fault), unlabelled=(ScoredClip("u0", "10"), ScoredClip("u0", "20"))
+    )
+    train, test, unlabelled = (generator.normal(size=(2, count)) for count in (3, 5, 2))
     scores = {
-        "LOF": Scores(generator.normal(size=3), generator.normal(size=5), 1.9 + seed, (13, 2)),
-        "KNN-raw": Scores(generator.normal(size=3), generator.normal(size=5), 2.0),
+        "LOF": Scores(train[0], test[0], 1.9 + seed, (13, 2), unlabelled[0]),
+        "KNN-raw": Scores(train[1], test[1], 2.0, None, unlabelled[1]),
     }
     write_scores(UnitScores(clips, scores, "paper"), folder / "s.csv", folder / "s.json")
 
@@ -463,7 +478,8 @@ def write_small_scores(folder: Path, seed: int) -> None:
 def read_small_scores(folder: Path) -> Any:
     files = read_scores(folder / "s.csv", folder / "s.json")
     scores = [
-        (name, of.train.tobytes(), of.test.tobytes(), of.threshold, of.components) for name, of in files.scores.items()
+        (name, *(part.tobytes() for part in (of.train, of.test, of.unlabelled)), of.threshold, of.components)
+        for name, of in files.scores.items()
     ]
     return files.clips, scores, files.protocol
 

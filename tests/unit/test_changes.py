@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from asd.features.cliplist import ClipRecord, write_clip_list, write_rows, write_skipped
+from asd.features.cliplist import (
+    SKIPPED_COLUMNS,
+    ClipRecord,
+    read_clip_list,
+    read_skipped,
+    write_clip_list,
+    write_rows,
+    write_skipped,
+)
 from asd.plan import changes
 from asd.plan.changes import FolderState, folder_state, read_dates
 from asd.recordings.layout import Recording
@@ -54,6 +62,31 @@ def test_recordings_that_are_the_same_keep_their_name(work: Work) -> None:
     assert (state.name, state.redated) == ("its name", ())
     assert state.unread == 1  # the one that was skipped is looked at again
     assert work.state(extraction="v2").unread == 3
+
+
+def test_recordings_of_which_clips_were_left_out_are_the_same_but_read_with_others(work: Work) -> None:
+    first, second = read_clip_list(work.list)
+    write_clip_list(work.list, [replace(first, start="0"), replace(first, start="10"), second])
+    lines = [[line[name] for name in SKIPPED_COLUMNS] for line in read_skipped(work.skipped)]
+    lines += [[first.file, "silent", first.size, first.modified_ns, first.content]] * 2
+    write_skipped(work.skipped, lines)
+    state = work.state()
+    assert (state.name, state.unread, state.redated) == ("its name", 2, ())
+    (work.root / NAMES[0]).write_bytes(b"another")
+    assert work.state().name != "its name"
+
+
+def test_what_was_no_recording_counts_by_its_name(work: Work) -> None:
+    lines = [[line[name] for name in SKIPPED_COLUMNS] for line in read_skipped(work.skipped)]
+    write_skipped(work.skipped, [*lines, ("gone.wav", "broken link", "", "", "")])
+
+    def state(*names: str) -> str:
+        odd = [str(work.root / name) for name in names]
+        lists = str(work.list), str(work.skipped)
+        return folder_state(work.recordings, str(work.root), *lists, {}, "v1", odd).name
+
+    assert state("gone.wav") == "its name"
+    assert len({state("gone.wav"), state(), state("other.wav"), state("gone.wav", "other.wav")}) == 4
 
 
 def test_touched_recordings_keep_it_and_are_read_once(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -104,6 +106,20 @@ def test_every_detector_of_every_file_is_averaged() -> None:
 
 
 def test_seeds_that_tested_other_clips_are_not_averaged() -> None:
-    other = scored_clips(CLIPS.train, CLIPS.normal, tuple("uvwxyz"))
-    with pytest.raises(UserError, match=r"ensembles A: .* different clips"):
-        combine_files([files(0), files(1, other)], [Ensemble("A", ["KNN"], ["seeds"], "z")], 90.0)
+    others = [
+        replace(CLIPS, abnormal=scored_clips((), (), tuple("uvwxyz")).abnormal),
+        replace(CLIPS, abnormal=(replace(CLIPS.abnormal[0], start="10"), *CLIPS.abnormal[1:])),
+    ]
+    for other in others:
+        with pytest.raises(UserError, match=r"ensembles A: .* different clips"):
+            combine_files([files(0), files(1, other)], [Ensemble("A", ["KNN"], ["seeds"], "z")], 90.0)
+
+
+@pytest.mark.parametrize("average", ["z", "rank"])
+def test_unlabelled_clips_are_averaged_as_test_clips_are(average) -> None:
+    members = [member(seed) for seed in range(3)]
+    got = combine([replace(one, unlabelled=one.test[:4]) for one in members], average, 90.0, "strict")
+    assert got.unlabelled == pytest.approx(got.test[:4])
+    assert np.array_equal(got.test, combine(members, average, 90.0, "strict").test)
+    with pytest.raises(ValueError, match="the same clips"):
+        combine([members[0], replace(members[1], unlabelled=members[1].test[:4])], average, 90.0, "strict")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,11 +17,13 @@ from asd.recordings.layout import (
     MIMII_PATTERN,
     RECORDING_FIELDS,
     Folder,
+    Recording,
     Recordings,
     clean_path,
     doubly_used,
     files_of,
     fill,
+    joined_channels,
     placeholders,
 )
 
@@ -284,3 +287,149 @@ def test_a_recording_of_two_folders_is_noticed(tmp_path: Path) -> None:
     assert all(part in said for part in ("1 recordings", "abnormal_1.wav", *map(str, folders)))
     narrow = Recordings(str(tmp_path), ("{kind}_*.wav",), SNRS)
     assert doubly_used({folder: narrow.recordings(folder) for folder in folders}) is None
+
+
+# ------------------------------------------------------------------------------------- conditions, splits, attributes
+
+
+def about(root: Path, pattern: str, kind: str = "abnormal", **options: Any) -> list[tuple[str, ...]]:
+    """Name, condition, split and values of attributes of each recording found."""
+    source = Recordings(str(root), (pattern,), {"snr6": ""}, **options)
+    return [
+        (
+            os.path.relpath(one.file, root),
+            one.condition,
+            one.split,
+            *(f"{name}={text}" for name, text in one.attributes),
+        )
+        for one in source.recordings(replace(FAN, kind=kind))
+    ]
+
+
+FAULTS = ("ok/1.wav", "leak/1.wav", "belt/1.wav", "fault_b/1.wav", "fault_a/1.wav", "leak/deep/2.wav", "other/1.wav")
+
+
+@pytest.mark.parametrize(
+    ("texts", "found"),
+    [
+        (("leak",), {"leak/1.wav": ""}),  # there is nothing to tell it from
+        (("leak", "belt"), {"belt/1.wav": "belt", "leak/1.wav": "leak"}),
+        (("fault_*",), {"fault_a/1.wav": "fault_a", "fault_b/1.wav": "fault_b"}),
+        (("fault_?", "belt"), {"belt/1.wav": "belt", "fault_a/1.wav": "fault_a", "fault_b/1.wav": "fault_b"}),
+        (("[lb]e*",), {"belt/1.wav": "belt", "leak/1.wav": "leak"}),
+        (("leak", "leak*"), {"leak/1.wav": "leak"}),
+        (("leak", "not there"), {"leak/1.wav": "leak"}),
+    ],
+)
+def test_a_kind_of_several_texts_or_a_glob_gives_each_recording_its_condition(
+    tmp_path: Path, texts: tuple[str, ...], found: dict[str, str]
+) -> None:
+    touch(tmp_path, *FAULTS)
+    kinds = {"normal": ("ok",), "abnormal": texts}
+    assert about(tmp_path, "{kind}/*.wav", kinds=kinds) == [(name, condition, "") for name, condition in found.items()]
+    assert about(tmp_path, "{kind}/*.wav", "normal", kinds=kinds) == [("ok/1.wav", "", "")]
+
+
+def test_a_kind_with_brackets_in_its_name_is_itself_and_the_glob(tmp_path: Path) -> None:
+    touch(tmp_path, "leak[1]/a.wav", "leak1/b.wav", "leak2/c.wav")
+    found = about(tmp_path, "{kind}/*.wav", kinds={"normal": ("ok",), "abnormal": ("leak[1]",)})
+    assert found == [("leak1/b.wav", "leak1", ""), ("leak[1]/a.wav", "leak[1]", "")]
+
+
+def test_a_condition_of_its_own_goes_before_that_of_the_kind(tmp_path: Path) -> None:
+    touch(tmp_path, "NG/belt_1.wav", "NG2/leak_1.wav", "OK/cold_1.wav")
+    kinds = {"normal": ("OK",), "abnormal": ("NG*",)}
+    assert about(tmp_path, "{kind}/{condition}_*.wav", kinds=kinds) == [
+        ("NG/belt_1.wav", "belt", ""),
+        ("NG2/leak_1.wav", "leak", ""),
+    ]
+    assert about(tmp_path, "{kind}/{condition}_*.wav", "normal", kinds=kinds) == [("OK/cold_1.wav", "cold", "")]
+
+
+def test_training_clips_come_first_whatever_their_folder_is_called(tmp_path: Path) -> None:
+    touch(tmp_path, "a_eval/normal_1.wav", "b_dev/normal_2.wav", "b_dev/normal_0.wav", "c/normal_3.wav")
+    found = about(tmp_path, "{split}/{kind}_*.wav", "normal", splits={"train": "b_dev", "test": "a_eval"})
+    assert found == [
+        ("b_dev/normal_0.wav", "", "train"),
+        ("b_dev/normal_2.wav", "", "train"),
+        ("a_eval/normal_1.wav", "", "test"),
+    ]
+
+
+def test_placeholders_of_ones_own_are_attributes(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "test/source_normal_1_vel_6.wav", "train/target_normal_2_vel_10.wav", "train/noise_normal_3_vel_1.wav"
+    )
+    attributes = {"domain": ("source", "t*"), "vel": ("*",)}
+    found = about(tmp_path, "{split}/{domain}_{kind}_*_vel_{vel}.wav", "normal", attributes=attributes)
+    assert found == [
+        ("train/target_normal_2_vel_10.wav", "", "train", "domain=target", "vel=10"),
+        ("test/source_normal_1_vel_6.wav", "", "test", "domain=source", "vel=6"),
+    ]
+
+
+def test_unlabelled_recordings_need_not_be_there(tmp_path: Path) -> None:
+    touch(tmp_path, "ok/1.wav", "today/2.wav")
+    kinds = {"normal": ("ok",), "unlabelled": ("today",)}
+    assert about(tmp_path, "{kind}/*.wav", "unlabelled", kinds=kinds) == [("today/2.wav", "", "")]
+    (tmp_path / "today" / "2.wav").unlink()
+    assert about(tmp_path, "{kind}/*.wav", "unlabelled", kinds=kinds) == []
+    assert Recordings(str(tmp_path), ("{kind}/*.wav",), {}, kinds).kinds_of("fan", "id_00") == ("normal", "unlabelled")
+
+
+# ----------------------------------------------------------------------------------------- a file for each channel
+
+
+def test_files_of_channels_are_one_recording_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"normal/{name}_ch{channel}.wav" for name in "ba" for channel in (10, 1, 9, 2)))
+    source = Recordings(str(tmp_path), ("{kind}/*.wav",), {"snr6": ""}, channel_mark="_ch{channel}")
+    found = [[os.path.basename(file) for file in one.files] for one in source.recordings(FAN)]
+    assert found == [[f"{name}_ch{channel}.wav" for channel in (1, 2, 9, 10)] for name in "ab"]
+
+
+def joined(*names: str, mark: str = "_ch{channel}") -> list[tuple[str, ...]]:
+    return [one.files for one in joined_channels([Recording((name,)) for name in names], mark, "here")]
+
+
+@pytest.mark.parametrize(
+    ("mark", "names"),
+    [
+        ("_ch{channel}", ("1_car_ch3_0001.wav", "1_car_ch4_0001.wav")),  # ToyADMOS
+        ("_ch{channel}", ("a_ch1_x_ch1.wav", "a_ch1_x_ch2.wav")),  # the last mark counts
+        ("-{channel}.", ("2024-05-07-1.wav", "2024-05-07-2.wav")),
+        ("mic{channel}", ("mic0 a.wav", "mic1 a.wav")),
+        ("({channel})", ("a(1).wav", "a(2).wav")),
+        ("_ch{channel}", ("a_ch01.wav", "a_ch02.wav")),
+    ],
+)
+def test_the_mark_may_stand_anywhere_in_the_name(mark: str, names: tuple[str, str]) -> None:
+    others = tuple(name.replace("a", "b").replace("0001", "0002").replace("07", "08") for name in names)
+    assert others != names
+    assert joined(names[0], others[0], names[1], others[1], mark=mark) == [names, others]
+
+
+def test_numbers_are_compared_whole_and_folders_tell_recordings_apart() -> None:
+    names = ("x/a_ch1.wav", "x/a_ch2.wav", "y/a_ch1.wav", "y/a_ch2.wav")
+    assert joined(*names) == [names[:2], names[2:]]
+    assert joined("a_ch1.wav", "a_ch11.wav") == [("a_ch1.wav", "a_ch11.wav")]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a_ch1.wav", "a_ch2.wav", "b_ch2.wav"), r"'b_ch2\.wav' has no file of channel 1, which others have"),
+        (("a_ch1.wav", "b_ch1.wav", "b_ch2.wav", "b_ch3.wav"), r"'a_ch1\.wav' has no file of channel 2, 3"),
+        (("a_ch1.wav", "a_ch01.wav"), r"'a_ch01\.wav' and another file are the same channel"),
+        (("a_ch1.wav", "noise.wav"), r"dataset\.channels_as_files is '_ch\{channel\}'.*'noise\.wav'"),
+    ],
+)
+def test_channels_that_are_missing_doubled_or_without_a_number_are_named(names: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=f"^here: .*{said}"):
+        joined(*names)
+
+
+@pytest.mark.parametrize("difference", [{"condition": "leak"}, {"split": "test"}, {"attributes": (("speed", "3"),)}])
+def test_channels_of_which_different_things_are_known_are_named(difference: dict[str, Any]) -> None:
+    first, second = Recording(("a_ch1.wav",)), Recording(("a_ch2.wav",), **difference)
+    with pytest.raises(UserError, match="differ in condition"):
+        joined_channels([first, second], "_ch{channel}", "here")

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
+from asd.detection.clips import ScoredClip
 from asd.detection.scores import ScoredClips, Scores, UnitScores, read_scores, score_paths, write_scores
 from asd.errors import UserError
 from asd.evaluation import machine as module
@@ -447,6 +448,56 @@ def test_bootstrap_of_any_numbers_of_clips_seeds_and_ids(counts, seeds, ids, sta
     assert_as_repeated_clips(contents, values, draws, 4, 4)
 
 
+def cut(n_normal: Sequence[int], n_abnormal: Sequence[int]) -> ScoredClips:
+    """Clips of recordings of so many clips each; those of one recording do not stand side by side."""
+    return ScoredClips(
+        (),
+        *(
+            tuple(
+                ScoredClip(f"{kind}{recording}.wav", str(number))
+                for number in range(max(lengths))
+                for recording, length in enumerate(lengths)
+                if number < length
+            )
+            for kind, lengths in (("n", n_normal), ("a", n_abnormal))
+        ),
+    )
+
+
+def test_clips_of_a_recording_are_drawn_together(monkeypatch):
+    of = cut([3, 1, 4, 2, 2], [2, 5, 1])
+    random = np.random.default_rng(2)
+    contents = {
+        unit(seed=seed): files(of, {name: random_scores(of, random, shift) for name, shift in (("LOF", 1), ("IF", 0))})
+        for seed in "01"
+    }
+    draws = Draws(monkeypatch)
+    values = bootstrap(contents, [("LOF", "0.7"), ("IF", "0.7")], "fan", 30, 0)
+    assert_as_repeated_clips(contents, values, draws, 30, 30)
+    (weights,) = draws.clips
+    for kind, recordings in (("n", 5), ("a", 3)):
+        times: dict[str, set[tuple[int, ...]]] = {}
+        for (_, clip), drawn in weights.items():
+            if clip.file.startswith(kind):
+                times.setdefault(clip.file, set()).add(tuple(drawn.tolist()))
+        assert len(times) == recordings
+        assert all(len(drawn) == 1 for drawn in times.values())
+        total = np.sum([next(iter(drawn)) for drawn in times.values()], axis=0)
+        assert total.tolist() == [recordings] * 30  # as many recordings as there are, normal and abnormal ones apart
+
+
+def test_clips_that_are_all_of_one_recording_are_drawn_one_by_one(monkeypatch):
+    """Else there would be but one replicate; normal clips, of several recordings, are still drawn with these."""
+    of = cut([2, 2, 2], [6])
+    draws = Draws(monkeypatch)
+    bootstrap({unit(): files(of, {"LOF": np.arange(12.0)})}, [("LOF", "0.7")], "fan", 30, 0)
+    (weights,) = draws.clips
+    faults = np.array([drawn for (label, _), drawn in weights.items() if label])
+    assert len({tuple(drawn.tolist()) for drawn in faults}) == 6
+    assert (faults.sum(axis=0) == 6).all()
+    assert len({tuple(drawn.tolist()) for (label, _), drawn in weights.items() if not label}) == 3
+
+
 def test_point_is_the_mean_over_ids_and_seeds():
     contents = random_units({"LOF": 1.0}, ids=("id_00", "id_02"), seeds=("0", "1"), counts=(12, 5))
     contents[unit(machine_id="id_02", seed="1")] = files(of := clips(3, 2), {"LOF": of.labels})  # no weight by clips
@@ -793,6 +844,18 @@ def test_p_value_of_one_seed_is_delongs():
         assert row.difference == pytest.approx(difference)
         assert 1e-6 < row.p_delong < 0.99
     assert [row.p_delong for row in rows[3:]] == [None] * 3
+
+
+def test_clips_that_were_cut_from_recordings_have_no_p_value_of_delong():
+    """It takes clips for independent."""
+    of = cut([3] * 5, [2] * 5)
+    random = np.random.default_rng(0)
+    scores = {name: random_scores(of, random, shift) for name, shift in (("LOF", 0.9), ("IF", 0.4))}
+    (row, _) = compare(
+        bootstrap({unit(): files(of, scores)}, [("LOF", "0.7"), ("IF", "0.7")], "fan", 20, 0), "paper", "fan", 95.0
+    )
+    assert row.p_delong is None
+    assert 0 < row.p_value <= 1
 
 
 def test_p_value_of_several_seeds_ids_and_noise_factors_is_that_of_the_mean_aucs():

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from asd.ddae.run import Run
 from asd.errors import UserError
 from asd.plan import Plan, checks, parameters, paths, work
 from asd.plan.run import clip_counts, demo_recordings, given_cache, recordings
+from asd.recordings.audio import read_clips
 from asd.recordings.layout import Folder, files_of
 from plans import plan_of
 from small_data import make_recordings, small_config, write_clip
@@ -287,6 +289,81 @@ def test_too_few_clips_are_a_problem_of_each_protocol(recorded: Path, protocol: 
     assert "id_02" in problem
 
 
+def sheet_of(folder: Path, lines: list[str]) -> dict[str, Any]:
+    """A configuration of one ID with recordings as lines (label, split) say."""
+    make_recordings(folder / "recordings", {"fan": ["id_00"]})
+    files = sorted((folder / "recordings").rglob("*.wav"))
+    text = [f"{file}\tfan\tid_00\t{line}" for file, line in zip(files, lines, strict=False)]
+    (folder / "s.tsv").write_text("\n".join(["file\tmachine\tid\tlabel\tsplit", *text, ""]), encoding="utf-8")
+    ids = {"fan": {"ids": ["id_00"]}}
+    return config(machines=ids, snrs={"a": ""}, reference_snr="a", protocols=["given"], dataset={"samples": "s.tsv"})
+
+
+TRAIN, TEST, FAULT = "normal\ttrain", "normal\ttest", "abnormal\ttest"
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds", "says"),
+    [
+        ([*[TRAIN] * 8, TEST, FAULT], None, None),
+        ([TRAIN, TRAIN, TRAIN, TEST, FAULT], None, "given protocol: the DDAE needs at least 2 clips to train"),
+        ([TRAIN, TEST, FAULT], 0.1, None),
+        ([TRAIN, TRAIN, TEST, FAULT], None, "2 recordings are given to train and 1 to test; at least 3 and 1"),
+        ([TRAIN, TRAIN, TRAIN, FAULT], None, "3 recordings are given to train and 0 to test"),
+        ([TRAIN, TRAIN, FAULT], 0.1, "2 recordings are given to train and 0 to test; at least 1 and 1"),
+        ([TRAIN, TRAIN, TRAIN, "normal\t", TEST], None, r"normal: nothing says of 1 of 5 recordings.*{split}"),
+        ([TRAIN, TRAIN, "normal\t", TEST], 0.1, "normal: nothing says of 1 of 4 recordings"),
+        ([TRAIN, TRAIN, TRAIN, TEST, "abnormal\t"], None, "abnormal: nothing says of 1 of 1 recordings"),
+    ],
+)
+def test_a_given_split_that_can_not_be_is_a_problem_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str], seconds: float | None, says: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = sheet_of(tmp_path, lines)
+    given["dataset"]["clip_seconds"] = seconds
+    problems = checks.data_problems(plan_of(given))
+    assert len(problems) == (says is not None)
+    assert says is None or re.search(says, problems[0])
+
+
+@pytest.mark.parametrize("normal", [7, 8])
+def test_a_single_clip_for_the_ddae_is_a_problem_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, normal: int
+) -> None:
+    """A fifth of seven is one."""
+    monkeypatch.chdir(tmp_path)
+    problems = checks.data_problems(plan_of(sheet_of(tmp_path, [TRAIN] * normal + [FAULT]) | {"protocols": ["strict"]}))
+    assert len(problems) == (normal == 7)
+    assert all("machine fan, strict protocol: the DDAE needs at least 2 clips" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("protocol", ["paper", "strict"])
+def test_a_single_recording_cut_into_clips_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = sheet_of(tmp_path, [TRAIN, FAULT, FAULT]) | {"protocols": [protocol]}
+    given["dataset"]["clip_seconds"] = 0.1
+    (problem,) = checks.data_problems(plan_of(given))
+    assert "one normal recording only" in problem
+
+
+@pytest.mark.parametrize("frames", [4799, 4800, 4801, 6400, 1000])
+def test_clips_of_long_recordings_are_counted_as_they_will_be_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: int
+) -> None:
+    """Three tenths of a second are three clips of one, though 0.3 / 0.1 is less than three."""
+    monkeypatch.chdir(tmp_path)
+    given = sheet_of(tmp_path, [TRAIN, TEST, FAULT])
+    given["dataset"]["clip_seconds"] = 0.1
+    plan = plan_of(given)
+    folder = Folder("fan", "a", "id_00", "abnormal")
+    (file,) = files_of(recordings(plan, folder))
+    soundfile.write(file, np.random.default_rng(0).normal(0, 0.1, frames), 16_000)
+    assert clip_counts(plan, "fan", "a", "id_00")[1] == len(list(read_clips(file, "mean", 0.1)))
+
+
 def test_a_recording_of_two_folders_is_a_problem(recorded: Path) -> None:
     pattern = "{snr_dir}_{machine}/{machine}/{id}/*{kind}/*.wav"
     (problem,) = checks.data_problems(plan_of(config(dataset={"root": "recordings", "pattern": pattern})))
@@ -301,6 +378,9 @@ def test_given_caches_are_counted_by_their_headers(tmp_path: Path) -> None:
     given["dataset"] = {"cache": str(tmp_path / "{snr}_{id}_{kind}.npy")}
     plan = plan_of(given)
     assert clip_counts(plan, "fan", "snr6", "b") == (7, 5)
+    given["dataset"]["clip_seconds"] = 10  # there is nothing to cut
+    assert checks.data_problems(plan_of(given)) == []
+    assert clip_counts(plan_of(given), "fan", "snr6", "b") == (7, 5)
     assert given_cache(plan, Folder("fan", "snr6", "a", "normal")) == str(tmp_path / "snr6_a_normal.npy")
     assert paths.skipped(plan) == []
     assert paths.given_clip_list(str(tmp_path / "snr6_a_normal.npy")) is None

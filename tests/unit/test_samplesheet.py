@@ -227,6 +227,84 @@ def test_recordings_that_are_not_there_are_named_with_their_line(sheet: SampleSh
         sheet.recordings(Folder("fan", "6 dB", "00", "abnormal"))
 
 
+# ------------------------------------------------------------------------- conditions, splits, attributes, channels
+
+FULL = ["speed", "file", "machine", "split", "id", "label", "condition", "원인"]
+FULL_LINES = [
+    ["3", "a_ch1.wav", "fan", "train", "00", "normal", "", ""],
+    ["3", "a_ch2.wav", "fan", "train", "00", "normal", "", ""],
+    ["4.5", "b_ch1.wav", "fan", "test", "00", "abnormal", "leak", "물, x"],
+    ["4.5", "b_ch2.wav", "fan", "test", "00", "abnormal", "leak", "물, x"],
+    ["", "c_ch1.wav", "fan", "", "00", "unlabelled", "", ""],
+    ["", "c_ch2.wav", "fan", "", "00", "unlabelled", "", ""],
+]
+
+
+def full_sheet(tmp_path: Path, lines: list[list[str]] = FULL_LINES, mark: str | None = None) -> SampleSheet:
+    for line in lines:
+        (tmp_path / line[1]).write_bytes(line[1].encode())
+    return SampleSheet("s.tsv", str(tmp_path), read(write(tmp_path / "s.tsv", [FULL, *lines])), ["a"], mark)
+
+
+def test_condition_split_and_columns_of_ones_own_are_kept(tmp_path: Path) -> None:
+    sheet = full_sheet(tmp_path)
+    assert sheet.kinds_of("fan", "00") == ("normal", "abnormal", "unlabelled")
+    found = {kind: sheet.recordings(Folder("fan", "a", "00", kind)) for kind in sheet.kinds_of("fan", "00")}
+    assert {kind: [os.path.basename(one.file) for one in of_kind] for kind, of_kind in found.items()} == {
+        "normal": ["a_ch1.wav", "a_ch2.wav"],
+        "abnormal": ["b_ch1.wav", "b_ch2.wav"],
+        "unlabelled": ["c_ch1.wav", "c_ch2.wav"],
+    }
+    known = {kind: {(one.condition, one.split, one.attributes) for one in of_kind} for kind, of_kind in found.items()}
+    assert known == {
+        "normal": {("", "train", (("speed", "3"), ("원인", "")))},
+        "abnormal": {("leak", "test", (("speed", "4.5"), ("원인", "물, x")))},
+        "unlabelled": {("", "", (("speed", ""), ("원인", "")))},
+    }
+
+
+def test_files_of_channels_of_a_sheet_are_one_recording(tmp_path: Path) -> None:
+    sheet = full_sheet(tmp_path, FULL_LINES[::-1], mark="_ch{channel}")
+    (fault,) = sheet.recordings(Folder("fan", "a", "00", "abnormal"))
+    assert fault.files == (f"{tmp_path}/b_ch1.wav", f"{tmp_path}/b_ch2.wav")
+    assert fault.condition == "leak"
+    other = [*FULL_LINES[2][:6], "belt", FULL_LINES[2][7]]
+    with pytest.raises(UserError, match=r"s\.tsv: machine fan, SNR a, ID 00, abnormal: .*differ in condition"):
+        full_sheet(tmp_path, [*FULL_LINES[:2], other, FULL_LINES[3]], "_ch{channel}").recordings(
+            Folder("fan", "a", "00", "abnormal")
+        )
+
+
+def test_an_id_without_unlabelled_clips_has_none(tmp_path: Path) -> None:
+    sheet = full_sheet(tmp_path, FULL_LINES[:4])
+    assert sheet.kinds_of("fan", "00") == ("normal", "abnormal")
+    assert sheet.recordings(Folder("fan", "a", "00", "unlabelled")) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("lable", "normal", "unknown column 'lable', did you mean 'label'"),
+        ("Label", "normal", "unknown column 'Label', did you mean 'label'"),
+        ("spilt", "train", "unknown column 'spilt', did you mean 'split'"),
+        ("conditions", "x", "unknown column 'conditions', did you mean 'condition'"),
+        ("", "x", "a column has no name"),
+        ("split", "dev", "'dev'"),
+        ("label", "unlabeled", "'unlabeled'"),
+    ],
+)
+def test_what_was_meant_for_a_known_column_is_no_attribute(tmp_path: Path, column: str, cell: str, said: str) -> None:
+    header = [*HEADER[:3], column]
+    assert said in message(write(tmp_path / "s.tsv", [header, ["a", "fan", "00", cell]]))
+
+
+def test_one_recording_with_two_values_of_an_attribute_is_refused(tmp_path: Path) -> None:
+    header = [*HEADER[:3], "speed"]
+    lines = [["a.wav", "fan", "00", "3"], ["./a.wav", "fan", "00", "4"]]
+    said = message(write(tmp_path / "s.tsv", [header, *lines]))
+    assert "line 3: './a.wav' stands in line 2 already, as something else (speed: '3' there, '4' here)" in said
+
+
 # ---------------------------------------------------------------------------------------------------- configuration
 
 

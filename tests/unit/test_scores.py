@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asd.detection.clips import ScoredClip, ScoredClips
 from asd.detection.scores import Scores, UnitScores, read_scores, score_paths, write_scores
 from asd.errors import UserError
 from named_clips import files_of, scored_clips
@@ -70,6 +71,38 @@ def test_everything_is_read_back_exactly(written) -> None:
         assert np.array_equal(got.train, expected.train)
         assert np.array_equal(got.test, expected.test)
         assert (got.threshold, got.components) == (expected.threshold, expected.components)
+
+
+ABOUT = ScoredClips(
+    (ScoredClip("n.wav", "0"), ScoredClip("n.wav", "0.1", "cold", '{"speed": "3"}')),
+    (ScoredClip("m.wav", "12.5", "", '{"speed": "4", "원인": "a, \\"b\\""}'),),
+    (ScoredClip("a.wav", condition="leak, large"), ScoredClip("a.wav", "0.1", "누수")),
+    (ScoredClip("u.wav"), ScoredClip("m.wav", "0"), ScoredClip("v.wav", condition="?")),
+)
+
+
+def test_start_condition_attributes_and_unlabelled_clips_are_read_back(tmp_path: Path) -> None:
+    scores = {
+        "LOF": Scores(np.arange(2.0), np.arange(3.0), 1.5, (3, 1), np.array([9.0, -1 / 3, 1.0])),
+        "IF": Scores(np.arange(2.0), np.arange(3.0), 0.5, None, np.array([0.5, 0.6, 0.7])),
+    }
+    paths = tmp_path / "s.csv", tmp_path / "s.json"
+    write_scores(UnitScores(ABOUT, scores, "given"), *paths)
+    content = read_scores(*paths)
+    assert content.clips == ABOUT
+    for name, expected in scores.items():
+        for part in ("train", "test", "unlabelled"):
+            assert np.array_equal(getattr(content.scores[name], part), getattr(expected, part))
+    assert json.loads(paths[1].read_text(encoding="utf-8"))["n_unlabelled"] == 3
+    lines = read_rows(paths[0])
+    assert [(line["part"], line["label"]) for line in lines] == [
+        *[("train", "normal")] * 2,
+        ("test", "normal"),
+        *[("test", "abnormal")] * 2,
+        *[("test", "unlabelled")] * 3,
+    ]
+    assert [line["LOF_decision"] for line in lines[-3:]] == ["abnormal", "normal", "normal"]
+    assert lines[4] == lines[4] | {"file": "a.wav", "start": "0.1", "condition": "누수", "attributes": ""}
 
 
 def test_labels_are_those_of_the_test_clips() -> None:

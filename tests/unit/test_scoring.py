@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
@@ -17,7 +20,7 @@ from asd.detection.detectors import METHODS, Detector, complete
 from asd.detection.projections import fit_projection
 from asd.detection.representations import Represented, blocks_of
 from asd.detection.scores import Scores, threshold_of
-from asd.detection.scoring import cross_fitted_scores, detect
+from asd.detection.scoring import _folds, cross_fitted_scores, detect
 from asd.detection.units import UnitClips
 from asd.features.caches import EMPTY_CACHE, Cache, ClipRecord
 from asd.splits import Counts, Listed, Split, paper_split
@@ -262,6 +265,82 @@ def test_any_number_of_folds_scores_every_clip(normal, denoiser, folds):
     scores = cross_fitted_scores(Represented.of(normal[:12], denoiser), [DETECTORS["KNN"]], folds, 0)["KNN"]
     assert scores.shape == (12,)
     assert (scores > 0).all()
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=12), st.integers(2, 8), st.integers(0, 50))
+def test_clips_of_a_recording_are_in_one_fold(lengths: list[int], folds: int, seed: int) -> None:
+    recordings = [f"{number}.wav" for number, length in enumerate(lengths) for _ in range(length)]
+    recordings = np.random.default_rng(seed).permutation(recordings).tolist()
+    of_recording: dict[str, set[int]] = {}
+    for recording, fold in zip(recordings, _folds(recordings, folds, seed).tolist(), strict=True):
+        of_recording.setdefault(recording, set()).add(fold)
+    assert all(len(numbers) == 1 for numbers in of_recording.values())
+    sizes = np.bincount([numbers.pop() for numbers in of_recording.values()])
+    assert len(sizes) == min(folds, len(lengths))
+    assert sizes.max() - sizes.min() <= 1
+
+
+def test_whole_recordings_are_divided_as_by_the_plain_method() -> None:
+    plain = np.random.default_rng([3, 40]).permutation(40) % 7
+    assert _folds([f"{number}.wav" for number in range(40)], 7, 3).tolist() == plain.tolist()
+
+
+def test_a_clip_is_scored_by_models_that_have_seen_no_clip_of_its_recording(normal, denoiser):
+    """However much clips of one recording are changed, the models that score them stay the same."""
+    detector, recordings = DETECTORS["KNN"], [f"{row // 5}.wav" for row in range(40)]
+
+    def scores(train: np.ndarray) -> np.ndarray:
+        return cross_fitted_scores(Represented.of(train, denoiser), [detector], 3, 0, recordings)["KNN"]
+
+    before, changed = scores(normal[:40]), normal[:40].copy()
+    changed[11:15] = changed[11:15] * 0.5 + 1  # the others of its recording
+    after = scores(changed)
+    assert after[10] == before[10]
+    assert (after[11:15] != before[11:15]).all()
+    assert (after != before).sum() > 5  # those in other folds
+
+
+def test_clips_that_are_all_of_one_recording_are_each_by_themselves(normal, denoiser):
+    train = Represented.of(normal[:12], denoiser)
+    same = cross_fitted_scores(train, [DETECTORS["KNN"]], 4, 0, ["a.wav"] * 12)["KNN"]
+    assert np.array_equal(same, cross_fitted_scores(train, [DETECTORS["KNN"]], 4, 0)["KNN"])
+
+
+@pytest.mark.parametrize("lengths", [(4, 1), (1, 4), (1, 1), (1, 1, 1)])
+def test_clips_too_few_for_folds_are_scored_all_the_same_and_it_is_said(normal, denoiser, caplog, lengths):
+    """By models fitted on two clips at least: as if each were a recording or, of two clips, on both."""
+    recordings = np.repeat([f"{number}.wav" for number in range(len(lengths))], lengths).tolist()
+    train = Represented.of(normal[: len(recordings)], denoiser)
+    detectors = list(DETECTORS.values())
+    found = cross_fitted_scores(train, detectors, 2, 0, recordings, "clips of ID 7")
+    assert all(np.isfinite(scores).all() for scores in found.values())
+    (said,) = caplog.messages
+    assert said.startswith(f"clips of ID 7: {len(recordings)} are so few")
+    if len(recordings) > 2:
+        alone = cross_fitted_scores(train, detectors, len(recordings), 0)
+        assert all(np.allclose(found[name], alone[name], rtol=1e-6) for name in found)
+        assert len(caplog.messages) == 1
+
+
+def test_unlabelled_clips_are_scored_and_change_nothing(normal, abnormal, denoiser):
+    unit = unit_of(normal, abnormal, STRICT)
+    unlabelled = Cache(abnormal[6:16], [ClipRecord(f"u{row}.wav", condition="?") for row in range(10)])
+    options: dict[str, Any] = {"protocol": "strict", "threshold_percentile": 90.0, "folds": 4, "seed": 0}
+    detectors = [DETECTORS[name] for name in ("LOF", "KNN", "IF")]
+    without = detect(unit, denoiser, detectors, **options)
+    content = detect(replace(unit, unlabelled=unlabelled), denoiser, detectors, **options)
+    assert [clip.file for clip in content.clips.unlabelled] == [f"u{row}.wav" for row in range(10)]
+    assert content.clips.tested == without.clips.tested
+    as_tests = detect(
+        unit_of(normal, abnormal, replace(STRICT, abnormal=np.arange(6, 16))), denoiser, detectors, **options
+    )
+    for name, scores in content.scores.items():
+        assert np.array_equal(scores.train, without.scores[name].train)
+        assert np.allclose(scores.test, without.scores[name].test, rtol=1e-6)
+        assert scores.threshold == without.scores[name].threshold
+        assert len(without.scores[name].unlabelled) == 0
+        assert np.allclose(scores.unlabelled, as_tests.scores[name].test[9:], rtol=1e-6)
 
 
 def test_strict_training_scores_are_cross_fitted_and_paper_ones_are_not(normal, denoiser, detections):

@@ -543,3 +543,70 @@ def test_a_given_split_that_can_not_be_is_named(clips: Listed, said: str) -> Non
 def test_a_single_recording_can_not_train_and_test() -> None:
     with pytest.raises(UserError, match=r"all 40 normal clips were cut from one recording.*Add another recording"):
         strict_split(cut([40]), 5, cut([40]), SHARES, 0, "fan/id_00", WHERE)
+
+
+def settings_of_both(protocol: str, asked: tuple[int, int, int], seed: int, snrs: int) -> tuple[dict, dict]:
+    """Of the training of the DDAE and of detection, as jobs are given them."""
+    common = {"machine": "fan", "reference_snr": "a", "protocol": protocol, "seed": seed, "on_shortfall": "shrink"}
+    if protocol == "paper":
+        return common | {"clips": [asked[0]]}, common | {"clips": [asked[1:]] * snrs}
+    share = SHARES["ddae"] if protocol == "strict" else 100 * SHARES["ddae"] / (SHARES["ddae"] + SHARES["ad_train"])
+    return common | {"share": share}, common | {"shares": SHARES}
+
+
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(
+    st.sampled_from(["paper", "strict", "given"]),
+    st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=2, max_size=14),
+    st.tuples(st.integers(1, 5), st.integers(5, 20), st.integers(2, 20)),
+    st.integers(0, 3),
+    seeds,
+)
+def test_no_recording_trains_and_tests_and_no_clip_has_two_roles_at_any_snr(protocol, of, asked, lost, seed) -> None:
+    """Recording n is the same one at every SNR, though its file is not, and at some the last ones may be missing."""
+    of.sort(key=lambda one: one[1])  # training clips come first
+
+    def clips_at(snr: str, count: int) -> Listed:
+        every = [(f"{snr}/{number}.wav", "test" if test else "train") for number, (_, test) in enumerate(of[:count])]
+        each = [one for one, (length, _) in zip(every, of, strict=False) for one in [one] * length]
+        return Listed([name for name, _ in each], [split for _, split in each])
+
+    abnormal = Listed(["x", "x", "y"], ["test"] * 3)
+    snrs = {"a": clips_at("a", len(of)), "b": clips_at("b", len(of)), "c": clips_at("c", len(of) - lost)}
+    training, detection = settings_of_both(protocol, asked, seed, len(snrs))
+    try:
+        ddae = training_rows({"id_00": snrs["a"]}, training)["id_00"]
+        split = detection_splits({(snr, "id_00"): (clips, abnormal) for snr, clips in snrs.items()}, detection)
+    except UserError as error:
+        assert str(error).startswith("machine fan, SNR ")  # noqa: PT017
+        return
+
+    def numbers(rows: Any, clips: Listed) -> set[str]:
+        return {name.split("/")[1] for name in recordings_of(clips, rows)}
+
+    assert len(ddae) >= 1
+    for snr, clips in snrs.items():
+        train, normal = split[snr, "id_00"].train, split[snr, "id_00"].normal
+        assert len(train) >= 2
+        assert len(normal) >= 1
+        assert len(set(train)) == len(train)
+        assert len(set(normal)) == len(normal)
+        assert not numbers(normal, clips) & numbers(train, clips)
+        assert not numbers(normal, clips) & numbers(ddae, snrs["a"]) or (protocol == "paper" and len(train) < len(ddae))
+        if protocol != "paper":  # where the clips that train the DDAE train detectors as well
+            assert set(train).isdisjoint(ddae)
+        if protocol == "given":
+            assert normal.tolist() == clips.rows_of("test").tolist()
+            assert set(train) <= set(clips.rows_of("train"))
+    for part in ("train", "normal", "abnormal"):
+        assert np.array_equal(getattr(split["a", "id_00"], part), getattr(split["b", "id_00"], part))
+
+
+def test_a_clip_that_trains_the_ddae_is_known_by_its_place_in_its_recording() -> None:
+    """Not by its row: a recording may be shorter at another SNR, so that later rows move up."""
+    reference, here = cut([4, 4, 4, 4]), cut([4, 3, 4, 4])
+    trained = strict_ddae_rows(reference, 20, 1, "fan/id_00", WHERE)
+    split = strict_split(here, 1, reference, SHARES, 1, "fan/id_00", WHERE)
+    known = {(reference.recordings[row], int(reference.numbers()[1][row])) for row in trained}
+    left_out = set(range(15)) - set(split.train) - set(split.normal)
+    assert {(here.recordings[row], int(here.numbers()[1][row])) for row in left_out} == known - {("1.wav", 3)}

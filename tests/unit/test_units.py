@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from asd.detection.clips import ScoredClip
 from asd.detection.units import UnitClips, read_unit_clips
 from asd.errors import UserError
 from asd.features.caches import ClipRecord, write_cache
@@ -81,6 +83,39 @@ def test_each_file_is_opened_once(files, monkeypatch) -> None:
     monkeypatch.setattr("builtins.open", counted)
     read(files)
     assert sorted(opened) == sorted(str(path) for paths in files.values() for path in paths)
+
+
+def test_unlabelled_clips_are_beside_the_split(files, tmp_path: Path) -> None:
+    unlabelled: list[list[Path]] = [[], []]
+    for number, count in enumerate([3, 0, 1, 0]):
+        clips = [ClipRecord(f"u{row}.wav", start="10", condition="?") for row in range(count)]
+        paths = tmp_path / f"{number}.npy", tmp_path / f"{number}.csv"
+        write_cache(*paths, np.full((count, 136), number, np.float32), clips, allow_empty=True)
+        for listed, path in zip(unlabelled, paths, strict=True):
+            listed.append(path)
+    units = read({**files, "unlabelled": unlabelled[0], "unlabelled_clips": unlabelled[1]})
+    assert [len(unit.names().unlabelled) for unit in units] == [3, 0, 1, 0]
+    assert [unit.unlabelled.features.tolist() for unit in units] == [
+        [[n] * 136] * c for n, c in enumerate([3, 0, 1, 0])
+    ]
+    assert units[2].names().unlabelled == (ScoredClip("u0.wav", "10", "?"),)
+    for unit, without in zip(units, read(files), strict=True):
+        assert np.array_equal(unit.train(), without.train())
+        assert unit.names() == replace(without.names(), unlabelled=unit.names().unlabelled)
+
+
+def test_clips_of_one_recording_are_on_one_side(tmp_path: Path) -> None:
+    """As the clip list says it, by the name of the file."""
+    paths = {name: [tmp_path / name] for name in ("normal", "normal_clips", "abnormal", "abnormal_clips")}
+    clips = [ClipRecord(f"{row // 4}.wav", start=str(row % 4)) for row in range(32)]
+    for kind, count in (("normal", 32), ("abnormal", 8)):
+        features = np.zeros((count, 136), np.float32)
+        write_cache(paths[kind][0], paths[f"{kind}_clips"][0], features, clips[:count])
+    (unit,) = read(paths, units=[["snr6", "id_00"]])
+    names = unit.names()
+    assert set(files_of(names.normal)).isdisjoint(files_of(names.train))
+    assert len(names.normal) % 4 == 0
+    assert len(names.train) + len(names.normal) < 32
 
 
 def test_too_few_clips_are_named(files) -> None:

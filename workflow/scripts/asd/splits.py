@@ -74,6 +74,10 @@ AUTO_SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
 """Per cent of an ID's clips, normal and abnormal together, as in Table 2 of Kim & Kim (2024).  The strict protocol's
 default takes the same shares of the normal clips alone."""
 
+MORE_CLIPS_FOR_THE_DDAE = (
+    "Add recordings, or raise machines.<name>.split (paper) or strict.shares.ddae (strict, given)."
+)
+
 Indices: TypeAlias = "NDArray[np.intp]"
 
 
@@ -460,14 +464,19 @@ def _require_given(clips: Listed, where: str) -> None:
     if without:
         raise UserError(
             f"{where}: nothing says of {without} of {len(clips)} clips whether they train or test, as the given "
-            "protocol needs. Put {split} into each dataset.pattern, fill in the column split of the sample sheet, or "
-            "use protocols: [strict]"
+            "protocol needs. Put {split} into each dataset.pattern, fill in the column split of the sample sheet or of "
+            "the list beside a feature cache, or use protocols: [strict]"
         )
 
 
 def given_share(shares: Mapping[str, float]) -> float:
     """Per cent of the given training clips that train the DDAE, where `shares` are those of the strict protocol."""
     return 100 * shares["ddae"] / (shares["ddae"] + shares["ad_train"])
+
+
+def given_ddae_count(n_train: int, share: float) -> int:
+    """Number of the given training clips, three at least, that train the DDAE, where `share` per cent are to."""
+    return min(max(1, round(n_train * share / 100)), n_train - 2)
 
 
 def given_ddae_rows(normal: Listed, share: float, seed: int, unit: str, where: str) -> Indices:
@@ -499,8 +508,7 @@ def given_ddae_rows(normal: Listed, share: float, seed: int, unit: str, where: s
             f"{where}: {len(rows)} normal training clips are given, too few: one at least trains the DDAE, and 2 the "
             "detectors."
         )
-    count = round(len(rows) * share / 100)
-    return np.sort(_shuffled(normal, rows, seed, unit)[: min(max(1, count), len(rows) - 2)])
+    return np.sort(_shuffled(normal, rows, seed, unit)[: given_ddae_count(len(rows), share)])
 
 
 def given_split(

@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..features.columns import BASIC_NAMES, MEL_BANDS
 from ..files import StrPath
 from ..files.atomic import whole_file
-from ..splits import PROTOCOLS, Indices, ProtocolName
+from ..splits import MORE_CLIPS_FOR_THE_DDAE, PROTOCOLS, Indices, ProtocolName
 from .denoiser import NETWORKS, Denoiser, Layers
 from .scaling import MinMaxScaling
 from .training import TrainingSettings, train_network
@@ -131,7 +131,7 @@ def train_machine(
     scaling = MinMaxScaling.fit(normal.values() if PROTOCOLS[protocol].scaling_sees_all else [features])
     if len(features) < 2:
         raise UserError(
-            f"the DDAE needs at least 2 clips to train, the split leaves {len(features)}. Raise machines.<name>.split."
+            f"the DDAE needs at least 2 clips to train, the split leaves {len(features)}. {MORE_CLIPS_FOR_THE_DDAE}"
         )
     logger.info("%d clips of %d IDs train the networks: %s", len(features), len(rows), settings)
     return train(scaling, features, settings, device, threads)

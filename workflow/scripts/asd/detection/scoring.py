@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,6 +15,11 @@ from .projections import fit_projection
 from .representations import Represented, blocks_of
 from .scores import Scores, UnitScores, threshold_of
 from .units import UnitClips
+
+logger = logging.getLogger(__name__)
+
+FEWEST_CLIPS = 2
+"""That projections and detectors can be fitted on."""
 
 
 def _fit_and_score(
@@ -37,7 +43,12 @@ def _fit_and_score(
 
 
 def cross_fitted_scores(
-    train: Represented, detectors: Sequence[Detector], folds: int, seed: int, recordings: Sequence[str] | None = None
+    train: Represented,
+    detectors: Sequence[Detector],
+    folds: int,
+    seed: int,
+    recordings: Sequence[str] | None = None,
+    where: str = "training clips",
 ) -> dict[str, NDArray[np.float64]]:
     """Scores of the training clips by models that were fitted on other training clips.
 
@@ -48,7 +59,10 @@ def cross_fitted_scores(
         projection included.  No more than there are recordings.
     recordings
         Which recording each clip was cut from: those of one are in the same fold.  By default, or where all are of one,
-        each clip is by itself.
+        each clip is by itself; so it is where a fold would leave fewer than `FEWEST_CLIPS`.  Of two clips, each is
+        scored by what is fitted on both.
+    where
+        What the clips are, for messages.
 
     Returns
     -------
@@ -56,10 +70,18 @@ def cross_fitted_scores(
         Name of the detector -> float64 [clips].
     """
     fold_of = _folds(recordings if recordings and len(set(recordings)) > 1 else range(len(train)), folds, seed)
+    if len(train) - np.bincount(fold_of).max() < FEWEST_CLIPS:
+        logger.warning(
+            "%s: %d are so few, or so unequally divided among recordings, that thresholds come from models which have "
+            "seen other clips of the same recording, or the clip itself; add recordings",
+            *(where, len(train)),
+        )
+        fold_of = np.arange(len(train))
     scores = {detector.name: np.empty(len(train)) for detector in detectors}
     for fold in np.unique(fold_of):
         held_out = np.flatnonzero(fold_of == fold)
         rest = np.flatnonzero(fold_of != fold)
+        rest = rest if len(rest) >= FEWEST_CLIPS else np.arange(len(train))
         for detector, _, held_out_scores, _ in _fit_and_score(train[rest], train[held_out], detectors, seed):
             scores[detector.name][held_out] = held_out_scores
     return scores
@@ -103,7 +125,9 @@ def detect(
     test = Represented.of(tested, denoiser)
     cross_fitted = {}
     if PROTOCOLS[protocol].cross_fitted:
-        cross_fitted = cross_fitted_scores(train, detectors, folds or 2, seed, [clip.file for clip in names.train])
+        recordings = [clip.file for clip in names.train]
+        where = f"training clips of ID {clips.machine_id}, SNR {clips.snr}"
+        cross_fitted = cross_fitted_scores(train, detectors, folds or 2, seed, recordings, where)
     scores = {}
     for detector, training_scores, test_scores, counts in _fit_and_score(train, test, detectors, seed):
         training_scores = cross_fitted.get(detector.name, training_scores)

@@ -61,12 +61,16 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Listed:
-    """A clip list, with its list of skipped recordings: file -> what is known of it, in file order for the former."""
+    """A clip list, with its list of skipped recordings: file -> what is known of it, in file order for the former.
+
+    Recordings of which only some clips were left out are among the former, and `incomplete`.
+    """
 
     state: str = ""
     extraction: str = ""
     clips: Mapping[str, _Known] = field(default_factory=dict)
     skipped: Mapping[str, _Known] = field(default_factory=dict)
+    incomplete: frozenset[str] = frozenset()
 
 
 def read_dates(path: str) -> dict[tuple[str, str, str], str]:
@@ -111,7 +115,7 @@ def folder_state(
     checker = _Checker(listed, dates)
     same = [checker.is_same(*one) for one in zip(names, recordings, states, strict=True)]
     taken_over = (
-        sum(one and name in listed.clips for one, name in zip(same, names, strict=True))
+        sum(one and name in listed.clips.keys() - listed.incomplete for one, name in zip(same, names, strict=True))
         if extraction == listed.extraction
         else 0
     )
@@ -143,10 +147,10 @@ def _read_lists(clip_list: str, skipped_list: str) -> _Listed:
         return _Listed()
     known = {clip.file: _known(clip) for clip in clips}
     left_out = {row["file"]: _Known(row["size"], row["modified_ns"], row["content"]) for row in skipped}
-    # a recording of which only some clips were left out stands in both lists
-    left_out = {file: about for file, about in left_out.items() if file not in known}
+    incomplete = frozenset(known.keys() & left_out.keys())
+    left_out = {file: about for file, about in left_out.items() if file not in incomplete}
     state, extraction = (clips[0].recordings, clips[0].extraction) if clips else ("", "")
-    return _Listed(state, extraction, known, left_out)
+    return _Listed(state, extraction, known, left_out, incomplete)
 
 
 def _known(clip: ClipRecord) -> _Known:

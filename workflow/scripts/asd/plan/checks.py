@@ -10,7 +10,7 @@ from contextlib import suppress
 from .. import splits
 from ..demo import catalogue, ownership
 from ..errors import UserError
-from ..recordings.layout import Folder, Listing, Recording, doubly_used
+from ..recordings.layout import LABELLED, Folder, Listing, Recording, doubly_used
 from ..recordings.listing import problem_of_hidden, sentences_about
 from ..recordings.names import same_name
 from . import configuration
@@ -124,11 +124,41 @@ def _problems_of_the_demo(plan: Plan) -> Iterator[str]:
 
 def _problems_of_the_splits(plan: Plan) -> Iterator[str]:
     for machine in plan.machines:
+        problems = []
         for snr, machine_id in plan.units(machine):
             try:
                 _require_clips(plan, machine, snr, machine_id)
             except UserError as error:
-                yield str(error)
+                problems.append(str(error))
+        yield from problems or _problems_of_the_ddae(plan, machine)
+
+
+def _problems_of_the_ddae(plan: Plan, machine: str) -> Iterator[str]:
+    """What is too little for a machine, though it is enough for each ID."""
+    for protocol in plan.protocols:
+        if _clips_of_the_ddae(plan, machine, protocol) == 1:
+            yield (
+                f"machine {machine}, {protocol} protocol: the DDAE needs at least 2 clips to train, the split leaves "
+                f"1. {splits.MORE_CLIPS_FOR_THE_DDAE}"
+            )
+
+
+def _clips_of_the_ddae(plan: Plan, machine: str, protocol: splits.ProtocolName) -> int | None:
+    """Number of clips of all IDs that train the DDAE; None where that is known only when they are read."""
+    if plan.clip_seconds is not None or (protocol == "given" and plan.cache is not None):
+        return None
+    counts = []
+    for machine_id in plan.ids(machine):
+        folder = Folder(machine, plan.reference_snr, machine_id, "normal")
+        normal = clip_counts(plan, machine, plan.reference_snr, machine_id)[0]
+        if protocol == "paper":
+            counts.append(min(asked_counts(plan, machine, plan.reference_snr, machine_id).ddae, normal))
+        elif protocol == "strict":
+            counts.append(splits.strict_ddae_count(normal, strict_shares(plan)["ddae"], str(folder)))
+        else:
+            train = sum(one.split == "train" for one in recordings(plan, folder))
+            counts.append(splits.given_ddae_count(train, splits.given_share(strict_shares(plan))))
+    return sum(counts)
 
 
 def _require_clips(plan: Plan, machine: str, snr: str, machine_id: str) -> None:
@@ -141,6 +171,8 @@ def _require_clips(plan: Plan, machine: str, snr: str, machine_id: str) -> None:
         splits.paper_counts(asked, normal, abnormal, shortfall, where)
         if snr == plan.reference_snr:
             splits.paper_ddae_count(asked.ddae, normal, shortfall, where)
+    if "given" in plan.protocols:
+        _require_given(plan, machine, snr, machine_id)
     if plan.clip_seconds is not None:  # how many clips a recording gives is not always known before it is read
         if len(recordings(plan, Folder(machine, snr, machine_id, "normal"))) < 2:
             raise UserError(
@@ -148,27 +180,29 @@ def _require_clips(plan: Plan, machine: str, snr: str, machine_id: str) -> None:
                 "Add another recording of the healthy machine."
             )
         return
-    if "given" in plan.protocols:
-        _require_given(plan, Folder(machine, snr, machine_id, "normal"))
     if "strict" in plan.protocols:
         reference = clip_counts(plan, machine, plan.reference_snr, machine_id)[0]
         splits.check_strict_counts(normal, reference, strict_shares(plan), where)
 
 
-def _require_given(plan: Plan, folder: Folder) -> None:
-    """Raise a `UserError` if the given protocol has too few clips."""
+def _require_given(plan: Plan, machine: str, snr: str, machine_id: str) -> None:
+    """Raise a `UserError` if the given protocol has too few clips, or nothing says what some are for."""
     if plan.cache is not None:
         return  # the clip lists that come with caches say it
-    counts = Counter(one.split for one in recordings(plan, folder))
-    if counts[""]:
+    folders = {kind: Folder(machine, snr, machine_id, kind) for kind in LABELLED}
+    counts = {kind: Counter(one.split for one in recordings(plan, folder)) for kind, folder in folders.items()}
+    for kind, of_kind in counts.items():
+        if of_kind[""]:
+            raise UserError(
+                f"{folders[kind]}: nothing says of {of_kind['']} of {of_kind.total()} recordings whether they train or "
+                "test, as the given protocol needs. Put {split} into each dataset.pattern (see dataset.splits), fill "
+                "in the column split of the sample sheet, or use protocols: [strict]"
+            )
+    train, test = (counts["normal"][split] for split in ("train", "test"))
+    needed = 3 if plan.clip_seconds is None else 1
+    if train < needed or test < 1:
         raise UserError(
-            f"{folder}: nothing says of {counts['']} of {counts.total()} recordings whether they train or test, as the "
-            "given protocol needs. Put {split} into each dataset.pattern (see dataset.splits), fill in the column "
-            "split of the sample sheet, or use protocols: [strict]"
-        )
-    if counts["train"] < 3 or counts["test"] < 1:
-        raise UserError(
-            f"{folder}: {counts['train']} recordings are given to train and {counts['test']} to test; at least 3 and 1 "
+            f"{folders['normal']}: {train} recordings are given to train and {test} to test; at least {needed} and 1 "
             "are needed."
         )
 

@@ -263,9 +263,9 @@ class Plan:
 
     @property
     def clip_seconds(self) -> float | None:
-        """Length of the clips that recordings are cut into; None where each is one."""
+        """Length of the clips that recordings are cut into; None where each is one, or feature caches are given."""
         given = self.config["dataset"]["clip_seconds"]
-        return None if given is None else float(given)
+        return None if given is None or self.cache is not None else float(given)
 
     def kinds_of(self, machine: str, machine_id: str) -> tuple[Kind, ...]:
         """Which kinds of clips there are of an ID, according to the configuration or the sample sheet."""
@@ -348,7 +348,7 @@ def _pieces(file: str, seconds: float) -> int:
         return 1
     if not declared.frames or not declared.sample_rate:
         return 1
-    return max(1, int(declared.frames / declared.sample_rate / seconds))
+    return max(1, declared.frames // max(1, round(seconds * declared.sample_rate)))
 
 
 def clip_counts(plan: Plan, machine: str, snr: str, machine_id: str) -> tuple[int, int]:
