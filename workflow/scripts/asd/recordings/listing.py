@@ -24,46 +24,11 @@ from .names import is_ignored, same_name
 SHOWN = 3
 """Names that a sentence about many files gives."""
 
-AUDIO_ENDINGS = frozenset(
-    f".{ending}"
-    for ending in (
-        *(
-            "wav",
-            "wave",
-            "w64",
-            "rf64",
-            "bwf",
-            "flac",
-            "ogg",
-            "oga",
-            "opus",
-            "mp3",
-            "mp2",
-            "mpga",
-            "aif",
-            "aiff",
-            "aifc",
-        ),
-        *(
-            "bwf",
-            "au",
-            "snd",
-            "caf",
-            "m4a",
-            "m4b",
-            "mp4",
-            "aac",
-            "wma",
-            "webm",
-            "mka",
-            "amr",
-            "3gp",
-            "ape",
-            "wv",
-            "tta",
-        ),
-        *("sph", "nist", "voc", "sf", "avr", "paf", "svx"),
-    )
+AUDIO_ENDINGS = (
+    *(".wav", ".wave", ".bwf", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".spx", ".aif", ".aiff", ".aifc"),
+    *(".mp1", ".mp2", ".mp3", ".mpga", ".m4a", ".m4b", ".mp4", ".mov", ".aac", ".wma", ".asf", ".webm", ".weba"),
+    *(".mka", ".caf", ".3gp", ".3g2", ".amr", ".awb", ".ac3", ".eac3", ".ape", ".wv", ".tta"),
+    *(".au", ".snd", ".sph", ".nist", ".voc", ".sf", ".avr", ".paf", ".svx", ".sd2", ".sds"),
 )
 """Of files that hold sound, in lower case."""
 
