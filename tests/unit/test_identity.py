@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,10 @@ from asd.features.caches import import_cache, read_cache, write_cache
 from asd.features.cliplist import ClipRecord, read_clip_list, read_list_checksum, read_skipped, write_skipped
 from asd.files.integrity import read_archive, read_origin_of_archive, write_archive
 from asd.files.origin import NOTHING, Origin, made_from
+from asd.plan import origins
+from asd.recordings.layout import Folder
+from plans import plan_of
+from small_data import small_config
 
 CACHE = Origin("fan", "snr6", "id_00", "normal", settings="mean")
 RUN = Origin("fan", noise_factor="0.7", seed="0", protocol="strict", settings="a", made_from="b")
@@ -141,7 +146,7 @@ def test_caches_of_detection_are_compared_each_with_its_own_origin(tmp_path: Pat
     right = [n0[0], n2[0]], [n0[1], n2[1]], [a0[0], a2[0]], [a0[1], a2[1]]
     assert len(read_unit_clips(*right, settings, expected=whose)) == 2
     with pytest.raises(
-        UserError, match=r"id_00_abnormal\.npy: it is of ID id_00, of kind of clips abnormal, not normal|"
+        UserError, match=r"id_00_abnormal\.npy: it is of ID id_00, not id_02, of kind of clips abnormal"
     ):
         read_unit_clips([n0[0], a0[0]], [n0[1], a0[1]], *right[2:], settings, expected=whose)
     with pytest.raises(UserError, match=r"id_00_abnormal\.npy: it is of ID id_00, not id_02"):
@@ -279,6 +284,61 @@ def test_scores_have_to_be_made_from_the_weights_of_their_trainings(tmp_path: Pa
     assert whole == replace(evaluation, made_from=made_from(expected))
     with pytest.raises(UserError, match=r"1\.npz.*it is of seed 1, not 0"):
         expected_scores(about, "scores", clips, [weights[1], weights[1]])
+
+
+# ------------------------------------------------------------------------------------------------------------ the plan
+
+
+def origins_of_plan(**changes: Any) -> dict[str, Origin]:
+    config = small_config() | {"ensembles": [{"name": "E", "detectors": ["OCSVM", "LOF"]}]}
+    for keys, value in changes.items():
+        *above, last = keys.split("__")
+        place = config
+        for key in above:
+            place = place.setdefault(key, {})
+        place[last] = value
+    plan = plan_of(config)
+    run = plan.trainings[0]
+    return {
+        "cache": origins.of_cache(plan, Folder("fan", "snr6", "id_00", "normal")),
+        "weights": origins.of_weights(plan, "fan", run),
+        "scores": origins.of_scores(plan, "fan", run),
+        "ensembles": origins.of_ensembles(plan, "fan", run),
+        "evaluation": origins.of_evaluation(plan, "fan"),
+    }
+
+
+ALL = ["cache", "weights", "scores", "ensembles", "evaluation"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "first"),
+    [
+        ("dataset__channel", 1, 0),
+        ("ddae__epochs", 9, 1),
+        ("threshold_percentile", 90, 2),
+        ("detectors", ["LOF", "OCSVM", "IF"], 2),
+        ("ensembles", [{"name": "E", "detectors": ["OCSVM", "LOF"], "average": "rank"}], 3),
+        ("statistics__replicates", 200, 4),
+        ("ddae__device", "auto", 5),
+        ("dataset__root", "elsewhere/", 5),
+        ("detectors", ["LOF", "OCSVM"], 5),
+        ("dataset__on_bad_clip", "skip", 5),
+    ],
+)
+def test_settings_of_a_file_stand_for_those_of_all_it_is_made_from_and_for_no_others(
+    key: str, value: Any, first: int
+) -> None:
+    before, after = origins_of_plan(), origins_of_plan(**{key: value})
+    assert [name for name in ALL if before[name] != after[name]] == ALL[first:]
+
+
+def test_where_there_are_no_abnormal_clips_their_cache_has_to_be_empty() -> None:
+    dataset = {"root": "r", "pattern": "{snr_dir}/{machine}/{id}/*.wav", "kinds": {"normal": "normal"}}
+    plan = plan_of(small_config() | {"dataset": dataset, "protocols": ["strict"]})
+    folder = Folder("fan", "snr6", "id_00", "abnormal")
+    assert origins.of_cache(plan, folder).made_from == NOTHING
+    assert origins.of_cache(plan, replace(folder, kind="normal")).made_from == ""
 
 
 # ---------------------------------------------------------------------------------------------------------- evaluation

@@ -42,7 +42,8 @@ def test_packages_are_blocked() -> None:
     "module",
     [
         *("asd.files.integrity", "asd.files.atomic", "asd.features.rows", "asd.splits", "asd.ddae.run"),
-        *("asd.detection.views", "asd.detection.detectors"),
+        *("asd.detection.views", "asd.detection.detectors", "asd.detection.origins", "asd.ddae.origins"),
+        *("asd.plan.origins", "asd.plan.provenance", "asd.plan.leftovers"),
     ],
 )
 def test_a_module_is_imported_without_packages(module: str) -> None:
