@@ -102,9 +102,10 @@ def judge(config: Any, *files: Path) -> None:
         training = configuration.training_settings(config, machine)
         assert training["epochs"] >= 1
         assert training["learning_rate"] > 0
-    for pattern in configuration.patterns_of(config["dataset"]):
-        values = dict.fromkeys(layout.RECORDING_FIELDS, "x")
-        if config["dataset"]["cache"] is None and config["dataset"]["samples"] is None:
+    if config["dataset"]["cache"] is None and config["dataset"]["samples"] is None:
+        patterns = config["dataset"]["pattern"]
+        values = dict.fromkeys((*layout.RECORDING_FIELDS, *config["dataset"]["attributes"]), "x")
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
             layout.fill(pattern, values, for_glob=True)
 
 
@@ -169,7 +170,15 @@ def test_a_configuration_with_some_entries_replaced_renamed_or_removed(name: str
 
 
 def mappings_with_fixed_keys(config: Any) -> list[tuple[Any, ...]]:
-    free = {"machines", "snrs", "split", "archives", "parameters"}  # whose keys are the user's own
+    free = {
+        "machines",
+        "snrs",
+        "split",
+        "archives",
+        "parameters",
+        "attributes",
+        "kinds",
+    }  # whose keys are the user's own
     return [()] + [
         place
         for place in places(config)

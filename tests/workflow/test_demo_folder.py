@@ -33,7 +33,7 @@ TARGETS = {
 def demo_config(**demo: Any) -> dict[str, Any]:
     return {
         "dataset": {"root": ROOT},
-        "demo": {"normal_clips": 6, "abnormal_clips": 2, "seconds": 0.3, "microphones": 1} | demo,
+        "demo": {"normal_clips": 10, "abnormal_clips": 2, "seconds": 0.3, "microphones": 1} | demo,
         "snrs": {"snr6": "6_dB"},
         "machines": {"fan": {"ids": ["id_00"]}},
         "ddae": {"epochs": 2, "batch_size": 4, "device": "cpu"},
@@ -100,15 +100,15 @@ def test_the_demo_is_made_again_where_it_was_made_before(tmp_path: Path) -> None
     target = "results/features/fan/snr6_id_00_normal.npy"
     assert run(tmp_path, target).ok().rules == {"simulate_recordings": 1, "extract_features": 1}
     made = state(tmp_path / ROOT)
-    assert len(made) == 9
+    assert len(made) == 13
     assert not run(tmp_path, target).ok().jobs
     assert run(tmp_path, target, seed=1).ok().rules == {"simulate_recordings": 1, "extract_features": 1}
-    assert run(tmp_path, target, normal_clips=4).ok().rules["simulate_recordings"] == 1
+    assert run(tmp_path, target, normal_clips=8).ok().rules["simulate_recordings"] == 1
     assert problem(str(tmp_path / ROOT)) is None  # two clips of before are left, and known
     run(tmp_path, target, "--touch").ok()
     lost = tmp_path / ROOT / "6_dB_fan/fan/id_00/normal/00000002.wav"
     lost.unlink()
-    assert run(tmp_path, target, normal_clips=4).ok().rules["simulate_recordings"] == 1
+    assert run(tmp_path, target, normal_clips=8).ok().rules["simulate_recordings"] == 1
     run(tmp_path, "--delete-all-output", target).ok()
     assert not list((tmp_path / ROOT).rglob("0*1.wav"))
 
@@ -143,7 +143,7 @@ def test_a_simulation_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert problem(str(root)) is None
     run(tmp_path, "results/features/fan/snr6_id_00_normal.npy").ok()
     own, others = own_and_others(str(root))
-    assert (len(own), others) == (9, [])
+    assert (len(own), others) == (13, [])
 
 
 def test_cleaning_removes_what_the_demo_made_and_nothing_else(tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_check_of_the_demo_makes_its_recordings_first(tmp_path: Path) -> None:
         "dataset": {"root": "resources/demo"},
         "machines": {"fan": {"ids": ["a"]}},
         "snrs": {"snr6": "6_dB"},
-        "demo": {"normal_clips": 4, "abnormal_clips": 2, "seconds": 0.2},
+        "demo": {"normal_clips": 10, "abnormal_clips": 2, "seconds": 0.2},
     }
     run = snakemake(tmp_path, "check", "--configfile", write_config(tmp_path, config)).ok()
     assert run.rules == {"simulate_recordings": 1, "check": 1}

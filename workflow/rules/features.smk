@@ -9,7 +9,7 @@ if PLAN.cache is None:
             # rows of unchanged recordings are taken over
             cache=kept_while_made(f"{paths.FEATURES}.npy"),
             clips=kept_while_made(f"{paths.FEATURES}.csv"),
-            skipped=f"{paths.FEATURES}.skipped.csv",
+            skipped=kept_while_made(f"{paths.FEATURES}.skipped.csv"),
         log:
             "results/logs/extract_features/{machine}/{snr}_{id}_{kind}.log",
         benchmark:

@@ -442,9 +442,8 @@ def _declared(
 # ------------------------------------------------------------------------------------------------- RIFF and its kin
 
 _PCM, _MS_ADPCM, _FLOAT, _A_LAW, _MU_LAW, _IMA_ADPCM, _GSM = 0x01, 0x02, 0x03, 0x06, 0x07, 0x11, 0x31
-_IBM_MU_LAW, _IBM_A_LAW = 0x101, 0x102
 _EXTENSIBLE = 0xFFFE
-_LAWS = {_A_LAW: "ALAW", _IBM_A_LAW: "ALAW", _MU_LAW: "ULAW", _IBM_MU_LAW: "ULAW"}
+_LAWS = {_A_LAW: "ALAW", _MU_LAW: "ULAW"}
 _PCM_NAMES = {1: "PCM_S8", 2: "PCM_16", 3: "PCM_24", 4: "PCM_32"}
 _FLOAT_NAMES = {4: "FLOAT", 8: "DOUBLE"}
 _SUBFORMATS = ((0, 0x10, bytes.fromhex("800000aa00389b71")), (0x0721, 0x11D3, bytes.fromhex("8644c8c1ca000000")))
