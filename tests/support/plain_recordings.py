@@ -113,6 +113,9 @@ def samples_of(data: bytes, channels: int, kind: str, width: int, order: str) ->
 # --------------------------------------------------------------------------------------------------- RIFF and its kin
 
 
+USUAL_RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000)
+
+
 def wave_format(form: bytes, order: str) -> tuple[int, int, str, int]:
     """Sample rate, channels, kind and width of samples in a ``fmt`` chunk."""
     tag, channels, rate, byte_rate, block, bits = struct.unpack(f"{order}HHIIHH", form[:16])
@@ -128,7 +131,12 @@ def wave_format(form: bytes, order: str) -> tuple[int, int, str, int]:
         width = 1
     if tag not in (1, 3, 6, 7):
         raise UnknownCodecError(f"format {tag}")
-    if block != channels * width or byte_rate != rate * block:
+    # the block size and the byte rate only repeat what else is there; both wrong, or a byte rate that makes another
+    # usual rate of the samples, leave open which of them is damaged
+    needed = channels * width
+    if needed == 0 or (block not in (0, needed) and byte_rate != rate * needed):
+        raise NotPlainError("contradictions")
+    if byte_rate not in (rate, rate * needed, rate * needed * 8) and byte_rate / needed in USUAL_RATES:
         raise NotPlainError("contradictions")
     kind = {1: "unsigned" if width == 1 else "integer", 3: "float", 6: "A-law", 7: "mu-law"}[tag]
     return rate, channels, kind, width

@@ -549,3 +549,12 @@ def test_nothing_in_a_report_is_a_command_to_the_terminal(names: list[str], code
 def test_features_are_computed_where_they_may_not_be_finite(scale: float, is_fine: bool) -> None:
     sound = (scale * np.random.default_rng(0).normal(size=8000)).astype(np.float32)
     assert (features_problem(sound) is None) is is_fine
+
+
+def test_headers_that_are_wrong_in_what_makes_no_difference_are_named_once(names: list[str]) -> None:
+    for name in names[:2]:
+        content = bytearray(Path(name).read_bytes())
+        content[28:32] = bytes(4)  # the byte rate
+        Path(name).write_bytes(content)
+    (remark,) = look({FOLDER: names}).remarks
+    assert remark.startswith(f"2 recording(s), such as {names[0]}: its byte rate")

@@ -183,6 +183,12 @@ def test_names_have_no_control_characters_and_no_line_break_at_the_end(name: str
         assert problems(config), config
 
 
+@pytest.mark.parametrize("text", ["6\ndB", "6 dB\n", "\x1b[31m", "a\0b"])
+def test_texts_of_the_snr_in_paths_have_no_control_characters(text: str) -> None:
+    (problem,) = problems(minimal(snrs={"snr6": text}))
+    assert "without control characters" in problem
+
+
 def test_a_noise_factor_of_zero_and_a_percentile_of_100_are_allowed() -> None:
     assert problems(minimal(noise_factors=[0, 1.5], threshold_percentile=100)) == []
 

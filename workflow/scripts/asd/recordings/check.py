@@ -159,6 +159,7 @@ def _look(recording: Recording, reading: Reading) -> tuple[Seen | None, list[str
         return _look_at_header(recording, reading, likeness, date)
     problems: list[str] = []
     levels: list[float] = []
+    notes: tuple[str, ...] = ()
     seconds, rate, channels = 0.0, 0, 0
     for clip in audio.read_clips(recording.files, reading.channel, reading.seconds):
         if isinstance(clip, audio.BadClip):
@@ -172,12 +173,11 @@ def _look(recording: Recording, reading: Reading) -> tuple[Seen | None, list[str
             continue
         levels.append(level_of(clip.samples))
         seconds += clip.duration
-        rate, channels = clip.sample_rate, clip.channels
+        rate, channels, notes = clip.sample_rate, clip.channels, clip.notes
     if not levels:
         return None, problems or [f"{recording.file}: shorter than a clip of {reading.seconds:g} s"]
-    return Seen(
-        recording.files, seconds, rate, channels, float(np.median(levels)), len(levels), likeness, date
-    ), problems
+    level = float(np.median(levels))
+    return Seen(recording.files, seconds, rate, channels, level, len(levels), likeness, date, notes), problems
 
 
 def _look_at_header(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from .audio import SAMPLE_RATE
+from .audio import SAMPLE_RATE, by_note
 from .layout import Folder
 from .listing import some
 from .state import content_checksum
@@ -60,6 +60,8 @@ class Seen:
         What copies of it have in common.
     date
         Seconds since 1970 of its last modification.
+    notes
+        What is wrong with its header and makes no difference, a sentence each.
     """
 
     files: tuple[str, ...]
@@ -70,6 +72,7 @@ class Seen:
     clips: int
     likeness: tuple[int, int]
     date: float
+    notes: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -94,6 +97,7 @@ def remarks_about(seen: Mapping[Folder, Sequence[Seen]], snr_dirs: Mapping[str, 
         *_between(seen, "SNRs", lambda folder: (folder.machine, folder.machine_id, folder.kind), "snr"),
         *(remark for folder, listed in seen.items() for remark in _odd_ones(folder, listed)),
         *_future(seen),
+        *_tolerated(seen),
     ]
 
 
@@ -328,3 +332,9 @@ def _bare_name(file: str, snr_texts: Iterable[str]) -> str:
         if text:
             name = name.replace(text, "")
     return name.strip("_-. ")
+
+
+def _tolerated(seen: Mapping[Folder, Sequence[Seen]]) -> Iterator[str]:
+    """Headers that say something wrong which the reader can do without."""
+    for note, files in by_note((one.file, one.notes) for listed in seen.values() for one in listed).items():
+        yield f"{len(files)} recording(s), such as {files[0]}: {note}"

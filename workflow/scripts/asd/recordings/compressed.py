@@ -473,7 +473,7 @@ class _Judge:
         self._view, self._rate = view, max(1, int(stream.rate or 1))
         self._kind = kind
         self._packets, self._promise = 0, promise
-        self._tag_end, self._failed = 0, ""
+        self._tag_end, self._failed, self._cut = 0, "", False
         base = float(stream.time_base) if stream.time_base else 0.0
         self._first: int | None = None
         self._next: int | None = None
@@ -515,7 +515,9 @@ class _Judge:
         if packet.size and self._failed:
             raise CompressedError(f"damaged, a part of its audio can't be decoded ({self._failed})")
         self._check_place(packet)
-        self._packets += bool(packet.size)
+        if packet.size:
+            self._packets += 1
+            self._cut = self._kind == "mp3" and packet.size < (_mpeg_frame(bytes(packet)[:4]) or 0)
         if packet.pts is not None and packet.duration:
             self._first = packet.pts if self._first is None else self._first
             self._last = (packet.pts + packet.duration - self._first) * self._base
@@ -547,11 +549,11 @@ class _Judge:
             raise CompressedError(f"truncated, {self._seconds:.2f} s are promised, but only {there:.2f} s are there")
         if not self._promise.frames and self._promise.missing_bytes:
             raise CompressedError(f"truncated, {self._promise.missing_bytes} bytes of its audio are missing")
-        missing = self._promise.frames - self._packets
+        missing = self._promise.frames - self._packets + self._cut  # a last frame that is there in part does not count
         if missing > 1 or (missing == 1 and self._promise.missing_bytes):  # some encoders count the header as well
+            whole = self._packets - self._cut
             raise CompressedError(
-                f"truncated, {self._promise.frames} frames are promised, but only {self._packets} are there "
-                f"({there:.2f} s)"
+                f"truncated, {self._promise.frames} frames are promised, but only {whole} are there ({there:.2f} s)"
             )
 
 

@@ -562,7 +562,6 @@ def _codec(content: bytes, order: str, tag: int) -> _Encoding:
 
 _AIFF_WIDTHS = {b"FL32": 4, b"FL64": 8, b"ULAW": 1, b"ALAW": 1}
 _AIFF_NAMES = {b"FL32": "FLOAT", b"FL64": "DOUBLE", b"ULAW": "ULAW", b"ALAW": "ALAW", b"RAW ": "PCM_U8"}
-_AIFF_PACKETS = {b"IMA4": (34, 64), b"GSM ": (33, 160)}  # bytes and samples
 _AIFF_INTEGERS = (b"NONE", b"TWOS", b"SOWT", b"RAW ", b"IN24", b"IN32", b"NI24", b"NI32", b"42NI", b"23NI")
 
 
@@ -578,9 +577,6 @@ def _aiff(file: _File) -> DeclaredFormat:
     codec = file.read(form.start + 18, 4).upper() if (form.length or 0) >= 22 else b""
     if found.plain is not None:
         return _plain_aiff(found, offset, frames, codec)
-    packets = _AIFF_PACKETS.get(codec)
-    if packets is not None and audio.length and found.channels:
-        _check_aiff_packets(frames, found.channels, (audio.length - _AIFF.preface) // found.channels, *packets)
     return found
 
 
@@ -599,16 +595,6 @@ def _plain_aiff(found: DeclaredFormat, offset: int, frames: int, codec: bytes) -
         raise _contradiction(f"it counts {frames} samples, but has bytes for {there}")
     big_endian = codec not in (b"SOWT", b"42NI", b"23NI")
     return replace(found, frames=frames, plain=PlainSamples(start + offset, frames * block, big_endian))
-
-
-def _check_aiff_packets(frames: int, channels: int, length: int, size: int, samples: int) -> None:
-    """Hold the number of samples against `length` bytes a channel in packets of `size` bytes and so many `samples`.
-
-    Some programs count packets instead, libsndfile those of two channels as one.
-    """
-    packets = length // size
-    if packets not in (frames, -(-frames // samples)) and packets // channels != frames:
-        raise _contradiction(f"it counts {frames} samples or packets, but has {packets} packets")
 
 
 def _aiff_encoding(content: bytes) -> _Encoding:
