@@ -47,6 +47,8 @@ def expected_scores(name: str, train: np.ndarray, rows: np.ndarray, seed: int) -
             return distances(rows, train).min(axis=1)
         case "LDN":
             return plain_locally_normalised(train, rows, 5)
+        case "HULL":
+            return plain_hull_scores(train, rows, 20)
         case "GMM":
             scale = train.std(axis=0).max()
             count = max(1, min(2, len(train) // 20))
@@ -68,6 +70,32 @@ def plain_locally_normalised(train: np.ndarray, rows: np.ndarray, k: int, *, lef
         if left_out:
             del ratios[number]
         scores.append(np.log(max(np.mean(sorted(ratios)[:k]), 1e-12)))
+    return np.array(scores)
+
+
+def plain_hull_distance(clip: np.ndarray, neighbours: np.ndarray, share: float) -> float:
+    """Least squares with weights that add up to 1: the conditions of Lagrange, solved as one linear system."""
+    apart = neighbours - clip
+    products = np.array([[one @ other for other in apart] for one in apart])
+    products += max(share * sum(one @ one for one in apart) / len(apart), 1e-12) * np.eye(len(apart))
+    ones = np.ones((len(apart), 1))
+    system = np.block([[2 * products, ones], [ones.T, np.zeros((1, 1))]])
+    weights = np.linalg.solve(system, [0.0] * len(apart) + [1.0])[:-1]
+    return float(np.linalg.norm(sum(weight * one for weight, one in zip(weights, apart, strict=True))))
+
+
+def plain_hull_scores(train: np.ndarray, rows: np.ndarray, k: int, *, left_out: bool = False) -> np.ndarray:
+    k = min(k, len(train) - 1)
+
+    def nearest(row: np.ndarray, without: int | None = None) -> list[int]:
+        return sorted((n for n in range(len(train)) if n != without), key=lambda n: np.linalg.norm(train[n] - row))[:k]
+
+    own = [plain_hull_distance(clip, train[nearest(clip, number)], 0.1) for number, clip in enumerate(train)]
+    usual = np.minimum(own, np.quantile(own, 0.95))
+    scores = []
+    for number, row in enumerate(rows):
+        found = nearest(row, number if left_out else None)
+        scores.append(np.log(max(plain_hull_distance(row, train[found], 0.1), 1e-12) / max(usual[found].mean(), 1e-12)))
     return np.array(scores)
 
 
@@ -101,7 +129,7 @@ def test_scores_of_float32_rows_equal_the_scikit_learn_expression(name: str) -> 
     assert np.array_equal(fit(name, train).score(rows), expected_scores(name, train, rows, 0))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("KNN", "LDN")])
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("KNN", "LDN", "HULL")])
 def test_training_scores_are_the_scores_of_the_training_rows(name: str) -> None:
     train = points(60, 13)
     fitted = fit(name, train)
@@ -136,10 +164,46 @@ def test_local_normalisation_judges_a_clip_by_the_density_around_it() -> None:
     assert plain(near_the_dense).item() < plain(near_the_scattered).item()
 
 
-def test_one_fault_among_the_training_clips_does_not_hide_the_others_like_it() -> None:
+@pytest.mark.parametrize("k", [2, 6, 99])
+def test_hulls_leave_a_training_clip_out_of_its_own_score(k: int) -> None:
+    train, rows = points(30, 13), points(8, 14)
+    fitted = fit("HULL", train, n_neighbors=k)
+    assert METHODS["HULL"].leave_one_out
+    assert fitted.training_scores == pytest.approx(plain_hull_scores(train, train, k, left_out=True))
+    assert fitted.score(rows) == pytest.approx(plain_hull_scores(train, rows, k))
+
+
+def test_a_clip_between_normal_clips_is_near_their_hull() -> None:
+    """On a plane of two speeds and loads in twenty dimensions, with a hole in it, against one as far off the plane."""
+    random = np.random.default_rng(0)
+    plane = np.linalg.qr(random.normal(size=(20, 2)))[0].T
+    speeds = random.uniform(-1, 1, (400, 2))
+    speeds = speeds[np.linalg.norm(speeds, axis=1) > 0.5]
+    train = speeds @ plane + 0.01 * random.normal(size=(len(speeds), 20))
+    off = random.normal(size=20)
+    off -= off @ plane.T @ plane
+    within, beside = np.zeros((1, 20)), (speeds[:1] @ plane + 0.5 * off / np.linalg.norm(off))
+    assert fit("HULL", train).score(beside).item() > fit("HULL", train).score(within).item() + 1.0
+    knn = fit("KNN", train).score
+    assert abs(knn(beside).item() - knn(within).item()) < 0.1
+
+
+def test_left_out_scores_of_a_hull_are_those_of_new_clips() -> None:
+    """5 % of new clips are above 95 % of the training clips' scores, without a further fit."""
+    flagged = []
+    for seed in range(20):
+        fitted = fit("HULL", points(200, seed, 30))
+        flagged.append(
+            fitted.score(points(500, seed + 100, 30)) > np.quantile(fitted.training_scores, 0.95, method="weibull")
+        )
+    assert np.mean(flagged) == pytest.approx(0.05, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["LDN", "HULL"])
+def test_one_fault_among_the_training_clips_does_not_hide_the_others_like_it(name: str) -> None:
     train, faults = points(100, 1), points(20, 2) + 12.0
     with_fault = np.vstack([train, points(1, 3) + 12.0])
-    clean, spoilt = fit("LDN", train), fit("LDN", with_fault)
+    clean, spoilt = fit(name, train), fit(name, with_fault)
     assert clean.score(faults).min() > clean.training_scores.max()
     assert spoilt.score(faults).min() > np.quantile(spoilt.training_scores, 0.95)
 
@@ -193,7 +257,7 @@ def test_another_seed_grows_another_isolation_forest() -> None:
     assert not np.array_equal(fit("IF", train, 0).score(rows), fit("IF", train, 1).score(rows))
 
 
-@pytest.mark.parametrize("name", ["OCSVM", "LOF", "MAHALANOBIS", "KNN", "LDN"])
+@pytest.mark.parametrize("name", ["OCSVM", "LOF", "MAHALANOBIS", "KNN", "LDN", "HULL"])
 def test_these_detectors_draw_no_random_numbers(name: str) -> None:
     train, rows = points(60, 9), points(20, 10)
     assert np.array_equal(fit(name, train, 0).score(rows), fit(name, train, 1).score(rows))

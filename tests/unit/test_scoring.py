@@ -34,7 +34,7 @@ EXTRA = [
 ]
 DETECTORS = {about["name"]: Detector(**about) for about in map(complete, [*METHODS, *EXTRA])}
 SHUFFLED = np.random.default_rng(3).permutation(60)
-STRICT = Split(np.sort(SHUFFLED[:40]), np.sort(SHUFFLED[40:49]), np.arange(6))
+STRICT = Split(np.sort(SHUFFLED[:40]), np.sort(SHUFFLED[40:49]), np.arange(6), np.sort(SHUFFLED[49:55]))
 IN_FILE_ORDER = paper_split(Counts(n_train=40, n_normal=9, n_abnormal=6), Listed.whole(60), "error", "here")
 SPLITS = {"paper": IN_FILE_ORDER, "strict": STRICT}
 
@@ -160,9 +160,9 @@ def test_nearest_neighbours_step_by_step(normal, abnormal, denoiser, detections)
 @pytest.mark.parametrize("protocol", SPLITS)
 def test_every_detector_scores_what_it_would_score_clip_by_clip(normal, abnormal, denoiser, detections, protocol):
     split = SPLITS[protocol]
-    train = Represented.of(normal[split.train], denoiser)
     for name, detector in DETECTORS.items():
-        view = train.get(detector.representation)
+        rows = split.train if detector.needs_ddae else [*split.train, *split.ddae]
+        view = Represented.of(normal[rows], denoiser).get(detector.representation)
         projection = fit_projection(detector.projection, view, blocks_of(detector.representation))
         fitted = detector.fit(projection.apply(view), 0)
         one_by_one = [
@@ -220,7 +220,7 @@ def test_test_clips_never_influence_models_or_thresholds(normal, abnormal, run, 
     elif poisoned == "abnormal test clips":
         changed_abnormal[split.abnormal] = 1e6
     else:
-        changed_normal[np.setdiff1d(np.arange(60), [*split.train, *split.normal])] = 1e6
+        changed_normal[np.setdiff1d(np.arange(60), [*split.train, *split.normal, *split.ddae])] = 1e6
         changed_abnormal[6:] = 1e6
     result = run(protocol, normal=changed_normal, abnormal=changed_abnormal)
     unchanged = {"normal test clips": [*range(9, 15)], "abnormal test clips": [*range(9)]}.get(poisoned, [*range(15)])
@@ -344,10 +344,12 @@ def test_unlabelled_clips_are_scored_and_change_nothing(normal, abnormal, denois
 
 
 def test_strict_training_scores_are_cross_fitted_and_paper_ones_are_not(normal, denoiser, detections):
-    train = Represented.of(normal[STRICT.train], denoiser)
-    expected = cross_fitted_scores(train, list(DETECTORS.values()), 4, 0)
+    every = Represented.of(normal[[*STRICT.train, *STRICT.ddae]], denoiser)
     for name, scores in detections["strict"].items():
-        assert np.array_equal(scores.train, expected[name])
+        train = every[: len(STRICT.train)] if DETECTORS[name].needs_ddae else every
+        if not DETECTORS[name].leave_one_out:
+            expected = cross_fitted_scores(train, [DETECTORS[name]], 4, 0)[name]
+            assert np.array_equal(scores.train, expected[: len(STRICT.train)])
     in_sample = detections["paper"]["MAHALANOBIS"].train
     assert (
         in_sample.mean()
@@ -355,6 +357,30 @@ def test_strict_training_scores_are_cross_fitted_and_paper_ones_are_not(normal, 
             "MAHALANOBIS"
         ].mean()
     )
+
+
+def test_clips_of_the_ddae_train_those_detectors_that_need_none(normal, run, detections):
+    changed = normal.copy()
+    changed[STRICT.ddae] = clips(len(STRICT.ddae), 8, shift=0.5)
+    for name, after in run("strict", normal=changed).items():
+        same = np.array_equal(after.test, detections["strict"][name].test)
+        assert same == DETECTORS[name].needs_ddae, name
+        assert after.train.shape == (40,)
+
+
+def test_scores_of_clips_left_out_are_taken_where_every_clip_is_a_recording_of_its_own(normal, abnormal, denoiser):
+    """Else neighbours that were cut from the same recording would make all clips seem usual."""
+    unit, hull = unit_of(normal, abnormal, STRICT), DETECTORS["HULL"]
+    options: dict[str, Any] = {"protocol": "strict", "threshold_percentile": 90.0, "folds": 4, "seed": 0}
+    view = Represented.of(normal[[*STRICT.train, *STRICT.ddae]], denoiser).get("log-mel")
+    projected = fit_projection("standard", view, blocks_of("log-mel")).apply(view)
+    found = detect(unit, denoiser, [hull], **options).scores["HULL"]
+    assert np.array_equal(found.train, hull.fit(projected, 0).training_scores[:40])
+    cut = [replace(clip, file=f"{row // 3}.wav") for row, clip in enumerate(unit.normal.clips)]
+    unit = replace(unit, normal=Cache(unit.normal.features, cut))
+    every = Represented.of(normal[[*STRICT.train, *STRICT.ddae]], denoiser)
+    expected = cross_fitted_scores(every, [hull], 4, 0, unit.training_recordings())["HULL"]
+    assert np.array_equal(detect(unit, denoiser, [hull], **options).scores["HULL"].train, expected[:40])
 
 
 @pytest.mark.parametrize("percentile", [80.0, 90.0, 95.0])

@@ -303,11 +303,15 @@ class Split:
         Normal clips that the detectors are fitted on.
     normal, abnormal
         Clips that test them.
+    ddae
+        Normal clips that train the DDAE and, of the detectors, only those that need none: for these they are clips like
+        any others.  None under *paper*, where all detectors train on them.
     """
 
     train: Indices
     normal: Indices
     abnormal: Indices
+    ddae: Indices
 
 
 def paper_split(counts: Counts, normal: Listed, on_shortfall: OnShortfall, where: str) -> Split:
@@ -335,7 +339,7 @@ def paper_split(counts: Counts, normal: Listed, on_shortfall: OnShortfall, where
     if short > 0:
         logger.warning("%s: %d normal clips test, not %d: others are of training recordings", where, len(later), short)
     abnormal = np.arange(counts.n_abnormal - max(0, min(short, counts.n_abnormal - 1)))
-    return Split(np.arange(counts.n_train), later[: counts.n_normal], abnormal)
+    return Split(np.arange(counts.n_train), later[: counts.n_normal], abnormal, np.arange(0))
 
 
 def unit_name(machine: str, machine_id: str) -> str:
@@ -428,7 +432,8 @@ def strict_split(
 
     taken = strict_ddae_rows(reference, shares["ddae"], seed, unit, where)
     order = _shuffled(normal, np.arange(len(normal)), seed, unit)
-    left = order[~_same_clips(normal, order, reference, taken)]
+    trains_ddae = _same_clips(normal, order, reference, taken)
+    left = order[~trains_ddae]
     wanted = _strict_test_count(len(left), len(normal), len(taken), shares, where)
     recording, _ = normal.numbers()
     trained = np.unique(reference.numbers()[0][taken])
@@ -444,7 +449,7 @@ def strict_split(
         )
     number = possible[np.argmin(np.abs(tested[possible] - wanted))] + 1
     is_test = np.isin(recording[left], candidates[:number])
-    return Split(np.sort(left[~is_test]), np.sort(left[is_test]), np.arange(n_abnormal))
+    return Split(np.sort(left[~is_test]), np.sort(left[is_test]), np.arange(n_abnormal), np.sort(order[trains_ddae]))
 
 
 def _same_clips(clips: Listed, rows: Indices, others: Listed, other_rows: Indices) -> NDArray[np.bool_]:
@@ -539,7 +544,8 @@ def given_split(
         _require_given(clips, where)
     taken = given_ddae_rows(reference, given_share(shares), seed, unit, where)
     train, test = normal.rows_of("train"), normal.rows_of("test")
-    train = train[~_same_clips(normal, train, reference, taken)]
+    trains_ddae = _same_clips(normal, train, reference, taken)
+    train, of_ddae = train[~trains_ddae], train[trains_ddae]
     if len(train) < 2 or not len(test):
         raise UserError(
             f"{where}: {len(train)} normal clips are given to train the detectors (beside {len(taken)} for the DDAE), "
@@ -547,7 +553,7 @@ def given_split(
         )
     if len(abnormal.rows_of("train")):
         logger.warning("%s: %d abnormal training clips are left out", where, len(abnormal.rows_of("train")))
-    return Split(train, test, abnormal.rows_of("test"))
+    return Split(train, test, abnormal.rows_of("test"), of_ddae)
 
 
 def training_rows(clips: Mapping[str, Listed], settings: Mapping[str, Any]) -> dict[str, Indices]:

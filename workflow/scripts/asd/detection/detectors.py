@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import UserError
-from .views import ProjectionName, Representation
+from .views import WITHOUT_DDAE, ProjectionName, Representation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,6 +58,8 @@ class Method:
         Parameter -> JSON schema with a description and a default.
     fit
         Called with training rows, seed and the parameters by name.
+    leave_one_out
+        Whether `Fitted.training_scores` are those of clips left out, so that they calibrate it without further fits.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Method:
     projection: ProjectionName
     parameters: Mapping[str, Mapping[str, Any]]
     fit: Callable[..., Fitted]
+    leave_one_out: bool = False
 
     def defaults(self) -> dict[str, Any]:
         """Parameter -> default."""
@@ -84,11 +87,12 @@ def detector(
     representation: Representation,
     projection: ProjectionName,
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
+    leave_one_out: bool = False,
 ) -> Callable[[Callable[..., Fitted]], Callable[..., Fitted]]:
     """Put a function into the registry (see the top of this module)."""
 
     def register(fit: Callable[..., Fitted]) -> Callable[..., Fitted]:
-        METHODS[name] = Method(name, representation, projection, parameters or {}, fit)
+        METHODS[name] = Method(name, representation, projection, parameters or {}, fit, leave_one_out)
         return fit
 
     return register
@@ -261,6 +265,99 @@ def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.
     return np.asarray(np.partition(distances, count - 1, axis=1)[:, :count].mean(axis=1), np.float64)
 
 
+# ------------------------------------------------------------------------------------ on the spectrum, without DDAE
+
+
+@detector(
+    "HULL",
+    representation="log-mel",
+    projection="standard",
+    parameters={
+        "n_neighbors": {
+            "description": "nearest training clips that span the hull (all of them, where there are fewer)",
+            "type": "integer",
+            "minimum": 2,
+            "default": 20,
+        },
+        "regularization": {
+            "description": "share of the neighbours' mean squared distance that keeps their weights small",
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "default": 0.1,
+        },
+    },
+    leave_one_out=True,
+)
+def local_affine_hull(train: Projected, seed: int, n_neighbors: int, regularization: float) -> Fitted:
+    """Distance to the affine hull of the nearest training clips, in units of that of these clips themselves.
+
+    The neighbours' weights, which add up to 1, reconstruct a clip as in locally linear embedding (Roweis & Saul, 2000,
+    *Science* 290; regularised as there); what they can't reconstruct is its distance, as in classifiers by local hulls
+    (Vincent & Bengio, 2001, K-local hyperplane and convex distance nearest neighbors, NIPS 14).  A clip between normal
+    clips, of a speed or a load in between, is near although no single one is.  The score is the logarithm of its
+    ratio to the mean distance of the neighbours, each from the hull of its own; none of these is larger than 95 % of
+    them, so that a single fault among the training clips does not take in every fault like it.
+
+    A training clip is not its own neighbour, so its score is that of a clip left out.
+    """
+    import numpy as np
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    rows = np.asarray(train, np.float64)
+    count = min(n_neighbors, len(rows) - 1)
+    between = euclidean_distances(rows)
+    np.fill_diagonal(between, np.inf)
+    nearest = _nearest(between, count)
+    left_out = _hull_distances(rows, rows, nearest, regularization)
+    usual = np.minimum(left_out, np.quantile(left_out, 0.95))
+
+    def log_of_ratios(distances: NDArray[np.float64], neighbours: NDArray[np.intp]) -> NDArray[np.float64]:
+        ratios = np.maximum(distances, 1e-12) / np.maximum(usual[neighbours].mean(axis=1), 1e-12)
+        return np.asarray(np.log(ratios), np.float64)
+
+    def score(others: Projected) -> NDArray[np.float64]:
+        clips = np.asarray(others, np.float64)
+        neighbours = _nearest(euclidean_distances(clips, rows), count)
+        return log_of_ratios(_hull_distances(clips, rows, neighbours, regularization), neighbours)
+
+    return Fitted(score, log_of_ratios(left_out, nearest))
+
+
+def _nearest(distances: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    """Columns of the `count` smallest of each row of [rows, columns], in any order; [rows, count]."""
+    import numpy as np
+
+    return np.argpartition(distances, count - 1, axis=1)[:, :count]
+
+
+_CLIPS_AT_ONCE = 256  # with 20 neighbours of 136 columns, 6 MB
+
+
+def _hull_distances(
+    clips: NDArray[np.float64], rows: NDArray[np.float64], neighbours: NDArray[np.intp], regularization: float
+) -> NDArray[np.float64]:
+    """How far each clip, [clips, columns], is from the regularised affine hull of some rows; float64 [clips].
+
+    With G the neighbours minus the clip and C = G G' + regularization * trace(G G') / k * I, the weights are C^-1 1,
+    divided by their sum, and the distance is |w' G|.
+    """
+    import numpy as np
+
+    found = np.empty(len(clips))
+    count = neighbours.shape[1]
+    for start in range(0, len(clips), _CLIPS_AT_ONCE):
+        part = slice(start, start + _CLIPS_AT_ONCE)
+        spanned = rows[neighbours[part]] - clips[part, None, :]
+        products = spanned @ spanned.transpose(0, 2, 1)
+        trace = np.trace(products, axis1=1, axis2=2)
+        # rows that all equal the clip have no distances to keep the weights small by
+        products += (np.maximum(regularization * trace / count, 1e-12))[:, None, None] * np.eye(count)
+        weights = np.linalg.solve(products, np.ones((len(products), count, 1)))[:, :, 0]
+        weights /= weights.sum(axis=1, keepdims=True)
+        found[part] = np.linalg.norm((weights[:, None, :] @ spanned)[:, 0, :], axis=1)
+    return found
+
+
 @detector(
     "GMM",
     representation="raw+denoised",
@@ -364,6 +461,16 @@ class Detector:
     representation: Representation
     projection: ProjectionName
     parameters: Mapping[str, Any]
+
+    @property
+    def needs_ddae(self) -> bool:
+        """Whether it sees anything of the DDAE's output."""
+        return self.representation not in WITHOUT_DDAE
+
+    @property
+    def leave_one_out(self) -> bool:
+        """See `Method`."""
+        return find_method(self.method).leave_one_out
 
     def fit(self, train: Projected, seed: int) -> Fitted:
         """Fit on projected training rows, float [clips, dimensions]."""

@@ -107,10 +107,13 @@ def detect(
 ) -> UnitScores:
     """Denoise, project, fit the detectors on the training clips of an ID at an SNR, and score training and test clips.
 
+    Detectors that need no DDAE train on the clips that train it, too.
+
     Parameters
     ----------
     protocol
-        Whose training scores count: under *paper* those of the models themselves, under *strict* cross-fitted ones.
+        Whose training scores count: under *paper* those of the models themselves, under the others cross-fitted ones,
+        or those of clips left out where a detector has them and every clip is a recording of its own.
     threshold_percentile
         Percentile of the training scores that is the threshold of a decision.
     folds
@@ -118,20 +121,31 @@ def detect(
     seed
         Of detectors that draw random numbers, and of the folds.
     """
-    train = Represented.of(clips.train(), denoiser)
+    n_train = len(clips.split.train)
+    every = Represented.of(np.concatenate([clips.train(), clips.train_of_ddae()]), denoiser)
     tested = np.concatenate([*clips.test(), clips.unlabelled.features])
     n_labelled = len(tested) - len(clips.unlabelled.features)
-    names = clips.names()
     test = Represented.of(tested, denoiser)
-    cross_fitted = {}
-    if PROTOCOLS[protocol].cross_fitted:
-        recordings = [clip.file for clip in names.train]
-        where = f"training clips of ID {clips.machine_id}, SNR {clips.snr}"
-        cross_fitted = cross_fitted_scores(train, detectors, folds or 2, seed, recordings, where)
-    scores = {}
-    for detector, training_scores, test_scores, counts in _fit_and_score(train, test, detectors, seed):
-        training_scores = cross_fitted.get(detector.name, training_scores)
-        threshold = threshold_of(training_scores, threshold_percentile, protocol)
-        labelled, unlabelled = np.split(test_scores, [n_labelled])
-        scores[detector.name] = Scores(training_scores, labelled, threshold, counts, unlabelled)
-    return UnitScores(names, scores, protocol)
+    where = f"training clips of ID {clips.machine_id}, SNR {clips.snr}"
+    recordings = clips.training_recordings()
+    found = {}
+    for train, sharing in (
+        (every[:n_train], [detector for detector in detectors if detector.needs_ddae]),
+        (every, [detector for detector in detectors if not detector.needs_ddae]),
+    ):
+        of_train = recordings[: len(train)]
+        cross_fitted = {}
+        if PROTOCOLS[protocol].cross_fitted:
+            refitted = [detector for detector in sharing if not (detector.leave_one_out and _all_differ(of_train))]
+            cross_fitted = cross_fitted_scores(train, refitted, folds or 2, seed, of_train, where) if refitted else {}
+        for detector, training_scores, test_scores, counts in _fit_and_score(train, test, sharing, seed):
+            # of the clips that train all detectors, so that their scores can be averaged
+            training_scores = cross_fitted.get(detector.name, training_scores)[:n_train]
+            threshold = threshold_of(training_scores, threshold_percentile, protocol)
+            labelled, unlabelled = np.split(test_scores, [n_labelled])
+            found[detector.name] = Scores(training_scores, labelled, threshold, counts, unlabelled)
+    return UnitScores(clips.names(), {detector.name: found[detector.name] for detector in detectors}, protocol)
+
+
+def _all_differ(names: Sequence[str]) -> bool:
+    return len(set(names)) == len(names)

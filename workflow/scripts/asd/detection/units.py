@@ -39,6 +39,14 @@ class UnitClips:
         """Features of the training clips, float32 [n_train, 136]."""
         return self.normal.features[self.split.train]
 
+    def train_of_ddae(self) -> NDArray[np.float32]:
+        """Features of further normal clips, for detectors that need no DDAE, float32 [clips, 136]."""
+        return self.normal.features[self.split.ddae]
+
+    def training_recordings(self) -> list[str]:
+        """What the training clips, and then those further ones, were cut from or are."""
+        return [self.normal.clips[row].file for rows in (self.split.train, self.split.ddae) for row in rows]
+
     def test(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features of the normal and of the abnormal test clips, float32 [n_normal, 136] and [n_abnormal, 136]."""
         return self.normal.features[self.split.normal], self.abnormal.features[self.split.abnormal]

@@ -11,6 +11,9 @@ Representation = Literal["denoised", "raw", "raw+denoised", "residual", "log-mel
 REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
 """See `.representations`."""
 
+WITHOUT_DDAE: tuple[Representation, ...] = ("raw", "log-mel")
+"""Those that have nothing of the DDAE's output."""
+
 ProjectionName = Literal["map-pca", "whitening", "standard"]
 PROJECTIONS: tuple[ProjectionName, ...] = get_args(ProjectionName)
 """See `.projections`."""
