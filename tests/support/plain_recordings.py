@@ -159,7 +159,7 @@ def plain_wav(content: bytes, data_size: int | None = None) -> Recording:
                 raise NotPlainError("data before fmt")
             if size == 0xFFFFFFFF and data_size is not None:
                 size = data_size
-            if size == 0 or (size >= STREAMED and data_size is None):
+            if size == 0 or (size >= STREAMED and position + size > len(content)):
                 size = len(content) - position
             if position + size > len(content):
                 raise NotPlainError("truncated")

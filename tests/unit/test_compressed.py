@@ -348,3 +348,23 @@ def test_the_place_that_libsndfile_reads_on_from_is_left_alone(source: Path) -> 
     with source.open("rb", buffering=0) as content:
         assert kind_of_file(content.fileno()) is None
         assert content.tell() == 0
+
+
+def test_something_else_behind_an_mp3_that_promises_nothing_is_damage(tmp_path: Path) -> None:
+    """A last frame that is there in part is none of it."""
+    soundfile.write(tmp_path / "a.mp3", 0.3 * np.sin(np.arange(RATE) / 6), RATE)
+    content = (tmp_path / "a.mp3").read_bytes().replace(b"Info", bytes(4)).replace(b"Xing", bytes(4))
+    (tmp_path / "a.mp3").write_bytes(content)
+    read_clip(tmp_path / "a.mp3")
+    other = np.random.default_rng(0).integers(0, 200, 14_000, np.uint8).tobytes()  # 200: no frame begins anywhere
+    (tmp_path / "a.mp3").write_bytes(content + other)
+    with pytest.raises(BadClipError, match="damaged"):
+        read_clip(tmp_path / "a.mp3")
+
+
+@pytest.mark.parametrize("start", [b"RIFFxxxx", b"riff.\x91\xcf\x11", b"FORMxxxx", b"OggS\0\2\0\0", b"fLaC\0\0\0\x22"])
+def test_an_mp3_is_not_looked_for_in_files_of_other_formats(start: bytes, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.mp3", 0.3 * np.sin(np.arange(RATE) / 6), RATE)
+    content = (tmp_path / "a.mp3").read_bytes()
+    assert kind_of(b"xxxxxxxx" + content) == "mp3"
+    assert kind_of(start + content) != "mp3"

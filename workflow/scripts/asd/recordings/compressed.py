@@ -24,6 +24,9 @@ _MOST_TAGS = 100  # of ID3, one after the other
 MOST_CHANNELS = 64
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 10_000_000
 
+_OTHERS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b"FORM", b".snd", b"dns.", b"OggS", b"fLaC", b"NIST", b"Crea")
+"""Beginnings of formats in whose damaged or whole files frames of MPEG audio are not looked for."""
+
 _TAGS_IN_WAV = (0x50, 0x55, 0xFF, 0x160, 0x161, 0x162, 0x163, 0x1610, 0x2000, 0x2001)  # MP2, MP3, AAC, WMA, AC-3, DTS
 _EXTENSIBLE = 0xFFFE
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -41,6 +44,7 @@ _MPEG_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12
 _XING_POSITIONS = (36, 21, 13)  # in a frame: behind its header and what stands there about its channels
 _LONGEST_LYRICS = 11 + 999_999 + 15
 _LONGEST_FRAME = 2**21  # samples of a frame of a codec; Monkey's Audio has the longest, of 1.2 million
+_LONGEST_FRAME_BYTES = 8192  # of streams of frames: AAC's
 _TOLERATED_SECONDS = 0.1  # delay and padding of encoders: some thousand samples
 _STREAMS = ("mp3", "aac", "ac3", "eac3")  # frames that follow each other, without a container
 _STRICT_ABOUT_TAGS = ("ape", "wv")  # whose demuxers stumble over titles before or behind the audio
@@ -89,7 +93,7 @@ def kind_of(head: bytes) -> str | None:
         ("amr", head[:5] == b"#!AMR"),
         ("ac3", head[:2] == b"\x0b\x77"),
         ("aac", _is_adts(head)),
-        ("mp3", _is_mpeg(head)),
+        ("mp3", head[:4] not in _OTHERS and _is_mpeg(head)),
     ):
         if found:
             return kind
@@ -509,8 +513,14 @@ class _Judge:
             length = _tag_length(content)
             if length:
                 self._tag_end = position + length
+            elif position >= self._tag_end and (
+                self._failed or (len(content) > _LONGEST_FRAME_BYTES and content.strip(b"\0\xff"))
+            ):
+                raise CompressedError(
+                    f"damaged, what follows byte {position} can't be decoded ({self._failed or _reason(error)})"
+                ) from None
             elif position >= self._tag_end:
-                self._failed = self._failed or _reason(error)
+                self._failed = _reason(error)
             return []
         if packet.size and self._failed:
             raise CompressedError(f"damaged, a part of its audio can't be decoded ({self._failed})")
