@@ -226,6 +226,7 @@ GOOD = {
     ),
     "thousands of chunks behind": riff(form(), DATA, *[chunk(b"mYch", b"xy")] * 5000),
     "a last chunk that was cut off": riff(form(), DATA, LIST)[:-7],
+    "a last chunk of which only the name is left": riff(form(), DATA, LIST, chunk(b"id3 ", bytes(30)))[:-34],
     "ffmpeg's ADPCM": riff(
         chunk(b"fmt ", struct.pack("<HHIIHHHH", 17, 1, 44_100, 16_000, 1024, 4, 2, 2041)), chunk(b"data", bytes(2048))
     ),

@@ -356,7 +356,7 @@ def _rest_problem(file: _File, layout: _Layout, audio: _Chunk, stated_end: int |
         return None
     tag = file.read(position, 8)
     few = rest <= 8 and (stated_end is None or stated_end <= file.size + 1)
-    if few or tag[:3] in (b"TAG", b"ID3") or tag == b"APETAGEX":
+    if few or (rest < 8 and tag[:4] in _NAMES) or tag[:3] in (b"TAG", b"ID3") or tag == b"APETAGEX":
         return _ODD_REST
     if position == stated_end and chunk is None and rest <= 4096 and position != audio.start + (audio.length or 0):
         return _ODD_REST  # of another program, behind its own chunks
