@@ -84,11 +84,24 @@ def test_the_defaults_are_those_of_the_paper() -> None:
     assert config["ddae"] == {"epochs": 100, "batch_size": 64, "learning_rate": 1e-4, "device": "auto"}
     assert config["noise_factors"] == [0.7]
     assert config["seeds"] == [0]
-    assert config["detectors"] == ["IF", "OCSVM", "LOF"]
+    whitened = {"method": "HULL", "name": "HULL-whitened", "projection": "whitening"}
+    assert config["detectors"] == ["IF", "OCSVM", "LOF", "HULL", whitened]
     assert config["threshold_percentile"] == 95
-    assert config["ensembles"] == []
     assert config["machines"]["fan"]["split"] == "auto"
     assert config["dataset"]["channel"] == "mean"
+
+
+def test_the_default_ensemble_is_that_of_the_default_detectors() -> None:
+    def checked_copy(config: Config) -> Config:
+        checked(config, command_line={}, files=[], schema_folder=SCHEMA_FOLDER)
+        return config
+
+    (ensemble,) = checked_copy(minimal())["ensembles"]
+    assert (ensemble["name"], ensemble["detectors"]) == ("HULL-mean", ["HULL", "HULL-whitened"])
+    assert checked_copy(minimal(detectors=["LOF"]))["ensembles"] == []
+    assert checked_copy(minimal(ensembles=[]))["ensembles"] == []
+    mine = [{"name": "E", "detectors": ["IF", "HULL"]}]
+    assert [ensemble["name"] for ensemble in checked_copy(minimal(ensembles=mine))["ensembles"]] == ["E"]
 
 
 def test_new_data_are_judged_by_the_strict_protocol_and_mimii_by_the_paper_s() -> None:

@@ -115,6 +115,8 @@ def checked(
     # without the sheet, there would seem to be no machines
     problems = problems or schema_problems(config, schema, written)
     if not problems:
+        if "detectors" not in config:
+            config.setdefault("ensembles", [{"name": "HULL-mean", "detectors": ["HULL", "HULL-whitened"]}])
         fill_in_defaults(config, schema)
         problems = consistency_problems(config, written)
         problems += sheet_problems(config, samples) if samples else []
