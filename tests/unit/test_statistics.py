@@ -21,7 +21,9 @@ from asd.evaluation.statistics import (
     decision_statistics,
     delong_covariance,
     delong_p_value,
+    exact_interval,
     holm,
+    is_off,
     mean_placements,
     percentile_interval,
     resampled_seeds,
@@ -818,3 +820,35 @@ def test_module_starts_without_heavy_libraries():
     folder = REPOSITORY / "workflow" / "scripts"
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- false alarms ---
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 1), (0, 2), (2, 2), (1, 20), (7, 60), (300, 300)])
+def test_the_exact_interval_is_that_of_the_tails_of_the_binomial(count: int, total: int) -> None:
+    """At its ends, what was seen, or more (less) of it, has a probability of 5 %."""
+    low, high = exact_interval(count, total, 90.0)
+    assert low == 0.0 if count == 0 else stats.binom.sf(count - 1, total, low) == pytest.approx(0.05)
+    assert high == 1.0 if count == total else stats.binom.cdf(count, total, high) == pytest.approx(0.05)
+
+
+def test_nothing_to_count_says_nothing() -> None:
+    assert exact_interval(0, 0, 95.0) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "asked", "off"),
+    [
+        (18, 100, 0.05, True),
+        (10, 100, 0.05, False),  # just twice
+        (1, 2, 0.05, False),  # two clips say nothing
+        (55, 100, 0.05, True),
+        (0, 40, 0.05, False),
+        (0, 400, 0.05, True),
+        (12, 400, 0.05, False),
+        (5, 100, 0.0, False),
+    ],
+)
+def test_false_alarms_are_off_beyond_twice_and_beyond_chance(count: int, total: int, asked: float, off: bool) -> None:
+    assert is_off(count / total, *exact_interval(count, total, 95.0), asked) == off

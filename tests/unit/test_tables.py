@@ -16,12 +16,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from asd.detection.scores import Scores, UnitScores
 from asd.evaluation import tables
@@ -486,6 +488,7 @@ LEADERBOARD_COLUMNS = [
     *("auc", "auc_low", "auc_high", "auc_std", "auc.snr6", "auc.snr0", "pauc", "auc_harmonic_mean"),
     *("worst", "worst_auc", "precision", "recall", "f1", "false_alarm_rate"),
     *("behind_first", "p_value", "p_holm", "n_seeds"),
+    *("false_alarms_low", "false_alarms_high", "false_alarms_off"),
 ]
 
 
@@ -586,6 +589,46 @@ def test_equal_detectors_keep_their_order_and_are_not_told_apart():
     assert ranking["detector"].tolist() == ["LOF", "IF"]
     assert ranking.loc[1, ["p_value", "p_holm"]].tolist() == [1.0, 1.0]
     assert ranking["behind_first"].tolist() == pytest.approx([0.0, 0.0])
+
+
+def alarming(**false_alarms: int) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+    """Detectors, the best first, and how many of 2 x 200 normal clips each flags at both of two SNRs."""
+    entries = [(name, "0.7") for name in false_alarms]
+    aucs = [[0.9 - 0.1 * number] * 2 for number in range(len(entries))]
+    values = made_replicates(entries, aucs, np.repeat(np.array(aucs)[:, :, None], 9, axis=2))
+    table = auc_table(
+        row(detector=name, snr=snr, id=id_, fp=count // 2, tn=200 - count // 2, false_alarm_rate=count / 400)
+        for name, count in false_alarms.items()
+        for snr in ("snr6", "snr0")
+        for id_ in ("id_00", "id_02")
+    )
+    return table, {"fan": {"paper": values}}
+
+
+def test_a_detector_whose_false_alarms_are_off_is_marked_and_never_the_best():
+    ranking = leaderboard(*alarming(LOF=80, IF=24, OCSVM=2), 95.0, 0.05)
+    assert ranking["detector"].tolist() == ["IF", "LOF", "OCSVM"]
+    assert ranking["false_alarms_off"].tolist() == [False, True, True]
+    assert ranking["rank"].fillna(0).tolist() == [1, 0, 0]
+    assert ranking["behind_first"].tolist() == pytest.approx([0.0, -0.1, 0.1])
+    interval = binomtest(80, 400).proportion_ci(0.95, "exact")  # SNRs share their clips
+    assert ranking.loc[1, ["false_alarms_low", "false_alarms_high"]].tolist() == pytest.approx(list(interval))
+    ((_, *lines),) = markdown_tables(markdown(ranking, 95.0)).values()
+    assert [cells[8] for cells in lines] == ["6.0%", "20.0% !", "0.5% !"]
+    (sentence,) = tables._about_marks(ranking, 95.0, 0.05)
+    assert "5.0% of normal clips asked for" in sentence
+    assert "In-sample" in sentence
+    page = html_page(ranking, 95.0)
+    assert page.count("<tr class=first>") == 1
+
+
+def test_few_clips_or_no_wish_mark_no_detector():
+    assert leaderboard(*alarming(LOF=80, IF=0), 95.0)["rank"].tolist() == [1, 2]
+    assert leaderboard(*alarming(LOF=40, IF=12), 95.0, 0.05)["rank"].tolist() == [1, 2]  # 10 % is not more than twice
+    table, by_machine = alarming(LOF=80)
+    few = table.assign(fp=1, tn=3, false_alarm_rate=0.25)
+    assert leaderboard(few, by_machine, 95.0, 0.05)["rank"].tolist() == [1]
+    assert tables._about_marks(leaderboard(few, by_machine, 95.0, 0.05), 95.0, 0.05) == []
 
 
 def test_leaderboard_of_a_single_detector():
@@ -732,7 +775,7 @@ def assert_page_shows(page: str, shown: Mapping[str, list[list[str]]]) -> None:
 def test_markdown_of_the_leaderboard():
     ranking = pd.DataFrame(
         {
-            "rank": [1, 2, 1],
+            "rank": pd.array([1, None, 1], "Int64"),
             "protocol": ["paper", "paper", "strict"],
             "machine": ["fan", "fan", "fan"],
             "detector": ["MEAN", "IF", "IF"],
@@ -749,6 +792,7 @@ def test_markdown_of_the_leaderboard():
             "f1": [0.8, 0.66667, 0.0],
             "p_value": [math.nan, 0.0009, math.nan],
             "n_seeds": [1, 3, 1],
+            "false_alarms_off": [False, True, False],
         }
     )
     assert markdown(ranking, 95.0) == (
@@ -758,7 +802,7 @@ def test_markdown_of_the_leaderboard():
         "| p vs first |\n"
         "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
         "| 1 | MEAN | all | 0.912 [0.900, 0.924] | 0.950 | 0.875 | 0.700 | 0.600 (snr6 id_00) | 5.2% | 0.800 |  |\n"
-        "| 2 | IF | 1 | 0.500 [0.400, 0.600] | 0.550 | 0.450 | 0.510 | 0.300 (snr_6 id\\|02) | 10.0% | 0.667 "
+        "|  | IF | 1 | 0.500 [0.400, 0.600] | 0.550 | 0.450 | 0.510 | 0.300 (snr_6 id\\|02) | 10.0% ! | 0.667 "
         "| <0.001 |\n"
         "\n"
         "**fan, strict protocol: mean over SNRs, IDs and 1 seed**\n"
@@ -948,7 +992,7 @@ CONDITION_ROW = ConditionRow(
 def collect_into(folder: Path, inputs: Mapping, skipped: Sequence[Path], confidence: float = 90.0) -> dict[str, str]:
     paths = {key: folder / "out" / name for key, name in OUTPUTS.items()}
     of_machines = [inputs[name] for name in ("tables", "replicates", "comparisons", "conditions")]
-    collect(*of_machines, skipped, confidence=confidence, **paths)
+    collect(*of_machines, skipped, confidence=confidence, asked=0.05, **paths)
     assert sorted(os.listdir(folder / "out")) == sorted(OUTPUTS.values())
     return {name: (folder / "out" / name).read_text(encoding="utf-8") for name in OUTPUTS.values()}
 
@@ -980,15 +1024,16 @@ def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
     assert written["summary.csv"].splitlines()[0] == ",".join(SUMMARY_COLUMNS)
     summary = summarise(table, by_machine, 90.0)
     pd.testing.assert_frame_equal(read_table([out / "summary.csv"]), summary, check_dtype=False)
-    ranking = leaderboard(table, by_machine, 90.0)
+    ranking = leaderboard(table, by_machine, 90.0, 0.05)
+    marks = tables._about_marks(ranking, 90.0, 0.05)
     read = pd.read_csv(out / "leaderboard.csv")
     assert read.columns.tolist() == LEADERBOARD_COLUMNS
     assert read["detector"].tolist() == ranking["detector"].tolist()
     for column in ("auc", "auc_low", "auc_high", "p_value", "p_holm"):
         assert read[column].tolist() == pytest.approx(ranking[column].tolist(), nan_ok=True)
-    assert written["leaderboard.md"] == markdown(ranking, 90.0)
+    assert written["leaderboard.md"] == markdown(ranking, 90.0, marks)
     assert len(markdown_tables(written["leaderboard.md"])) == 3
-    assert written["leaderboard.html"] == html_page(ranking, 90.0)
+    assert written["leaderboard.html"] == html_page(ranking, 90.0, marks)
     assert written["comparisons.csv"].splitlines()[0] == ",".join(COMPARISON_COLUMNS)
     compared = read_table([out / "comparisons.csv"])
     assert len(compared) == 2 * 21 * 3

@@ -14,6 +14,7 @@ with job_log(snakemake.log[0]):
         files.conditions,
         files.skipped,
         confidence=settings["confidence"],
+        asked=settings["false_alarms"],
         simulated=settings["simulated"],
         expected=expected_evaluations(snakemake.params.origins, files.clips, files.weights),
         auc_path=output.auc,

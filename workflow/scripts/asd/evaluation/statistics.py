@@ -566,3 +566,55 @@ def decision_statistics(tn: int, fp: int, fn: int, tp: int) -> dict[str, float]:
         "f1": 2 * tp / (2 * tp + fp + fn) if tp + fp + fn else 0.0,
         "false_alarm_rate": fp / (fp + tn) if fp + tn else math.nan,
     }
+
+
+def exact_interval(count: int, total: int, confidence: float) -> tuple[float, float]:
+    """Interval of a share from the number of times it was seen, which neither end of [0, 1] fools (Clopper & Pearson).
+
+    Parameters
+    ----------
+    count, total
+        How many of how many.
+    confidence
+        In per cent.
+
+    Returns
+    -------
+    tuple
+        Lower and upper end; 0 and 1 where there is nothing to count.
+
+    References
+    ----------
+    Clopper, C. J., & Pearson, E. S. (1934). The use of confidence or fiducial limits illustrated in the case of the
+    binomial. *Biometrika* 26, 404-413.
+
+    Examples
+    --------
+    >>> low, high = exact_interval(0, 2, 95.0)
+    >>> low, round(high, 3)
+    (0.0, 0.842)
+    """
+    if total == 0:
+        return 0.0, 1.0
+    from scipy.stats import binomtest
+
+    interval = binomtest(count, total).proportion_ci(confidence / 100, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def is_off(rate: float, low: float, high: float, asked: float) -> bool:
+    """Whether a false-alarm rate is more than twice, or less than half of the share `asked` for, beyond chance.
+
+    Of a share of 0, which no number of clips can show, none is.
+
+    Parameters
+    ----------
+    low, high
+        Interval of the rate.
+
+    Examples
+    --------
+    >>> is_off(0.18, 0.15, 0.21, asked=0.05), is_off(0.5, 0.01, 0.99, asked=0.05)
+    (True, False)
+    """
+    return asked > 0 and ((rate > 2 * asked and low > asked) or (rate < asked / 2 and high < asked))

@@ -20,7 +20,7 @@ from ..files.neutral import for_html, for_markdown, for_spreadsheet, in_one_line
 from ..files.origin import Origin
 from .machine import Entry, Replicates, read_replicates
 from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
-from .statistics import bootstrap_p_value, holm, percentile_interval
+from .statistics import bootstrap_p_value, exact_interval, holm, is_off, percentile_interval
 
 AUC_COLUMNS = columns_of(AucRow)
 SUMMARY_COLUMNS = columns_of(SummaryRow)
@@ -94,6 +94,7 @@ def collect(
     skipped: Sequence[StrPath],
     *,
     confidence: float,
+    asked: float,
     simulated: bool = False,
     expected: Sequence[Origin] = (),
     auc_path: StrPath,
@@ -122,6 +123,8 @@ def collect(
         Lists (`SKIPPED_COLUMNS`) of recordings that were left out.
     confidence
         Of the intervals, in per cent.
+    asked
+        Share of the normal clips that thresholds are meant to flag.
     simulated
         The recordings are the demo's: every table says so, CSV files in a column ``data``.
     expected
@@ -137,7 +140,7 @@ def collect(
         list(replicates), tables, comparisons, list(replicates.values()), conditions, expected=expected
     )
     summary = summarise(table, by_machine, confidence)
-    ranking = leaderboard(table, by_machine, confidence)
+    ranking = leaderboard(table, by_machine, confidence, asked)
     written_tables = {
         auc_path: table,
         summary_path: summary,
@@ -149,6 +152,7 @@ def collect(
         write_table(for_people(content.assign(data="simulated") if simulated else content), path)
     sentences = [SIMULATED] if simulated else []
     sentences += _not_ranked([machine for machine, replicates_of in by_machine.items() if not replicates_of])
+    sentences += _about_marks(ranking, confidence, asked)
     for path, written in ((markdown_path, markdown), (html_path, html_page)):
         with whole_file(path) as temporary:
             temporary.write_text(written(ranking, confidence, sentences), encoding="utf-8")
@@ -327,8 +331,14 @@ def _cell(mean: Any, std: Any) -> str:
 # ------------------------------------------------------------------------------------------------ leaderboard
 
 
-def leaderboard(table: pd.DataFrame, by_machine: ByMachine, confidence: float) -> pd.DataFrame:
+def leaderboard(
+    table: pd.DataFrame, by_machine: ByMachine, confidence: float, asked: float | None = None
+) -> pd.DataFrame:
     """Detectors (each at each noise factor) in the order of their mean AUC over SNRs, IDs and seeds.
+
+    Detectors whose thresholds flag more than twice or less than half of what was `asked` for, a share of the normal
+    clips, beyond chance, come behind the others and have no rank: they are of no use as they are, however high their
+    AUC.
 
     A ranking for each protocol and machine and, where there are several machines, one of the mean over all of them,
     which comes first.  Columns: ``rank``, ``protocol``, ``machine``, ``detector``, ``noise_factor``,
@@ -336,7 +346,9 @@ def leaderboard(table: pd.DataFrame, by_machine: ByMachine, confidence: float) -
     over the seeds; ``auc.<snr>`` for each SNR; ``pauc``; ``auc_harmonic_mean`` over SNRs and IDs; ``worst`` (SNR and
     ID with the lowest mean over the seeds) and ``worst_auc``; ``precision``, ``recall``, ``f1``,
     ``false_alarm_rate``; ``behind_first``, the difference to the first of the ranking on the same clips, its
-    bootstrap ``p_value`` and ``p_holm``, adjusted for the number of comparisons in the ranking (Holm, 1979).
+    bootstrap ``p_value`` and ``p_holm``, adjusted for the number of comparisons in the ranking (Holm, 1979);
+    ``n_seeds``; the exact interval ``false_alarms_low`` .. ``false_alarms_high`` of the false-alarm rate, for as many
+    clips as there are of the IDs, since SNRs and seeds share them; ``false_alarms_off``, whether it is one of those.
     Machines without abnormal clips are left out; if all are, the table is empty.
     """
     rows = []
@@ -347,33 +359,43 @@ def leaderboard(table: pd.DataFrame, by_machine: ByMachine, confidence: float) -
         if len(ranked) > 1:
             scopes.insert(0, (ALL_MACHINES, ranked))
         for scope, machines in scopes:
-            rows += _ranking(table, by_machine, protocol, scope, machines, confidence)
-    return pd.DataFrame(rows, columns=None if rows else list(_LEADERBOARD_COLUMNS))
+            rows += _ranking(table, by_machine, protocol, scope, machines, confidence, asked)
+    ranking = pd.DataFrame(rows, columns=None if rows else list(_LEADERBOARD_COLUMNS))
+    return ranking.astype({"rank": "Int64"})
 
 
 def _ranking(
-    table: pd.DataFrame, by_machine: ByMachine, protocol: str, scope: str, machines: Sequence[str], confidence: float
+    table: pd.DataFrame,
+    by_machine: ByMachine,
+    protocol: str,
+    scope: str,
+    machines: Sequence[str],
+    confidence: float,
+    asked: float | None,
 ) -> list[dict[str, Any]]:
     values = [by_machine[machine][protocol] for machine in machines]
     entries: tuple[Entry, ...] = values[0].entries
     auc = np.mean([value.auc for value in values], axis=0)  # [entries, snrs]
     # machines have no clips in common, so their replicates are independent, and the mean has replicates of its own
     samples = np.mean([value.auc_replicates.mean(axis=1) for value in values], axis=0).astype(np.float64)
-    order = np.argsort(-auc.mean(axis=1), kind="stable")
+    here = table[(table["protocol"] == protocol) & table["machine"].isin(machines)]
+    groups = [
+        here[(here["detector"] == detector) & (here["noise_factor"] == _number(factor))] for detector, factor in entries
+    ]
+    alarms = [_false_alarms(group, confidence, asked) for group in groups]
+    order = np.lexsort((-auc.mean(axis=1), [of["false_alarms_off"] for of in alarms]))
     first = order[0]
     p_values = np.array([bootstrap_p_value(samples[first] - samples[number]) for number in order[1:]])
     adjusted = holm(p_values) if len(p_values) else p_values
-    here = table[(table["protocol"] == protocol) & table["machine"].isin(machines)]
     rows = []
     for rank, number in enumerate(order, start=1):
-        detector, factor = entries[number]
-        group = here[(here["detector"] == detector) & (here["noise_factor"] == _number(factor))]
+        (detector, factor), group = entries[number], groups[number]
         cells = group.groupby(["machine", "snr", "id"], sort=False)["auc"].mean()
         worst = cells.idxmin()
         low, high = _interval(samples[number], confidence)
         rows.append(
             {
-                "rank": rank,
+                "rank": None if alarms[number]["false_alarms_off"] else rank,
                 "protocol": protocol,
                 "machine": scope,
                 "detector": detector,
@@ -394,9 +416,20 @@ def _ranking(
                 "p_value": float(p_values[rank - 2]) if rank > 1 else np.nan,
                 "p_holm": float(adjusted[rank - 2]) if rank > 1 else np.nan,
                 "n_seeds": group["seed"].nunique(),
+                **alarms[number],
             }
         )
     return rows
+
+
+def _false_alarms(group: pd.DataFrame, confidence: float, asked: float | None) -> dict[str, Any]:
+    """Interval of the false-alarm rate of a detector, and whether its threshold is off."""
+    rate = _decisions(_mean_of_machines(group, list(DECISION_COLUMNS)))["false_alarm_rate"]
+    normal = group.assign(normal=group["fp"] + group["tn"])
+    total = round(normal.groupby(["machine", "id"])["normal"].mean().sum())
+    low, high = exact_interval(round(rate * total), total, confidence)
+    off = asked is not None and is_off(rate, low, high, asked)
+    return {"false_alarms_low": low, "false_alarms_high": high, "false_alarms_off": off}
 
 
 def _mean_of_machines(group: pd.DataFrame, columns: list[str], by: str = "detector") -> pd.DataFrame:
@@ -405,7 +438,7 @@ def _mean_of_machines(group: pd.DataFrame, columns: list[str], by: str = "detect
     return of_machines.groupby(level=by, sort=False).mean()
 
 
-_LEADERBOARD_COLUMNS = ("rank", "protocol", "machine", "detector", "noise_factor", "auc")
+_LEADERBOARD_COLUMNS = ("rank", "protocol", "machine", "detector", "noise_factor", "auc", "false_alarms_off")
 """Of a leaderboard without lines."""
 
 
@@ -424,11 +457,16 @@ def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, li
         header += ["pAUC", "worst", "false alarms", "F1", "p vs first"]
         lines = []
         for row in group.to_dict("records"):
-            cells = [str(row["rank"]), str(row["detector"]), _short(row["noise_factor"])]
+            cells = [
+                "" if pd.isna(row["rank"]) else str(row["rank"]),
+                str(row["detector"]),
+                _short(row["noise_factor"]),
+            ]
             cells.append(f"{row['auc']:.3f} [{row['auc_low']:.3f}, {row['auc_high']:.3f}]")
             cells += [f"{row[name]:.3f}" for name in snrs]
             cells += [f"{row['pauc']:.3f}", f"{row['worst_auc']:.3f} ({row['worst']})"]
-            cells += [f"{row['false_alarm_rate']:.1%}", f"{row['f1']:.3f}", _p(row["p_value"])]
+            cells += [f"{row['false_alarm_rate']:.1%}{' !' * bool(row['false_alarms_off'])}", f"{row['f1']:.3f}"]
+            cells.append(_p(row["p_value"]))
             lines.append(cells)
         title = f"{machine}, {protocol} protocol"
         yield f"{title}: mean over SNRs, IDs and {seeds} seed{'s' * (seeds != 1)}", header, lines
@@ -437,6 +475,20 @@ def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, li
 def _not_ranked(machines: Sequence[str]) -> list[str]:
     """What is said of machines that there is no AUC of: a sentence, or nothing."""
     return [f"No AUC, since there are no abnormal clips: {', '.join(machines)}."] if machines else []
+
+
+def _about_marks(ranking: pd.DataFrame, confidence: float, asked: float) -> list[str]:
+    """What is said of detectors that are not ranked because of their thresholds: a sentence, or nothing."""
+    off = ranking[ranking["false_alarms_off"].astype(bool)]
+    if off.empty:
+        return []
+    words = "In-sample thresholds (paper) are often so; strict ones are not. " * bool(
+        (off["protocol"] == "paper").any()
+    )
+    return [
+        f"! flags more than twice, or less than half of the {asked:.1%} of normal clips asked for, beyond chance "
+        f"({confidence:g} % interval); so it has no rank. {words}".rstrip()
+    ]
 
 
 def markdown(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = ()) -> str:
@@ -454,7 +506,7 @@ def html_page(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str]
     for title, header, lines in _printed(ranking, confidence):
         parts.append(f'<table class="leaderboard">\n<caption>{for_html(title)}</caption>')
         parts.append(f"<thead><tr>{_cells(header, 'th')}</tr></thead>\n<tbody>")
-        parts += [f"<tr>{_cells(cells, 'td')}</tr>" for cells in lines]
+        parts += [f"<tr{' class=first' * (cells[0] == '1')}>{_cells(cells, 'td')}</tr>" for cells in lines]
         parts.append("</tbody>\n</table>")
     return "\n".join([*parts, "</body></html>", ""])
 
@@ -472,7 +524,7 @@ _HTML_HEAD = """<!DOCTYPE html>
   border-bottom: 1px solid #e2e8f0; }
 .leaderboard th { vertical-align: bottom; border-bottom: 2px solid #94a3b8; }
 .leaderboard th:nth-child(2), .leaderboard td:nth-child(2) { text-align: left; }
-.leaderboard tbody tr:first-child td { font-weight: 600; background: #ecfdf5; }
+.leaderboard tr.first td { font-weight: 600; background: #ecfdf5; }
 </style></head><body>"""
 
 

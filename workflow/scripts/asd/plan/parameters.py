@@ -249,6 +249,7 @@ def collect_results(plan: Plan) -> Settings:
     return {
         "machines": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
+        "false_alarms": round(1 - plan.config["threshold_percentile"] / 100, 12),
         "simulated": plan.is_demo,
     }
 
