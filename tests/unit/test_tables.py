@@ -1032,7 +1032,8 @@ def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
     for column in ("auc", "auc_low", "auc_high", "p_value", "p_holm"):
         assert read[column].tolist() == pytest.approx(ranking[column].tolist(), nan_ok=True)
     assert written["leaderboard.md"] == markdown(ranking, 90.0, marks)
-    assert len(markdown_tables(written["leaderboard.md"])) == 3
+    assert len(markdown_tables(markdown(ranking, 90.0))) == 3
+    assert written["leaderboard.md"].endswith(markdown(ranking, 90.0))
     assert written["leaderboard.html"] == html_page(ranking, 90.0, marks)
     assert written["comparisons.csv"].splitlines()[0] == ",".join(COMPARISON_COLUMNS)
     compared = read_table([out / "comparisons.csv"])
