@@ -23,6 +23,7 @@ from asd.evaluation.statistics import (
     delong_p_value,
     exact_interval,
     holm,
+    interval_of_few,
     is_off,
     mean_placements,
     percentile_interval,
@@ -852,3 +853,34 @@ def test_nothing_to_count_says_nothing() -> None:
 )
 def test_false_alarms_are_off_beyond_twice_and_beyond_chance(count: int, total: int, asked: float, off: bool) -> None:
     assert is_off(count / total, *exact_interval(count, total, 95.0), asked) == off
+
+
+@pytest.mark.parametrize("clips", [1, 3, 12, 29])
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_intervals_of_few_clips_are_those_of_a_share_and_never_narrower_than_before(clips: int, share: float) -> None:
+    told = round(share * clips)
+    low, high = interval_of_few(told / clips, told / clips, told / clips, clips, 95.0)
+    assert (low, high) == pytest.approx(exact_interval(told, clips, 95.0))
+    assert interval_of_few(-0.1, 1.1, told / clips, clips, 95.0) == (-0.1, 1.1)
+
+
+def test_intervals_of_many_clips_are_the_bootstrap_s() -> None:
+    assert interval_of_few(0.81, 0.83, 0.82, 30, 95.0) == (0.81, 0.83)
+    assert interval_of_few(0.82, 0.82, 0.82, 30, 95.0)[0] < 0.7
+    assert all(map(math.isnan, interval_of_few(math.nan, math.nan, math.nan, 5, 95.0)))
+
+
+def test_intervals_of_perfect_scores_hold_the_true_auc_as_often_as_said() -> None:
+    """Normal and abnormal clips 1.5 standard deviations apart, five of each: 95 % of the intervals hold the AUC."""
+    random = np.random.default_rng(0)
+    truth = stats.norm.cdf(1.5 / math.sqrt(2))
+    labels = np.repeat([False, True], 5)
+    held = []
+    for _ in range(400):
+        scores = random.normal(size=10) + 1.5 * labels
+        weights = bootstrap_weights(labels, 100, random)
+        low, high = percentile_interval(weighted_aucs(labels, scores, weights), 95.0)
+        auc = float(weighted_aucs(labels, scores, np.ones((1, 10)))[0])
+        low, high = interval_of_few(float(low), float(high), auc, 5, 95.0)
+        held.append(low <= truth <= high)
+    assert np.mean(held) >= 0.95

@@ -96,7 +96,7 @@ NEW_SUMMARY_COLUMNS = [
 def row(**changes) -> AucRow:
     values = {
         **{"machine": "fan", "noise_factor": 0.7, "seed": 0, "snr": "snr6", "id": "id_00", "detector": "IF"},
-        **{"auc": 0.9, "pauc": 0.8, "threshold": 0.1, "n_train": 10, "n_normal": 4, "n_abnormal": 4},
+        **{"auc": 0.9, "pauc": 0.8, "threshold": 0.1, "n_train": 10, "n_normal": 40, "n_abnormal": 40},
         **{"tn": 4, "fp": 0, "fn": 1, "tp": 3, "map_mfcc": 9, "map_basic": 2},
         **{"protocol": "paper", "representation": "residual", "projection": "map"},
         **{"precision": 1.0, "recall": 0.75, "f1": 6 / 7, "false_alarm_rate": 0.0},
@@ -622,6 +622,25 @@ def test_a_detector_whose_false_alarms_are_off_is_marked_and_never_the_best():
     assert page.count("<tr class=first>") == 1
 
 
+def test_perfect_scores_of_two_clips_are_no_certainty():
+    """They gave "AUC 1.000 [1.000, 1.000], p = .002"."""
+    table, by_machine = alarming(LOF=0, IF=0)
+    values = replace(by_machine["fan"]["paper"], auc=np.array([[1.0, 1.0], [0.5, 0.5]]))
+    values = replace(values, auc_replicates=np.repeat(values.auc[:, :, None], 99, axis=2).astype(np.float32))
+    for count, p_value in ((1, math.nan), (10, 2 / 100)):
+        few = table.assign(n_normal=count, n_abnormal=50, auc=[1.0] * 4 + [0.5] * 4)
+        ranking = leaderboard(few, {"fan": {"paper": values}}, 95.0)
+        assert ranking.loc[0, "auc_low"] == pytest.approx(0.025 ** (1 / (2 * count)))
+        assert ranking.loc[0, "auc_high"] == 1.0
+        assert ranking.loc[1, "p_value"] == pytest.approx(p_value, nan_ok=True)
+        assert summarise(few, {"fan": {"paper": values}})["auc_low"][0] == ranking.loc[0, "auc_low"]
+        (sentence,) = tables._about_few_clips(few)
+        assert f"fan (paper): {2 * count}." in sentence
+    assert tables._about_few_clips(table) == []
+    ranking = leaderboard(table.assign(n_normal=500, n_abnormal=400), {"fan": {"paper": values}}, 95.0)
+    assert ranking.loc[0, "auc_low"] == pytest.approx(0.025 ** (1 / 800))
+
+
 def test_few_clips_or_no_wish_mark_no_detector():
     assert leaderboard(*alarming(LOF=80, IF=0), 95.0)["rank"].tolist() == [1, 2]
     assert leaderboard(*alarming(LOF=40, IF=12), 95.0, 0.05)["rank"].tolist() == [1, 2]  # 10 % is not more than twice
@@ -1025,7 +1044,7 @@ def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
     summary = summarise(table, by_machine, 90.0)
     pd.testing.assert_frame_equal(read_table([out / "summary.csv"]), summary, check_dtype=False)
     ranking = leaderboard(table, by_machine, 90.0, 0.05)
-    marks = tables._about_marks(ranking, 90.0, 0.05)
+    marks = [*tables._about_few_clips(table), *tables._about_marks(ranking, 90.0, 0.05)]
     read = pd.read_csv(out / "leaderboard.csv")
     assert read.columns.tolist() == LEADERBOARD_COLUMNS
     assert read["detector"].tolist() == ranking["detector"].tolist()

@@ -30,6 +30,7 @@ from ..files.origin import Origin
 from ..splits import ProtocolName
 from .rows import AucRow, ComparisonRow
 from .statistics import (
+    FEWEST_FOR_P_VALUES,
     bootstrap_p_value,
     bootstrap_weights,
     decision_statistics,
@@ -498,8 +499,17 @@ def roc_bands(
 # ------------------------------------------------------------------------------------------------ comparisons
 
 
-def compare(values: Replicates, protocol: str, machine: str, confidence: float) -> list[ComparisonRow]:
-    """Every pair of entries at each SNR, and on the mean over the SNRs (`ALL_SNRS`)."""
+def compare(
+    values: Replicates, protocol: str, machine: str, confidence: float, clips: int = FEWEST_FOR_P_VALUES
+) -> list[ComparisonRow]:
+    """Every pair of entries at each SNR, and on the mean over the SNRs (`ALL_SNRS`).
+
+    Parameters
+    ----------
+    clips
+        Test clips of the smaller class, in all IDs; where these are fewer than `FEWEST_FOR_P_VALUES`, no p value means
+        anything, and there are none.
+    """
     rows = []
     for number, snr in enumerate((*values.snrs, ALL_SNRS)):
         if snr == ALL_SNRS:
@@ -511,7 +521,11 @@ def compare(values: Replicates, protocol: str, machine: str, confidence: float) 
             differences = samples[first].astype(np.float64) - samples[second]
             difference = float(auc[first] - auc[second])
             low, high = percentile_interval(differences, confidence)
-            p_delong = None if snr == ALL_SNRS else delong_p_value(values.covariance[number], first, second, difference)
+            p_delong, p_value = None, math.nan
+            if clips >= FEWEST_FOR_P_VALUES:
+                p_value = bootstrap_p_value(differences)
+                if snr != ALL_SNRS:
+                    p_delong = delong_p_value(values.covariance[number], first, second, difference)
             rows.append(
                 ComparisonRow(
                     protocol=protocol,
@@ -524,11 +538,20 @@ def compare(values: Replicates, protocol: str, machine: str, confidence: float) 
                     difference=difference,
                     low=float(low),
                     high=float(high),
-                    p_value=bootstrap_p_value(differences),
+                    p_value=p_value,
                     p_delong=p_delong,
                 )
             )
     return rows
+
+
+def _smaller_class(contents: Mapping[Unit, UnitScores]) -> int:
+    """Test clips of the class of which there are fewer, in all IDs; SNRs and runs share them."""
+    by_id: dict[str, list[int]] = {}
+    for unit, content in contents.items():
+        counts = np.bincount(content.clips.labels, minlength=2)
+        by_id.setdefault(unit.machine_id, []).append(int(counts.min()))
+    return round(sum(np.mean(counts) for counts in by_id.values()))
 
 
 # ------------------------------------------------------------------------------------------------ a whole machine
@@ -572,5 +595,5 @@ def evaluate_machine(
         scored = ((unit.run, name) for unit, files in files_of.items() for name in files.scores)
         entries = list(dict.fromkeys((name, run.noise_factor_text) for run, name in scored))
         results[protocol] = bootstrap(files_of, entries, machine, replicates, seed)
-        comparisons += compare(results[protocol], protocol, machine, confidence)
+        comparisons += compare(results[protocol], protocol, machine, confidence, _smaller_class(files_of))
     return MachineResults(rows, comparisons, results)

@@ -13,6 +13,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+FEWEST_FOR_P_VALUES = 10
+"""Test clips of the smaller class below which no p value is given: replicates of so few clips are nearly all alike."""
+
+FEW_CLIPS = 30
+"""Test clips of the smaller class below which the interval of an AUC is no narrower than that of a share of so many."""
+
 # Replicates are handled in blocks of about so many weights, so that what is made of a block stays in the cache.
 _BLOCK_WEIGHTS = 32_768
 
@@ -600,6 +606,40 @@ def exact_interval(count: int, total: int, confidence: float) -> tuple[float, fl
 
     interval = binomtest(count, total).proportion_ci(confidence / 100, method="exact")
     return float(interval.low), float(interval.high)
+
+
+def interval_of_few(low: float, high: float, auc: float, clips: int, confidence: float) -> tuple[float, float]:
+    """Interval of an AUC, as the bootstrap gives it, made as wide as so few clips ask for.
+
+    Every bootstrap replicate of clips that are perfectly told apart is perfect, too, be they a thousand or two.  So
+    where the bootstrap's interval has no width, or the smaller class has fewer than `FEW_CLIPS`, the interval is at
+    least that of Clopper & Pearson for a share of so many clips, as if each of them were told apart or not.
+
+    Parameters
+    ----------
+    low, high
+        The bootstrap's.
+    clips
+        Test clips of the smaller class, in all IDs.
+    confidence
+        In per cent.
+
+    Examples
+    --------
+    >>> low, high = interval_of_few(1.0, 1.0, 1.0, 2, 95.0)
+    >>> round(low, 3), high
+    (0.158, 1.0)
+    >>> interval_of_few(0.8, 0.9, 0.85, 300, 95.0)
+    (0.8, 0.9)
+    """
+    if clips < 1 or math.isnan(auc) or (clips >= FEW_CLIPS and low < high):
+        return low, high
+    from scipy.stats import beta
+
+    tail, told = (1 - confidence / 100) / 2, min(auc, 1.0) * clips
+    lowest = float(beta.ppf(tail, told, clips - told + 1)) if told > 0 else 0.0
+    highest = float(beta.ppf(1 - tail, told + 1, clips - told)) if told < clips else 1.0
+    return min(low, lowest), max(high, highest)
 
 
 def is_off(rate: float, low: float, high: float, asked: float) -> bool:

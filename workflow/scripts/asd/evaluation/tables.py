@@ -20,7 +20,16 @@ from ..files.neutral import for_html, for_markdown, for_spreadsheet, in_one_line
 from ..files.origin import Origin
 from .machine import Entry, Replicates, read_replicates
 from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
-from .statistics import bootstrap_p_value, exact_interval, holm, is_off, percentile_interval
+from .statistics import (
+    FEW_CLIPS,
+    FEWEST_FOR_P_VALUES,
+    bootstrap_p_value,
+    exact_interval,
+    holm,
+    interval_of_few,
+    is_off,
+    percentile_interval,
+)
 
 AUC_COLUMNS = columns_of(AucRow)
 SUMMARY_COLUMNS = columns_of(SummaryRow)
@@ -152,6 +161,7 @@ def collect(
         write_table(for_people(content.assign(data="simulated") if simulated else content), path)
     sentences = [SIMULATED] if simulated else []
     sentences += _not_ranked([machine for machine, replicates_of in by_machine.items() if not replicates_of])
+    sentences += _about_few_clips(table)
     sentences += _about_marks(ranking, confidence, asked)
     for path, written in ((markdown_path, markdown), (html_path, html_page)):
         with whole_file(path) as temporary:
@@ -229,6 +239,10 @@ def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confiden
         by_seed = group.groupby("seed")["auc"].mean()
         by_id = group.groupby("id", sort=False)[["auc", "pauc"]].mean().dropna()
         auc_interval, pauc_interval = _intervals(by_machine, where, confidence)
+        if by_machine is not None:
+            few = _smaller_class(group), confidence
+            auc_interval = interval_of_few(*auc_interval, float(by_seed.mean()), *few)
+            pauc_interval = interval_of_few(*pauc_interval, float(by_id["pauc"].mean()), *few)
         rows.append(
             SummaryRow(
                 **where,
@@ -249,6 +263,12 @@ def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confiden
             )
         )
     return _table_of(rows, SummaryRow)
+
+
+def _smaller_class(group: pd.DataFrame) -> int:
+    """Test clips of the class of which there are fewer, in all IDs; SNRs and seeds share them."""
+    smaller = group.assign(smaller=group[["n_normal", "n_abnormal"]].min(axis=1))
+    return round(smaller.groupby(["machine", "id"])["smaller"].mean().sum())
 
 
 def _harmonic_mean(values: pd.Series[Any]) -> float:
@@ -385,14 +405,23 @@ def _ranking(
     alarms = [_false_alarms(group, confidence, asked) for group in groups]
     order = np.lexsort((-auc.mean(axis=1), [of["false_alarms_off"] for of in alarms]))
     first = order[0]
-    p_values = np.array([bootstrap_p_value(samples[first] - samples[number]) for number in order[1:]])
+    clips = [_smaller_class(group) for group in groups]
+    p_values = np.array(
+        [
+            bootstrap_p_value(samples[first] - samples[number])
+            if min(clips[first], clips[number]) >= FEWEST_FOR_P_VALUES
+            else np.nan
+            for number in order[1:]
+        ]
+    )
     adjusted = holm(p_values) if len(p_values) else p_values
     rows = []
     for rank, number in enumerate(order, start=1):
         (detector, factor), group = entries[number], groups[number]
         cells = group.groupby(["machine", "snr", "id"], sort=False)["auc"].mean()
         worst = cells.idxmin()
-        low, high = _interval(samples[number], confidence)
+        mean = float(auc[number].mean())
+        low, high = interval_of_few(*_interval(samples[number], confidence), mean, clips[number], confidence)
         rows.append(
             {
                 "rank": None if alarms[number]["false_alarms_off"] else rank,
@@ -402,7 +431,7 @@ def _ranking(
                 "noise_factor": _number(factor),
                 "representation": group["representation"].iloc[0],
                 "projection": group["projection"].iloc[0],
-                "auc": float(auc[number].mean()),
+                "auc": mean,
                 "auc_low": low,
                 "auc_high": high,
                 "auc_std": _mean_of_machines(group, ["auc"], "seed")["auc"].std(ddof=1),
@@ -475,6 +504,24 @@ def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, li
 def _not_ranked(machines: Sequence[str]) -> list[str]:
     """What is said of machines that there is no AUC of: a sentence, or nothing."""
     return [f"No AUC, since there are no abnormal clips: {', '.join(machines)}."] if machines else []
+
+
+def _about_few_clips(table: pd.DataFrame) -> list[str]:
+    """What is said of machines with few test clips of a class: a sentence, or nothing."""
+    ranked = table.dropna(subset="auc")
+    first = ranked.drop_duplicates(["protocol", "machine", "snr", "id"])
+    counts = {
+        f"{machine} ({protocol}): {_smaller_class(group)}"
+        for (protocol, machine), group in first.groupby(["protocol", "machine"], sort=False)
+        if _smaller_class(group) < FEW_CLIPS
+    }
+    if not counts:
+        return []
+    return [
+        f"Few test clips of the smaller class: {', '.join(sorted(counts))}. Intervals are as wide as so few ask for; "
+        f"below {FEWEST_FOR_P_VALUES} there are no p values. {FEW_CLIPS} tell a good detector from a bad one; to tell "
+        "good ones apart takes some hundreds."
+    ]
 
 
 def _about_marks(ranking: pd.DataFrame, confidence: float, asked: float) -> list[str]:
