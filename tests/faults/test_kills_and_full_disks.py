@@ -270,7 +270,8 @@ def test_recordings_that_change_during_the_run(
     assert "Traceback" not in first.output, first.output
     if first.returncode:
         assert str(changing.vanishing) in first.output, first.output
-    outcome, why = outcome_of(workplace.run(goal), undisturbed.workplace, goal, new_times=not keep_times)
+    # a list may still be called after what was there when the first run began, if it was read as it is now
+    outcome, why = outcome_of(workplace.run(goal), undisturbed.workplace, goal, new_times=True)
     ledger.add("recordings that change", outcome, stages, {"runs stopped by a vanished recording": first.returncode})
     assert outcome == Outcome.IDENTICAL, why
 

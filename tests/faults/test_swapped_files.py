@@ -7,7 +7,6 @@ tampering in turn; what is random about one follows from its number.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -17,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tampering import HOW, KINDS, Trial, Worlds, differing, run
+from tampering import HOW, KINDS, TRIALS, Trial, Worlds, differing, run
 
-TRIALS = int(os.environ.get("FAULT_TRIALS", "0"))
 FEW = [
     *(("cache and clip list", "swapped"), ("cache and clip list", "other recordings"), ("weights", "other settings")),
     *(("folder of scores", "other recordings"), ("evaluation", "edited"), ("ensembles", "swapped")),
