@@ -529,9 +529,7 @@ def _about_marks(ranking: pd.DataFrame, confidence: float, asked: float) -> list
     off = ranking[ranking["false_alarms_off"].astype(bool)]
     if off.empty:
         return []
-    words = "In-sample thresholds (paper) are often so; strict ones are not. " * bool(
-        (off["protocol"] == "paper").any()
-    )
+    words = "In-sample thresholds (paper protocol) often do. " * bool((off["protocol"] == "paper").any())
     return [
         f"! flags more than twice, or less than half of the {asked:.1%} of normal clips asked for, beyond chance "
         f"({confidence:g} % interval); so it has no rank. {words}".rstrip()
