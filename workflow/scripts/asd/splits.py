@@ -6,8 +6,8 @@ which are detector training clips too.
 
 *strict*: normal clips are shuffled by the seed; those that train the DDAE, train the detectors and test them are
 disjoint, and every abnormal clip is tested, if there are any.  Row *n* of an ID is taken for the same recording at
-every SNR (as it is in MIMII), so a clip that trains the DDAE at the reference SNR trains or tests no detector at any
-SNR.
+every SNR (as it is in MIMII), so a clip that trains the DDAE at the reference SNR tests no detector at any SNR, and
+trains none that sees the DDAE's output; others train on it, too.
 
 *given*: the data set says which clips train and which test.  As in *strict*, those that train the DDAE and those that
 train the detectors are disjoint, and shuffled by the seed.
@@ -408,7 +408,7 @@ def strict_split(
 ) -> Split:
     """Rows of one ID at one SNR under the strict protocol.
 
-    Normal rows that train the DDAE at the reference SNR are left out; of the others, in shuffled order, the shares
+    Normal rows that train the DDAE at the reference SNR are `Split.ddae`; of the others, in shuffled order, the shares
     ``ad_train`` : ``ad_test`` train and test the detectors, whole recordings those that test them.  All abnormal clips
     are tested.
 
@@ -526,7 +526,7 @@ def given_split(
     where: str,
 ) -> Split:
     """Rows of one ID at one SNR that the data set itself means to train and test with; those that train the DDAE at the
-    reference SNR train no detector.
+    reference SNR are `Split.ddae`.
 
     Parameters
     ----------

@@ -33,6 +33,7 @@ from .statistics import (
     FEWEST_FOR_P_VALUES,
     bootstrap_p_value,
     bootstrap_weights,
+    clips_of_smaller_class,
     decision_statistics,
     delong_covariance,
     delong_p_value,
@@ -545,15 +546,6 @@ def compare(
     return rows
 
 
-def _smaller_class(contents: Mapping[Unit, UnitScores]) -> int:
-    """Test clips of the class of which there are fewer, in all IDs; SNRs and runs share them."""
-    by_id: dict[str, list[int]] = {}
-    for unit, content in contents.items():
-        counts = np.bincount(content.clips.labels, minlength=2)
-        by_id.setdefault(unit.machine_id, []).append(int(counts.min()))
-    return round(sum(np.mean(counts) for counts in by_id.values()))
-
-
 # ------------------------------------------------------------------------------------------------ a whole machine
 
 
@@ -595,5 +587,7 @@ def evaluate_machine(
         scored = ((unit.run, name) for unit, files in files_of.items() for name in files.scores)
         entries = list(dict.fromkeys((name, run.noise_factor_text) for run, name in scored))
         results[protocol] = bootstrap(files_of, entries, machine, replicates, seed)
-        comparisons += compare(results[protocol], protocol, machine, confidence, _smaller_class(files_of))
+        counts = np.array([np.bincount(files.clips.labels, minlength=2) for files in files_of.values()])
+        clips = clips_of_smaller_class([unit.machine_id for unit in files_of], counts[:, 0], counts[:, 1])
+        comparisons += compare(results[protocol], protocol, machine, confidence, clips)
     return MachineResults(rows, comparisons, results)

@@ -8,7 +8,7 @@ replicates need the scores sorted only once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -606,6 +606,29 @@ def exact_interval(count: int, total: int, confidence: float) -> tuple[float, fl
 
     interval = binomtest(count, total).proportion_ci(confidence / 100, method="exact")
     return float(interval.low), float(interval.high)
+
+
+def clips_of_smaller_class(units: Sequence[Hashable], n_normal: ArrayLike, n_abnormal: ArrayLike) -> int:
+    """Test clips of the class of which there are fewer, summed over the units.
+
+    Parameters
+    ----------
+    units
+        Of each line, what has clips of its own, such as an ID; lines of the same one (other SNRs, seeds, detectors)
+        share them, and their counts are averaged.
+    n_normal, n_abnormal
+        int [lines].
+
+    Examples
+    --------
+    >>> clips_of_smaller_class(["id_00", "id_00", "id_02"], [9, 9, 5], [4, 4, 8])
+    9
+    """
+    smaller = np.minimum(n_normal, n_abnormal)
+    of_units: dict[Hashable, list[float]] = {}
+    for unit, count in zip(units, smaller.tolist(), strict=True):
+        of_units.setdefault(unit, []).append(count)
+    return round(sum(math.fsum(counts) / len(counts) for counts in of_units.values()))
 
 
 def interval_of_few(low: float, high: float, auc: float, clips: int, confidence: float) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from .statistics import (
     FEW_CLIPS,
     FEWEST_FOR_P_VALUES,
     bootstrap_p_value,
+    clips_of_smaller_class,
     exact_interval,
     holm,
     interval_of_few,
@@ -267,8 +268,8 @@ def summarise(table: pd.DataFrame, by_machine: ByMachine | None = None, confiden
 
 def _smaller_class(group: pd.DataFrame) -> int:
     """Test clips of the class of which there are fewer, in all IDs; SNRs and seeds share them."""
-    smaller = group.assign(smaller=group[["n_normal", "n_abnormal"]].min(axis=1))
-    return round(smaller.groupby(["machine", "id"])["smaller"].mean().sum())
+    units = list(zip(group["machine"], group["id"], strict=True))
+    return clips_of_smaller_class(units, group["n_normal"], group["n_abnormal"])
 
 
 def _harmonic_mean(values: pd.Series[Any]) -> float:
@@ -509,16 +510,15 @@ def _not_ranked(machines: Sequence[str]) -> list[str]:
 def _about_few_clips(table: pd.DataFrame) -> list[str]:
     """What is said of machines with few test clips of a class: a sentence, or nothing."""
     ranked = table.dropna(subset="auc")
-    first = ranked.drop_duplicates(["protocol", "machine", "snr", "id"])
-    counts = {
-        f"{machine} ({protocol}): {_smaller_class(group)}"
-        for (protocol, machine), group in first.groupby(["protocol", "machine"], sort=False)
-        if _smaller_class(group) < FEW_CLIPS
+    clips = {
+        f"{machine} ({protocol})": _smaller_class(group)
+        for (protocol, machine), group in ranked.groupby(["protocol", "machine"], sort=False)
     }
+    counts = [f"{name}: {count}" for name, count in clips.items() if count < FEW_CLIPS]
     if not counts:
         return []
     return [
-        f"Few test clips of the smaller class: {', '.join(sorted(counts))}. Intervals are as wide as so few ask for; "
+        f"Few test clips of the smaller class: {', '.join(counts)}. Intervals are as wide as so few ask for; "
         f"below {FEWEST_FOR_P_VALUES} there are no p values. {FEW_CLIPS} tell a good detector from a bad one; to tell "
         "good ones apart takes some hundreds."
     ]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from . import compressed, headers
+from .parts import FilePart
 
 SAMPLE_RATE = 16_000
 """Sample rate, in Hz, at which features are computed."""
@@ -361,47 +362,15 @@ def _sound_file(path: str, descriptor: int, declared: headers.DeclaredFormat) ->
         ):
             return file
         file.close()
+    start, length, _ = declared.plain
     return soundfile.SoundFile(
-        _Part(descriptor, declared.plain.start, declared.plain.length),
+        FilePart(io.FileIO(descriptor, closefd=False), start, start + length),
         format="RAW",
         samplerate=declared.sample_rate,
         channels=declared.channels,
         subtype=declared.encoding,
         endian="BIG" if declared.plain.big_endian else "LITTLE",
     )
-
-
-class _Part(io.RawIOBase):
-    """A part of an open file, as if it were a file."""
-
-    def __init__(self, descriptor: int, start: int, length: int) -> None:
-        self._descriptor, self._start, self._length, self._position = descriptor, start, length, 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Position in the part."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position in the part."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._length}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` as far as the part goes."""
-        wanted = max(0, min(len(buffer), self._length - self._position))
-        content = os.pread(self._descriptor, wanted, self._start + self._position)
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)
 
 
 @contextmanager

@@ -6,15 +6,18 @@ and with the name of its demuxer, so that no playlist and no address in it leads
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .headers import id3_length
+from .parts import FilePart
 
 HEAD_BYTES = 4096
 """That `kind_of` looks at."""
@@ -174,8 +177,7 @@ def _mpeg_frame(header: bytes) -> int | None:
 def _tag_length(content: bytes) -> int:
     """Bytes of the title, or of the lyrics, that `content` begins with; 0 if it is none, and perhaps audio."""
     if content[:3] == b"ID3" and len(content) >= 10:
-        length = (content[6] & 127) << 21 | (content[7] & 127) << 14 | (content[8] & 127) << 7 | content[9] & 127
-        return 10 + length + (10 if content[5] & 0x10 else 0)
+        return 10 + id3_length(content) + (10 if content[5] & 0x10 else 0)
     if content[:8] == b"APETAGEX" and len(content) >= 24:
         is_header = content[23] & 0x20
         return 32 + (int.from_bytes(content[12:16], "little") if is_header else 0)
@@ -184,56 +186,18 @@ def _tag_length(content: bytes) -> int:
     return 128 if content[:3] == b"TAG" else 0
 
 
-class _View(io.RawIOBase):
-    """A part of a file, read at a position of its own, so that several readers can share the file.
-
-    FFmpeg asks for impossible positions in damaged files, which it is told by a negative number.
-    """
-
-    def __init__(self, file: BinaryIO | io.RawIOBase, start: int = 0, end: int | None = None) -> None:
-        self._file, self._position, self._start = file, 0, start
-        self._size = max(0, (file.seek(0, os.SEEK_END) if end is None else end) - start)
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Position in the file."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position in the file, and say which; -1 if there is none such."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}.get(whence)
-        if base is None or not 0 <= base + offset < 2**63:
-            return -1
-        self._position = base + offset
-        return self._position
-
-    def head_at(self, position: int) -> bytes:
-        """As many bytes at a position as `kind_of` looks at."""
-        self.seek(position)
-        return self.read(HEAD_BYTES)
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer` as far as the file goes."""
-        self._file.seek(self._start + min(self._position, self._size))
-        content = self._file.read(max(0, min(len(buffer), self._size - self._position))) or b""
-        buffer[: len(content)] = content
-        self._position += len(content)
-        return len(content)
+def _head_at(part: FilePart, position: int) -> bytes:
+    """As many bytes at a position as `kind_of` looks at."""
+    part.seek(position)
+    return part.read(HEAD_BYTES)
 
 
-def _without_tags(file: BinaryIO, kind: str) -> _View:
+def _without_tags(file: BinaryIO, kind: str) -> FilePart:
     """The file without the titles before and behind the audio, which not all demuxers know."""
-    whole = _View(file)
+    whole = FilePart(file)
     if kind not in _TAGGED:
         return whole
-    start, _ = _behind_tags(whole.head_at)
+    start, _ = _behind_tags(partial(_head_at, whole))
     end = whole.seek(0, os.SEEK_END)
     for _ in range(_MOST_TAGS):
         whole.seek(max(start, end - 128))
@@ -251,7 +215,7 @@ def _without_tags(file: BinaryIO, kind: str) -> _View:
         if not 0 < length <= end - start:
             break
         end -= length
-    return _View(file, min(start, end), end)
+    return FilePart(file, min(start, end), end)
 
 
 class _Promise(NamedTuple):
@@ -262,9 +226,9 @@ class _Promise(NamedTuple):
     seconds: float = 0.0
 
 
-def _promise_of_mpeg(view: _View) -> _Promise:
+def _promise_of_mpeg(view: FilePart) -> _Promise:
     """Frames and bytes that a header of Xing, LAME or VBRI in the first frame states, its own left out."""
-    head = view.head_at(0)
+    head = _head_at(view, 0)
     start = _first_mpeg_frame(head)
     if start is None:
         return _Promise()
@@ -285,7 +249,7 @@ def _promise_of_mpeg(view: _View) -> _Promise:
     return _Promise(frames, max(0, size - available)) if frames else _Promise()
 
 
-def _promise_of_wave(view: _View) -> _Promise:
+def _promise_of_wave(view: FilePart) -> _Promise:
     """Bytes that the audio's chunk of a WAV lacks.  Its length in seconds is that of a mean bit rate."""
     size, position = view.seek(0, os.SEEK_END), 12
     for _ in range(_MOST_CHUNKS):
@@ -301,7 +265,7 @@ def _promise_of_wave(view: _View) -> _Promise:
     return _Promise()
 
 
-def _promise_of_asf(view: _View) -> _Promise:
+def _promise_of_asf(view: FilePart) -> _Promise:
     """Bytes that a WMA lacks, and its length, which FFmpeg derives from the size of the file at times."""
     view.seek(0)
     head = view.read(1 << 16)
@@ -379,10 +343,10 @@ class CompressedFile:
         promise = _PROMISES.get(self._kind, _promise_of_nothing)(audio)
         audio.seek(0)
         # FFmpeg knows the tags of the others, and takes the length of MP3 for another one without them
-        view = audio if self._kind in _STRICT_ABOUT_TAGS else _View(self._file)
+        view = audio if self._kind in _STRICT_ABOUT_TAGS else FilePart(self._file)
         with _named_errors(), _opened(view, self._kind) as (container, stream):
             self.subtype = str(stream.codec_context.name).upper()
-            judge = _Judge(promise, _View(self._file), self._kind, container, stream)
+            judge = _Judge(promise, FilePart(self._file), self._kind, container, stream)
             for packet in judge.packets_of(container.demux(stream)):
                 for frame in judge.frames_of(packet):
                     if not self.channels:
@@ -438,7 +402,7 @@ class CompressedFile:
 
 
 @contextmanager
-def _opened(view: _View, kind: str) -> Iterator[tuple[Any, Any]]:
+def _opened(view: FilePart, kind: str) -> Iterator[tuple[Any, Any]]:
     """The container and its only stream of audio, whose decoder is one of audio and takes frames of bounded length."""
     import av
 
@@ -472,7 +436,7 @@ class _Judge:
         Decoded so far, per channel.
     """
 
-    def __init__(self, promise: _Promise, view: _View, kind: str, container: Any, stream: Any) -> None:
+    def __init__(self, promise: _Promise, view: FilePart, kind: str, container: Any, stream: Any) -> None:
         self.samples = 0
         self._view, self._rate = view, max(1, int(stream.rate or 1))
         self._kind = kind
@@ -578,7 +542,7 @@ def _samples_of(frame: Any, channels: int) -> NDArray[np.float32]:
     return np.asarray(samples / 2.0 ** (8 * samples.dtype.itemsize - 1), np.float32)
 
 
-def _promise_of_nothing(_: _View) -> _Promise:
+def _promise_of_nothing(_: FilePart) -> _Promise:
     return _Promise()
 
 

@@ -129,14 +129,14 @@ def declared_format(descriptor: int, size: int) -> DeclaredFormat:
     for _ in range(_MOST_CHUNKS):
         if file.head[:3] != b"ID3":
             break
-        file = file.from_byte(10 + _id3_length(file.head))
+        file = file.from_byte(10 + id3_length(file.head))
     try:
         return _READERS[file.head[:4]](file) if file.head[:4] in _READERS else DeclaredFormat()
     except struct.error:  # fewer bytes than a field has
         raise _unreadable("its header is cut off") from None
 
 
-def _id3_length(head: bytes) -> int:
+def id3_length(head: bytes) -> int:
     """Bytes of an ID3 tag after its own ten; each of the four bytes that tell holds seven bits."""
     first, second, third, fourth = head[6:10].ljust(4, b"\0")
     return (first & 127) << 21 | (second & 127) << 14 | (third & 127) << 7 | fourth & 127
