@@ -359,6 +359,21 @@ def test_strict_training_scores_are_cross_fitted_and_paper_ones_are_not(normal, 
     )
 
 
+@pytest.mark.parametrize("projection", ["standard", "whitening"])
+def test_strict_thresholds_of_hulls_hold_with_fewer_clips_than_columns(denoiser, projection: str) -> None:
+    """10 % asked for. A whitening fitted on the 60 clips that set the threshold would have nearly all flagged."""
+    rates = []
+    for seed in range(4):
+        split = Split(np.arange(60), np.arange(60, 360), np.arange(6), np.arange(0))
+        unit = unit_of(clips(360, seed), clips(6, seed + 50, shift=3.0), split)
+        hull = Detector(**complete({"method": "HULL", "projection": projection}))
+        (scores,) = detect(
+            unit, denoiser, [hull], protocol="strict", threshold_percentile=90.0, folds=5, seed=seed
+        ).scores.values()
+        rates.append((scores.test[:300] > scores.threshold).mean())
+    assert 0.03 < np.mean(rates) < 0.17, rates
+
+
 def test_clips_of_the_ddae_train_those_detectors_that_need_none(normal, run, detections):
     changed = normal.copy()
     changed[STRICT.ddae] = clips(len(STRICT.ddae), 8, shift=0.5)

@@ -469,8 +469,11 @@ class Detector:
 
     @property
     def leave_one_out(self) -> bool:
-        """See `Method`."""
-        return find_method(self.method).leave_one_out
+        """Whether the training scores calibrate it (see `Method`).
+
+        A whitening that was fitted on the same clips spoils that: where they are few, it makes all of them alike.
+        """
+        return find_method(self.method).leave_one_out and self.projection == "standard"
 
     def fit(self, train: Projected, seed: int) -> Fitted:
         """Fit on projected training rows, float [clips, dimensions]."""
