@@ -85,7 +85,7 @@ def test_the_defaults_are_those_of_the_paper() -> None:
     assert config["noise_factors"] == [0.7]
     assert config["seeds"] == [0]
     whitened = {"method": "HULL", "name": "HULL-whitened", "projection": "whitening"}
-    assert config["detectors"] == ["IF", "OCSVM", "LOF", "HULL", whitened]
+    assert config["detectors"] == ["IF", "OCSVM", "LOF", "HULL", whitened, "IDS"]
     assert config["threshold_percentile"] == 95
     assert config["machines"]["fan"]["split"] == "auto"
     assert config["dataset"]["channel"] == "mean"
@@ -97,9 +97,14 @@ def test_the_default_ensemble_is_that_of_the_default_detectors() -> None:
         return config
 
     (ensemble,) = checked_copy(minimal())["ensembles"]
-    assert (ensemble["name"], ensemble["detectors"]) == ("HULL-mean", ["HULL", "HULL-whitened"])
+    assert (ensemble["name"], ensemble["detectors"]) == ("Ensemble", ["HULL", "HULL-whitened", "IDS"])
     assert checked_copy(minimal(detectors=["LOF"]))["ensembles"] == []
     assert checked_copy(minimal(ensembles=[]))["ensembles"] == []
+    alone = checked_copy(minimal(machines={"fan": {"ids": ["id_00"]}}))
+    assert (alone["ensembles"][0]["name"], alone["ensembles"][0]["detectors"]) == (
+        "Ensemble",
+        ["HULL", "HULL-whitened"],
+    )
     mine = [{"name": "E", "detectors": ["IF", "HULL"]}]
     assert [ensemble["name"] for ensemble in checked_copy(minimal(ensembles=mine))["ensembles"]] == ["E"]
 
@@ -814,3 +819,61 @@ def test_reading_parameters_leaves_mistakes_to_the_schema(config: Config) -> Non
     before = copy.deepcopy(config)
     read_command_line_parameters(config, config)
     assert config == before
+
+
+# ------------------------------------------------------------------------------------------ what tells IDs apart
+
+
+@pytest.mark.parametrize(
+    ("scope", "machines", "single"),
+    [
+        ("machine", {"fan": ["a", "b"], "pump": ["c", "d"]}, []),
+        ("machine", {"fan": ["a", "b"], "pump": ["c"]}, ["pump"]),
+        ("run", {"fan": ["a", "b"], "pump": ["c"]}, []),
+        ("run", {"fan": ["a"], "pump": ["c"]}, []),
+        ("run", {"fan": ["a"]}, ["fan"]),
+    ],
+)
+def test_what_learns_from_other_ids_is_left_out_where_there_are_none_and_that_is_said(
+    scope: str, machines: dict[str, list[str]], single: list[str]
+) -> None:
+    config = minimal(
+        machines={name: {"ids": ids} for name, ids in machines.items()},
+        detectors=[
+            "LOF",
+            "IDS",
+            {"method": "KNN", "name": "K", "representation": "id-embedding", "projection": "none"},
+        ],
+        ensembles=[
+            {"name": "three", "detectors": ["LOF", "IDS", "K"], "over": ["noise_factors"]},
+            {"name": "two", "detectors": ["LOF", "IDS"]},
+        ],
+        classifier={"scope": scope},
+    )
+    found = checked(config, command_line={}, files=[], schema_folder=SCHEMA_FOLDER)
+    assert "IDS" in config["detectors"] or single
+    if not single:
+        assert found.remarks == ()
+        assert len(config["ensembles"]) == 2
+        return
+    assert config["detectors"] == ["LOF"]
+    assert [(one["name"], one["detectors"]) for one in config["ensembles"]] == [("three", ["LOF"])]
+    (remark,) = found.remarks
+    assert remark.startswith("IDS, K: left out, since it learns from the other IDs of a machine")
+    assert f"one ID of {single[0]}; three goes without; two is left out, too" in remark
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({"method": "IDS", "representation": "raw"}, "IDS sees nothing but the id-embedding, unprojected"),
+        ({"method": "IDS", "projection": "standard"}, "IDS sees nothing but the id-embedding, unprojected"),
+        ({"method": "LOF", "representation": "id-embedding"}, "projection: map-pca takes the MFCC"),
+    ],
+)
+def test_embeddings_are_not_projected_as_features_are(entry: Config, problem: str) -> None:
+    (found,) = problems(minimal(detectors=[entry]))
+    assert problem in found
+    assert (
+        problems(minimal(detectors=[{"method": "LOF", "representation": "id-embedding", "projection": "none"}])) == []
+    )

@@ -47,6 +47,8 @@ def expected_scores(name: str, train: np.ndarray, rows: np.ndarray, seed: int) -
             return distances(rows, train).min(axis=1)
         case "LDN":
             return plain_locally_normalised(train, rows, 5)
+        case "IDS":
+            return plain_ids(train, rows)
         case "HULL":
             return plain_hull_scores(train, rows, 20)
         case "GMM":
@@ -71,6 +73,17 @@ def plain_locally_normalised(train: np.ndarray, rows: np.ndarray, k: int, *, lef
             del ratios[number]
         scores.append(np.log(max(np.mean(sorted(ratios)[:k]), 1e-12)))
     return np.array(scores)
+
+
+def plain_ids(train: np.ndarray, rows: np.ndarray, *, left_out: bool = False) -> np.ndarray:
+    """Mean over embeddings of 64 columns each, in standard deviations of the training scores."""
+    total = np.zeros(len(rows))
+    starts = range(0, train.shape[1], 64)
+    for start in starts:
+        own, others = train[:, start : start + 64], rows[:, start : start + 64]
+        usual = plain_locally_normalised(own, own, 5, left_out=True)
+        total += (plain_locally_normalised(own, others, 5, left_out=left_out) - usual.mean()) / (usual.std() or 1.0)
+    return total / len(starts)
 
 
 def plain_hull_distance(clip: np.ndarray, neighbours: np.ndarray, share: float) -> float:
@@ -129,11 +142,19 @@ def test_scores_of_float32_rows_equal_the_scikit_learn_expression(name: str) -> 
     assert np.array_equal(fit(name, train).score(rows), expected_scores(name, train, rows, 0))
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("KNN", "LDN", "HULL")])
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("KNN", "LDN", "HULL", "IDS")])
 def test_training_scores_are_the_scores_of_the_training_rows(name: str) -> None:
     train = points(60, 13)
     fitted = fit(name, train)
     assert np.array_equal(fitted.training_scores, fitted.score(train))
+
+
+def test_embeddings_of_several_networks_are_scored_apart_and_averaged() -> None:
+    train, rows = points(30, 13, columns=192), points(9, 14, columns=192)
+    fitted = fit("IDS", train)
+    assert fitted.score(rows) == pytest.approx(plain_ids(train, rows), abs=1e-9)
+    assert fitted.training_scores == pytest.approx(plain_ids(train, train, left_out=True), abs=1e-9)
+    assert fitted.training_scores.mean() == pytest.approx(0, abs=1e-12)
 
 
 def test_a_training_clip_is_not_its_own_nearest_neighbour() -> None:
@@ -257,7 +278,7 @@ def test_another_seed_grows_another_isolation_forest() -> None:
     assert not np.array_equal(fit("IF", train, 0).score(rows), fit("IF", train, 1).score(rows))
 
 
-@pytest.mark.parametrize("name", ["OCSVM", "LOF", "MAHALANOBIS", "KNN", "LDN", "HULL"])
+@pytest.mark.parametrize("name", ["OCSVM", "LOF", "MAHALANOBIS", "KNN", "LDN", "HULL", "IDS"])
 def test_these_detectors_draw_no_random_numbers(name: str) -> None:
     train, rows = points(60, 9), points(20, 10)
     assert np.array_equal(fit(name, train, 0).score(rows), fit(name, train, 1).score(rows))

@@ -226,7 +226,7 @@ def users(package: str) -> set[str]:
 
 def test_heavy_packages_are_imported_only_where_they_are_needed() -> None:
     figures = {"plot_confusion", "plot_roc", "plot_features", "plot_loss", "plot_results", "plot_scores"}
-    assert users("torch") == {"train_ddae"}
+    assert users("torch") == {"train_ddae", "train_classifier"}
     assert users("sklearn") == set()  # where it is needed, it is imported by what is called
     assert users("pandas") == {"evaluate_scores", "collect_results", "plot_results"}
     assert users("matplotlib") == figures
@@ -248,6 +248,9 @@ def rooms(script: str) -> set[str]:
 def test_training_does_not_depend_on_detectors_and_statistics() -> None:
     """So that a new detector, ensemble or statistic trains nothing again."""
     assert rooms("train_ddae") == {"files", "features", "ddae"}
+    of_detection = {name for name in modules("train_classifier") if name.startswith("detection/")}
+    assert of_detection == {"detection/__init__", "detection/units", "detection/clips"}
+    assert rooms("train_classifier") == {"files", "features", "classification", "detection"}
 
 
 def test_figures_of_features_do_not_depend_on_detectors() -> None:
@@ -258,8 +261,8 @@ def test_figures_of_features_do_not_depend_on_detectors() -> None:
 
 
 def test_detection_does_not_depend_on_what_comes_after_it() -> None:
-    assert rooms("detect_anomalies") == {"files", "features", "ddae", "detection"}
-    forbidden = {"detection/ensembles", "ddae/training", "ddae/model", "ddae/device"}
+    assert rooms("detect_anomalies") == {"files", "features", "ddae", "classification", "detection"}
+    forbidden = {"detection/ensembles", "ddae/training", "ddae/model", "ddae/device", "classification/training"}
     assert modules("detect_anomalies").isdisjoint(forbidden)
 
 

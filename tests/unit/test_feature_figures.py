@@ -10,8 +10,8 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from asd.detection.representations import log_mel
 from asd.features.acoustic import clip_features, mean_log_mel
+from asd.features.bands import log_mel
 from asd.features.columns import BASIC_NAMES, mel_centres
 from asd.figures.features import (
     FeaturePanel,

@@ -16,7 +16,7 @@ LAYERS = [
     ["joblog", "processes", "splits"],
     ["recordings", "download"],
     ["demo", "features"],
-    ["ddae"],
+    ["ddae", "classification"],
     ["detection"],
     ["evaluation"],
     ["figures"],

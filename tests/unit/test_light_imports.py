@@ -42,7 +42,13 @@ def test_packages_are_blocked() -> None:
     "module",
     [
         *("asd.files.integrity", "asd.files.atomic", "asd.features.rows", "asd.splits", "asd.ddae.run"),
-        *("asd.detection.views", "asd.detection.detectors", "asd.detection.origins", "asd.ddae.origins"),
+        *(
+            "asd.detection.views",
+            "asd.detection.detectors",
+            "asd.detection.origins",
+            "asd.ddae.origins",
+            "asd.classification.origins",
+        ),
         *("asd.plan.origins", "asd.plan.provenance", "asd.plan.leftovers"),
     ],
 )
@@ -83,4 +89,4 @@ from asd.detection.detectors import METHODS, complete
 
 print(*(complete(name)["projection"] for name in (*METHODS, "PYOD:ECOD")))
 """
-    assert set(run_without_packages(code).split()) == {"map-pca", "whitening", "standard"}
+    assert set(run_without_packages(code).split()) == {"map-pca", "whitening", "standard", "none"}

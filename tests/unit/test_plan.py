@@ -86,7 +86,7 @@ def test_final_outputs_hold_each_kind_of_file_as_often_as_there_are_units() -> N
         "scores/": 2 * 4,
         "ensembles/": 2 * (4 + 2 + 1),
         "figures/confusion/": 2 * 2 * (4 * 3 + 2 * 1 + 1),
-        "figures/scores/": 2 * 2 * 2,
+        "figures/scores/": 2 * 2 * 3,
         "figures/roc/": 2 * 2,
         "figures/denoising/": 3 * 2,
         "figures/projection/": 3 * 2,

@@ -226,9 +226,12 @@ def test_constant_columns_and_two_rows_can_be_whitened():
 
 def test_projections_are_found_by_name():
     rows = mixed_data(40, 136, 4, 0.5, 5)
-    assert PROJECTIONS == ("map-pca", "whitening", "standard")
+    assert PROJECTIONS == ("map-pca", "whitening", "standard", "none")
     assert isinstance(fit_projection("standard", rows, blocks_of("raw")), Standardisation)
     assert isinstance(fit_projection("map-pca", rows, blocks_of("raw")), BlockProjection)
     assert isinstance(fit_projection("whitening", rows, blocks_of("raw")), Whitening)
+    unprojected = fit_projection("none", rows, blocks_of("raw"))
+    assert np.array_equal(unprojected.apply(rows[:3]), rows[:3])
+    assert unprojected.counts is None
     with pytest.raises(ValueError, match="unknown projection 'pca'"):
         fit_projection("pca", rows, blocks_of("raw"))

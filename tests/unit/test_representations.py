@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.scaling import MinMaxScaling
-from asd.detection.representations import Represented, blocks_of, log_mel
+from asd.detection.representations import Represented, blocks_of
 from asd.detection.views import REPRESENTATIONS
+from asd.features.bands import log_mel
 
 
 @pytest.fixture
@@ -17,11 +20,15 @@ def clips() -> Represented:
     features, denoised = (generator.normal(size=(5, 136)).astype(np.float32) for _ in range(2))
     minimum = generator.normal(size=136).astype(np.float32)
     scaling = MinMaxScaling(minimum, minimum + 3)
-    return Represented(features, scaling.apply(features), denoised, scaling)
+    embeddings = tuple(
+        generator.normal(size=(5, width)).astype(np.float32) for width in (192, 64, 64)
+    )  # with two folds
+    return Represented(features, scaling.apply(features), denoised, scaling, embeddings)
 
 
 def test_each_representation_is_what_its_name_says(clips: Represented) -> None:
-    assert REPRESENTATIONS == ("denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised")
+    own = {"denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised"}
+    assert set(REPRESENTATIONS) == own | {"id-embedding"}
     assert np.array_equal(clips.get("denoised"), clips.denoised)
     assert np.array_equal(clips.get("raw"), clips.scaled)
     both = clips.get("raw+denoised")
@@ -49,12 +56,20 @@ def test_log_mel_undoes_the_dct_of_the_features_in_their_own_units() -> None:
     assert both.get("log-mel").dtype == both.get("log-mel+denoised").dtype == np.float32
 
 
+def test_an_embedding_is_by_the_networks_of_all_clips_or_of_those_outside_a_fold(clips: Represented) -> None:
+    assert np.array_equal(clips.get("id-embedding"), clips.embeddings[0])
+    assert np.array_equal(clips.in_fold(1)[2:].get("id-embedding"), clips.embeddings[2][2:])
+    assert blocks_of("id-embedding") == ()
+    with pytest.raises(ValueError, match="unknown representation 'id-embedding'"):
+        replace(clips, embeddings=()).get("id-embedding")
+
+
 def test_unknown_names_are_refused(clips: Represented) -> None:
     with pytest.raises(ValueError, match="unknown representation 'noised'"):
         clips.get("noised")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", REPRESENTATIONS)
+@pytest.mark.parametrize("name", [name for name in REPRESENTATIONS if name != "id-embedding"])
 def test_blocks_cover_every_column_once_mfcc_and_basic_in_turns(clips: Represented, name) -> None:
     columns = np.arange(clips.get(name).shape[1])
     blocks = [columns[block] for block in blocks_of(name)]

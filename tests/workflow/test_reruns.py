@@ -90,7 +90,6 @@ ALL_EXTRACTIONS = {
 FROM_TRAINING = from_training("fan") | from_training("pump")
 FROM_DETECTION = from_detection("fan") | from_detection("pump")
 FROM_EVALUATION = FROM_DETECTION - {name for name in FROM_DETECTION if name.startswith("detect_")}
-FROM_NEW_SCORES = FROM_EVALUATION - {name for name in FROM_EVALUATION if name.startswith("plot_scores")}
 STATISTICS = evaluation("fan") | evaluation("pump")
 FIGURES = {name for name in FROM_TRAINING if name.startswith("plot_")}
 TABLES = "results/auc.csv"  # a target without figures, which take most of the time
@@ -118,6 +117,11 @@ class Finished:
         run = snakemake(self.directory, *arguments, repository=self.repository, cores=cores)
         assert len(run.jobs) == len(set(run.jobs)), "a job ran twice"
         return run.ok()
+
+    def run_anyway(self, *arguments: str) -> Run:
+        """A run that may fail."""
+        configfile = write_config(self.directory, self.config)
+        return snakemake(self.directory, *arguments, "--configfile", str(configfile), repository=self.repository)
 
     def plan(self, *targets: str) -> set[str]:
         """The jobs that would run."""
@@ -262,17 +266,47 @@ def test_protocol_added_leaves_the_other_one_s_trainings_and_scores(finished: Fi
     assert finished.plan(TABLES) == to_tables(detection | from_training("pump"))
 
 
+def test_detector_by_other_ids_trains_a_classifier_that_noise_factors_share(finished: Finished) -> None:
+    finished.config["detectors"] = ["OCSVM", "LOF", "IDS"]
+    finished.config["classifier"] = {"scope": "run", "networks": 1, "epochs": 2}
+    classifier = {job("train_classifier", seed=0, protocol=PAPER)}
+    assert finished.plan() == classifier | FROM_DETECTION
+    assert finished.runs(TABLES) == classifier | to_tables(FROM_DETECTION)
+    assert finished.plan(TABLES) == set()
+    finished.config["noise_factors"] = [0.2, 0.5]
+    added = from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
+    assert finished.plan(TABLES) == to_tables(added)
+    finished.config["noise_factors"] = [0.5]
+    finished.config["classifier"]["epochs"] = 3
+    assert finished.plan(TABLES) == classifier | to_tables(FROM_DETECTION)
+    finished.config["classifier"]["epochs"] = 2
+    finished.config["machines"]["fan"]["ddae"] = {"epochs": 3}
+    assert finished.plan(TABLES) == to_tables(from_training("fan"))
+    del finished.config["machines"]["fan"]["ddae"]
+    damaged = finished.directory / "results/classifiers/seed0.npz"
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    unusable = finished.run_anyway(TABLES, "--forcerun", "detect_anomalies")
+    assert "results/classifiers/seed0.npz: this ID classifier can't be used" in unusable.output
+    # of one machine, what the other has is of no account, and one ID alone has none to learn from
+    finished.config["classifier"]["scope"] = "machine"
+    without = finished.run(TABLES, "--dry-run")
+    assert (
+        "IDS: left out, since it learns from the other IDs of a machine, and there is but one ID of pump"
+        in without.output
+    )
+
+
 def test_ensemble_added_scores_no_clip(finished: Finished) -> None:
     finished.config["ensembles"] = [{"name": "BOTH", "detectors": ["OCSVM", "LOF"]}]
     combined = combining("fan") | combining("pump")
-    assert finished.plan() == combined | FROM_NEW_SCORES
-    assert finished.runs(TABLES) == to_tables(combined | FROM_NEW_SCORES)
+    assert finished.plan() == combined | FROM_EVALUATION
+    assert finished.runs(TABLES) == to_tables(combined | FROM_EVALUATION)
     finished.config["noise_factors"] = [0.2, 0.5]
     added = from_training("fan", nf=0.2) | from_training("pump", nf=0.2)
     assert finished.plan(TABLES) == to_tables(added | combining("fan", 0.2) | combining("pump", 0.2))
     finished.config["noise_factors"] = [0.5]
     finished.config["ensembles"][0]["average"] = "rank"
-    assert finished.plan(TABLES) == to_tables(combined | FROM_NEW_SCORES)
+    assert finished.plan(TABLES) == to_tables(combined | FROM_EVALUATION)
 
 
 def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished) -> None:

@@ -13,7 +13,7 @@ def require_data():
     problems = checks.data_problems(PLAN)
     if problems:
         stop("The data can't be used:", problems)
-    for remark in checks.data_remarks(PLAN):
+    for remark in [*CHECKED.remarks, *checks.data_remarks(PLAN)]:
         logger.warning(remark)
     without = checks.ids_without_abnormal_clips(PLAN)
     if without:
@@ -63,6 +63,13 @@ PROOFS = {
         "import_features": planned(provenance.import_is_as_planned, "folder", results=PREFIX),
         "train_ddae": as_planned(
             provenance.weights_are_as_planned, "train_ddae.py", "machine", "run"
+        ),
+        "train_classifier": as_planned(
+            provenance.classifier_is_as_planned,
+            "train_classifier.py",
+            "scope",
+            "seed",
+            "protocol",
         ),
         "detect_anomalies": as_planned(
             provenance.scores_are_as_planned, "detect_anomalies.py", "machine", "run"

@@ -174,6 +174,8 @@ ARGUMENTS = {
     "detector": lambda wildcards: wildcards.detector,
     "archive": lambda wildcards: wildcards.archive,
     "protocol": protocol_of,
+    "scope": lambda wildcards: wildcards.get("machine"),  # none of what is of all machines
+    "seed": lambda wildcards: int(wildcards.seed),
     "noise_factor": lambda wildcards: float(wildcards.nf),
     "run": lambda wildcards: Run.of(wildcards.nf, wildcards.seed, protocol_of(wildcards)),
     "folder": folder_of,

@@ -11,8 +11,10 @@ rule detect_anomalies:
         abnormal_clips=planned(paths.caches, "machine", kind="abnormal", suffix="csv"),
         unlabelled=planned(paths.caches, "machine", kind="unlabelled", suffix="npy"),
         unlabelled_clips=planned(paths.caches, "machine", kind="unlabelled", suffix="csv"),
+        classifier=planned(paths.classifiers_of_run, "machine", "run"),
         # of these, only what tells whether the weights were made from them
         reference=planned(paths.reference_caches, "machine", suffix="csv"),
+        classified=planned(paths.classified_lists, "machine"),
     output:
         scores=directory(paths.SCORES),
     log:

@@ -66,7 +66,7 @@ if PLAN.names_over_trainings:
 rule plot_scores:
     input:
         scores=planned(paths.scores_of_first_seed, "machine", "noise_factor", "protocol"),
-        weights=planned(paths.weights_of_first_seed, "machine", "noise_factor", "protocol"),
+        weights=planned(paths.sources_of_first_seed, "machine", "noise_factor", "protocol"),
         clips=planned(paths.clip_lists, "machine"),
     output:
         histograms=score_figures(),
@@ -81,7 +81,7 @@ rule plot_scores:
     threads: 1
     resources:
         mem_mb=megabytes(300, 1e-4, planned(work.clips_of_machine, "machine")),
-        runtime=minutes(5 + 2 * len(PLAN.detectors)),
+        runtime=minutes(5 + 2 * len(PLAN.names_of_training)),
     params:
         settings=planned(parameters.plot_scores, "machine", "noise_factor", "protocol"),
         origins=planned(origins.scores_of_first_seed, "machine", "noise_factor", "protocol"),

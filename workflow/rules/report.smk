@@ -69,7 +69,7 @@ def confusion_figures(names):
 
 
 def score_figures():
-    """Histograms of each detector; machine, noise factor and protocol stay wildcards."""
+    """Histograms of each detector and ensemble; machine, noise factor and protocol stay wildcards."""
     return [
         in_report(
             paths.filled(paths.SCORE_FIGURE, {"detector": paths.file_name(detector)}),
@@ -79,7 +79,7 @@ def score_figures():
             detector=detector,
             protocol=protocol_of,
         )
-        for detector in PLAN.detector_names
+        for detector in PLAN.names_of_training
     ]
 
 

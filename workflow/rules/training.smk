@@ -1,4 +1,5 @@
-# One deep denoising autoencoder (DDAE) for each machine, noise factor, seed and protocol.
+# One deep denoising autoencoder (DDAE) for each machine, noise factor, seed and protocol; and one classifier of IDs for
+# each machine (or for all), seed and protocol.
 
 
 rule train_ddae:
@@ -29,3 +30,38 @@ rule train_ddae:
         code=code("train_ddae.py"),
     script:
         "../scripts/train_ddae.py"
+
+
+if PLAN.has_classifier:
+
+    rule train_classifier:
+        input:
+            normal=planned(paths.classified, "scope", kind="normal", suffix="npy"),
+            abnormal=planned(paths.classified, "scope", kind="abnormal", suffix="npy"),
+            normal_clips=planned(paths.classified, "scope", kind="normal", suffix="csv"),
+            abnormal_clips=planned(paths.classified, "scope", kind="abnormal", suffix="csv"),
+        output:
+            classifier=f"{paths.CLASSIFIERS}/{paths.classifier_name(PLAN)}.npz",
+        log:
+            f"results/logs/train_classifier/{paths.classifier_name(PLAN)}.log",
+        benchmark:
+            f"results/benchmarks/train_classifier/{paths.classifier_name(PLAN)}.tsv"
+        wildcard_constraints:
+            seed=any_of(PLAN.seeds),
+        group:
+            grouped("training")
+        conda:
+            training_environment()
+        # as for train_ddae
+        threads: 1
+        resources:
+            mem_mb=megabytes(600, 0.02, planned(work.clips_times_networks, "scope", "protocol")),
+            runtime=minutes(
+                5, 4e-5, planned(work.clips_times_networks_times_epochs, "scope", "protocol")
+            ),
+        params:
+            settings=planned(parameters.train_classifier, "scope", "seed", "protocol"),
+            origins=planned(origins.train_classifier, "scope", "seed", "protocol"),
+            code=code("train_classifier.py"),
+        script:
+            "../scripts/train_classifier.py"

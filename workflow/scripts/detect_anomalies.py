@@ -5,6 +5,8 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from dataclasses import replace
 
+    from asd.classification.classifier import Classifier
+    from asd.classification.origins import expected_classifiers
     from asd.ddae.denoiser import Denoiser
     from asd.ddae.origins import expected_weights
     from asd.detection.detectors import Detector
@@ -17,9 +19,14 @@ with job_log(snakemake.log[0]):
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     lists = [*files.normal_clips, *files.abnormal_clips, *files.unlabelled_clips]
-    (weights,) = expected_weights(origins, "weights", files.reference)
+    weights, *_ = expected_weights(origins, "weights", files.reference)
     denoiser = Denoiser.load(files.weights, weights)
-    (origin,) = expected_scores(origins, "own", lists, [files.weights])
+    classifiers = expected_classifiers(origins, "classifier", files.classified)
+    snrs = list(dict.fromkeys(snr for snr, _ in settings["units"]))
+    of_snr = {}
+    for path, expected in zip(files.classifier, classifiers, strict=True):  # one, or none
+        of_snr = Classifier.load(path, snrs, expected).of_snr
+    (origin,) = expected_scores(origins, "own", lists, [files.weights, *files.classifier])
     detectors = [Detector(**about) for about in settings["detectors"]]
     with whole_folder(snakemake.output.scores) as folder:
         caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
@@ -29,6 +36,7 @@ with job_log(snakemake.log[0]):
                 clips,
                 denoiser,
                 detectors,
+                networks=of_snr.get(clips.snr, ()),
                 protocol=settings["protocol"],
                 threshold_percentile=settings["threshold_percentile"],
                 folds=settings["folds"],

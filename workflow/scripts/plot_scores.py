@@ -11,7 +11,7 @@ with job_log(snakemake.log[0]):
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
     labels = settings["snr_labels"]
     files = snakemake.input
-    expected = expected_scores(snakemake.params.origins, "scores", files.clips, [files.weights])
+    expected = expected_scores(snakemake.params.origins, "scores", files.clips, files.weights)
     contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
     about = f"{wildcards.machine}, noise factor {wildcards.nf}, {settings['protocol']} protocol"
 

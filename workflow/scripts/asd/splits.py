@@ -626,3 +626,51 @@ def detection_splits(
         else:
             splits[snr, name] = given_split(normal, abnormal, **common)
     return splits
+
+
+FEWEST_CLIPS = 2
+"""That projections and detectors can be fitted on."""
+
+_FOLDS_OF_FEW = 10
+
+
+def fold_numbers(recordings: Sequence[str], folds: int, seed: int, where: str) -> Indices:
+    """Into which fold of the cross-fitting each training clip of an ID falls, at random.
+
+    Parameters
+    ----------
+    recordings
+        Which recording each clip was cut from: those of one are in the same fold.  Where all are of one, or a fold
+        would leave fewer than `FEWEST_CLIPS`, clips are divided without regard to it; of few, each is by itself.
+    folds
+        At most; no more than there are recordings.
+    where
+        What the clips are, for messages.
+
+    Returns
+    -------
+    int [clips]
+        From 0.
+    """
+    import numpy as np
+
+    clips = range(len(recordings))
+    found = _folds(recordings if len(set(recordings)) > 1 else clips, folds, seed)
+    if len(found) - np.bincount(found).max() < FEWEST_CLIPS:
+        logger.warning(
+            "%s: %d are so few, or so unequally divided among recordings, that thresholds come from models which have "
+            "seen other clips of the same recording, or the clip itself; add recordings",
+            *(where, len(found)),
+        )
+        found = _folds(clips, max(folds, _FOLDS_OF_FEW), seed)
+    return found
+
+
+def _folds(units: Sequence[object], folds: int, seed: int) -> Indices:
+    """Number of the fold of each clip, int [clips]; what is of one unit stays together."""
+    import numpy as np
+
+    numbers: dict[object, int] = {}
+    number = [numbers.setdefault(unit, len(numbers)) for unit in units]
+    shuffled = np.random.default_rng([seed, len(numbers)]).permutation(len(numbers))
+    return np.asarray(shuffled % min(folds, len(numbers)), np.intp)[number]

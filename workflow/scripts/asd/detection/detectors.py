@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..classification.widths import EMBEDDING_WIDTH
 from ..errors import UserError
-from .views import WITHOUT_DDAE, ProjectionName, Representation
+from .views import ID_EMBEDDING, WITHOUT_DDAE, ProjectionName, Representation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -240,6 +241,10 @@ def locally_normalised_neighbours(train: Projected, seed: int, n_neighbors: int)
 
     A training clip is not its own neighbour, so its score is that of a clip left out.
     """
+    return _locally_normalised(train, n_neighbors)
+
+
+def _locally_normalised(train: Projected, n_neighbors: int) -> Fitted:
     import numpy as np
     from sklearn.metrics.pairwise import euclidean_distances
 
@@ -384,6 +389,51 @@ def gaussian_mixture(train: Projected, seed: int, n_components: int) -> Fitted:
     return _on_training_rows(lambda rows: -model.score_samples(np.asarray(rows, np.float64) / scale), train)
 
 
+# ------------------------------------------------------------------------------------------ by the other IDs' clips
+
+
+@detector(
+    "IDS",
+    representation=ID_EMBEDDING,
+    projection="none",
+    parameters={
+        "n_neighbors": {
+            "description": "training clips that a density or a score is averaged over (all, where there are fewer)",
+            "type": "integer",
+            "minimum": 1,
+            "default": 5,
+        }
+    },
+)
+def outlier_exposure_by_machine_id(train: Projected, seed: int, n_neighbors: int) -> Fitted:
+    """Outlier exposure by machine-ID classification: `LDN` in what networks see that tell the ID from others.
+
+    To tell the normal clips of an ID from those of others of its kind, networks learn what sets it apart, and what any
+    of them may sound like; so a clip that no longer sounds like its ID is far from the ID's clips in the embedding
+    (outlier exposure: Hendrycks, Mazeika & Dietterich, 2019; by machine IDs: Giri, Tenneti, Cheng, Helwani, Isik &
+    Krishnaswamy, 2020, and Primus, Haunschmid, Praher & Widmer, 2020, both DCASE workshop).  The scores of the networks
+    (see `asd.classification`) are averaged, each in standard deviations of its training scores.
+
+    A training clip is not its own neighbour, but the networks have seen it.
+    """
+    import numpy as np
+
+    columns = range(0, train.shape[1], EMBEDDING_WIDTH)
+    fitted = [_locally_normalised(train[:, start : start + EMBEDDING_WIDTH], n_neighbors) for start in columns]
+    scales = [(float(one.training_scores.mean()), float(one.training_scores.std()) or 1.0) for one in fitted]
+
+    def averaged(scores: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+        scaled = [(one - mean) / spread for one, (mean, spread) in zip(scores, scales, strict=True)]
+        return np.asarray(np.mean(scaled, axis=0), np.float64)
+
+    def score(rows: Projected) -> NDArray[np.float64]:
+        return averaged(
+            [one.score(rows[:, start : start + EMBEDDING_WIDTH]) for one, start in zip(fitted, columns, strict=True)]
+        )
+
+    return Fitted(score, averaged([one.training_scores for one in fitted]))
+
+
 # ---------------------------------------------------------------------------------------------------------- PyOD
 
 
@@ -466,6 +516,11 @@ class Detector:
     def needs_ddae(self) -> bool:
         """Whether it sees anything of the DDAE's output."""
         return self.representation not in WITHOUT_DDAE
+
+    @property
+    def needs_classifier(self) -> bool:
+        """Whether it sees the ID classifier's output."""
+        return self.representation == ID_EMBEDDING
 
     @property
     def leave_one_out(self) -> bool:

@@ -59,10 +59,10 @@ def expected_scores(
 
 
 def _belongs(trained: Origin, scored: Origin) -> bool:
-    """Whether a training is one of those that scores are of."""
+    """Whether a training is one of those that scores are of; ID classifiers know nothing of noise factors."""
     return (
         trained.protocol == scored.protocol
-        and scored.noise_factor in (trained.noise_factor, ALL)
+        and (not trained.noise_factor or scored.noise_factor in (trained.noise_factor, ALL))
         and scored.seed in (trained.seed, ALL)
     )
 

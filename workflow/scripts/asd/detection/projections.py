@@ -186,6 +186,19 @@ class Whitening:
         return self.standardisation.apply(rows) @ self.matrix
 
 
+class Unprojected:
+    """Columns as they are: those of an embedding have one scale already."""
+
+    @property
+    def counts(self) -> None:
+        """There is no MAP test."""
+        return
+
+    def apply(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """float [clips, columns] to float64 of the same shape."""
+        return np.asarray(rows, np.float64)
+
+
 def fit_projection(name: ProjectionName, train: NDArray[np.floating], blocks: Blocks) -> Projection:
     """The projection of that name, fitted on training rows, float [clips, columns].
 
@@ -201,4 +214,6 @@ def fit_projection(name: ProjectionName, train: NDArray[np.floating], blocks: Bl
             return Whitening.fit(train)
         case "standard":
             return Standardisation.fit(train)
+        case "none":
+            return Unprojected()
     raise ValueError(f"unknown projection {name!r}")

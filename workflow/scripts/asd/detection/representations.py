@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..classification.classifier import Networks
 from ..ddae.denoiser import Denoiser
 from ..ddae.scaling import MinMaxScaling
+from ..features.bands import in_bands
 from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
-from .views import Representation
+from .views import ID_EMBEDDING, Representation
 
 Blocks = Sequence[slice]
 """Columns of an array that belong together: MFCC and basic block, once or twice."""
@@ -20,36 +22,11 @@ Blocks = Sequence[slice]
 def blocks_of(representation: Representation) -> Blocks:
     """The MFCC (or log-mel) and the basic block of a representation, then those of its denoised half, if it has one."""
     once = (MFCC_COLUMNS, BASIC_COLUMNS)
+    if representation == ID_EMBEDDING:
+        return ()  # networks, of which none is cepstrum and none basic
     if not representation.endswith("+denoised"):
         return once
     return (*once, *(slice(N_FEATURES + block.start, N_FEATURES + block.stop) for block in once))
-
-
-def log_mel(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean log-mel spectrum of clips, from their features.
-
-    The MFCC block is the mean over the frames of the orthonormal DCT-II of the log-mel spectrum, and the DCT is
-    linear: its inverse is the mean over the frames of the log-mel spectrum.
-
-    Parameters
-    ----------
-    features
-        float [clips, 136], unscaled.
-
-    Returns
-    -------
-    float64 [clips, 128]
-        Natural logarithm of the power in each mel band, mean over the frames.
-    """
-    from scipy.fft import idct
-
-    block = np.asarray(features, np.float64)[:, MFCC_COLUMNS]
-    return np.asarray(idct(block, type=2, norm="ortho", axis=1), np.float64)
-
-
-def _in_bands(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unscaled features, float32 [clips, 136], with the log-mel spectrum in the place of the MFCC block."""
-    return np.concatenate([log_mel(features), features[:, BASIC_COLUMNS]], axis=1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -64,21 +41,40 @@ class Represented:
         The DDAE's input x' and its output, float32 [clips, 136].
     scaling
         From the features' own units to x'.
+    embeddings
+        By the networks of the ID classifier that all training clips train, and by those that have not seen the clips of
+        each fold, float32 [clips, 64 * networks] each; none without a classifier.
+    fold
+        Whose networks count; None for those of all clips.
     """
 
     features: NDArray[np.float32]
     scaled: NDArray[np.float32]
     denoised: NDArray[np.float32]
     scaling: MinMaxScaling
+    embeddings: tuple[NDArray[np.float32], ...] = ()
+    fold: int | None = None
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], denoiser: Denoiser) -> Represented:
+    def of(cls, features: NDArray[np.float32], denoiser: Denoiser, networks: Sequence[Networks] = ()) -> Represented:
         """From unscaled features, float32 [clips, 136]."""
-        return cls(features, denoiser.scale(features), denoiser.denoise(features), denoiser.scaling)
+        seen = in_bands(features) if networks else features
+        embeddings = tuple(part.embed(seen) for part in networks)
+        return cls(features, denoiser.scale(features), denoiser.denoise(features), denoiser.scaling, embeddings)
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> Represented:
         """Some of the clips."""
-        return Represented(self.features[rows], self.scaled[rows], self.denoised[rows], self.scaling)
+        return replace(
+            self,
+            features=self.features[rows],
+            scaled=self.scaled[rows],
+            denoised=self.denoised[rows],
+            embeddings=tuple(embedded[rows] for embedded in self.embeddings),
+        )
+
+    def in_fold(self, fold: int) -> Represented:
+        """As what has not seen the clips of a fold sees them."""
+        return replace(self, fold=fold)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -90,15 +86,16 @@ class Represented:
         side by side; ``residual`` the scaled features minus the denoised ones.  ``log-mel`` is the mean log-mel
         spectrum in place of its cepstrum, and the basic features, both in their own units: a fault that moves a few
         bands moves a few columns here, but all MFCCs.  ``log-mel+denoised`` has the denoised clips beside it.
+        ``id-embedding`` is the output of the networks of the ID classifier, side by side.
 
         Returns
         -------
-        float32 [clips, 136], with ``+denoised`` [clips, 272]
+        float32 [clips, 136], with ``+denoised`` [clips, 272]; of embeddings 64 columns for each network
 
         Raises
         ------
         ValueError
-            If the name is not one of `asd.detection.views.REPRESENTATIONS`.
+            If the name is not one of `asd.detection.views.REPRESENTATIONS`, or there is no classifier.
         """
         match representation:
             case "denoised":
@@ -110,8 +107,10 @@ class Represented:
             case "residual":
                 return self.scaled - self.denoised
             case "log-mel":
-                return _in_bands(self.features)
+                return in_bands(self.features)
             case "log-mel+denoised":
                 halves = (self.features, self.scaling.invert(self.denoised))
-                return np.concatenate([_in_bands(half) for half in halves], axis=1)
+                return np.concatenate([in_bands(half) for half in halves], axis=1)
+            case "id-embedding" if self.embeddings:
+                return self.embeddings[0 if self.fold is None else 1 + self.fold]
         raise ValueError(f"unknown representation {representation!r}")

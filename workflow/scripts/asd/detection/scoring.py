@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..classification.classifier import Networks
 from ..ddae.denoiser import Denoiser
-from ..splits import PROTOCOLS, ProtocolName
+from ..splits import FEWEST_CLIPS, PROTOCOLS, ProtocolName, fold_numbers
 from .detectors import Detector
 from .projections import fit_projection
 from .representations import Represented, blocks_of
 from .scores import Scores, UnitScores, threshold_of
 from .units import UnitClips
-
-logger = logging.getLogger(__name__)
-
-FEWEST_CLIPS = 2
-"""That projections and detectors can be fitted on."""
 
 
 def _fit_and_score(
@@ -58,9 +53,8 @@ def cross_fitted_scores(
         Into which the clips are divided at random; the clips of each are scored by what is fitted on the rest,
         projection included.  No more than there are recordings.
     recordings
-        Which recording each clip was cut from: those of one are in the same fold.  By default, or where all are of one,
-        each clip is by itself; so it is where a fold would leave fewer than `FEWEST_CLIPS`.  Of two clips, each is
-        scored by what is fitted on both.
+        Which recording each clip was cut from (see `asd.splits.fold_numbers`).  By default, each is one of its own.  Of
+        two clips, each is scored by what is fitted on both.
     where
         What the clips are, for messages.
 
@@ -69,30 +63,16 @@ def cross_fitted_scores(
     dict
         Name of the detector -> float64 [clips].
     """
-    fold_of = _folds(recordings if recordings and len(set(recordings)) > 1 else range(len(train)), folds, seed)
-    if len(train) - np.bincount(fold_of).max() < FEWEST_CLIPS:
-        logger.warning(
-            "%s: %d are so few, or so unequally divided among recordings, that thresholds come from models which have "
-            "seen other clips of the same recording, or the clip itself; add recordings",
-            *(where, len(train)),
-        )
-        fold_of = np.arange(len(train))
+    fold_of = fold_numbers(recordings or [""] * len(train), folds, seed, where)
     scores = {detector.name: np.empty(len(train)) for detector in detectors}
     for fold in np.unique(fold_of):
         held_out = np.flatnonzero(fold_of == fold)
         rest = np.flatnonzero(fold_of != fold)
         rest = rest if len(rest) >= FEWEST_CLIPS else np.arange(len(train))
-        for detector, _, held_out_scores, _ in _fit_and_score(train[rest], train[held_out], detectors, seed):
+        in_fold = train.in_fold(int(fold))
+        for detector, _, held_out_scores, _ in _fit_and_score(in_fold[rest], in_fold[held_out], detectors, seed):
             scores[detector.name][held_out] = held_out_scores
     return scores
-
-
-def _folds(recordings: Sequence[object], folds: int, seed: int) -> NDArray[np.intp]:
-    """Number of the fold of each clip, int [clips]; whole recordings, at random."""
-    numbers: dict[object, int] = {}
-    number = [numbers.setdefault(recording, len(numbers)) for recording in recordings]
-    shuffled = np.random.default_rng([seed, len(numbers)]).permutation(len(numbers))
-    return np.asarray(shuffled % min(folds, len(numbers)), np.intp)[number]
 
 
 def detect(
@@ -100,6 +80,7 @@ def detect(
     denoiser: Denoiser,
     detectors: Sequence[Detector],
     *,
+    networks: Sequence[Networks] = (),
     protocol: ProtocolName,
     threshold_percentile: float,
     folds: int | None = None,
@@ -111,6 +92,8 @@ def detect(
 
     Parameters
     ----------
+    networks
+        Of the ID classifier at this SNR (see `asd.classification.classifier`), for detectors that see its embeddings.
     protocol
         Whose training scores count: under *paper* those of the models themselves, under the others cross-fitted ones,
         or those of clips left out where a detector has them and every clip is a recording of its own.
@@ -122,11 +105,11 @@ def detect(
         Of detectors that draw random numbers, and of the folds.
     """
     n_train = len(clips.split.train)
-    every = Represented.of(np.concatenate([clips.train(), clips.train_of_ddae()]), denoiser)
+    every = Represented.of(clips.train_without_ddae(), denoiser, networks)
     tested = np.concatenate([*clips.test(), clips.unlabelled.features])
     n_labelled = len(tested) - len(clips.unlabelled.features)
-    test = Represented.of(tested, denoiser)
-    where = f"training clips of ID {clips.machine_id}, SNR {clips.snr}"
+    test = Represented.of(tested, denoiser, networks)
+    where = f"training clips of {clips.name}"
     recordings = clips.training_recordings()
     found = {}
     for train, sharing in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..classification.clips import ClipsOfId
+from ..features.bands import in_bands
 from ..features.caches import EMPTY_CACHE, Cache, listed, read_cache
 from ..files import StrPath
 from ..files.origin import Origin
@@ -39,13 +42,23 @@ class UnitClips:
         """Features of the training clips, float32 [n_train, 136]."""
         return self.normal.features[self.split.train]
 
-    def train_of_ddae(self) -> NDArray[np.float32]:
-        """Features of further normal clips, for detectors that need no DDAE, float32 [clips, 136]."""
-        return self.normal.features[self.split.ddae]
+    def train_without_ddae(self) -> NDArray[np.float32]:
+        """The same, and behind them those of further normal clips, for what needs no DDAE, float32 [clips, 136]."""
+        rows = np.concatenate([self.split.train, self.split.ddae])
+        return np.asarray(self.normal.features[rows], np.float32)
 
     def training_recordings(self) -> list[str]:
         """What the training clips, and then those further ones, were cut from or are."""
         return [self.normal.clips[row].file for rows in (self.split.train, self.split.ddae) for row in rows]
+
+    def of_id(self) -> ClipsOfId:
+        """What trains the ID classifier."""
+        return ClipsOfId(self.snr, self.name, in_bands(self.train_without_ddae()), self.training_recordings())
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"ID {self.machine_id}, SNR {self.snr}"
 
     def test(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Features of the normal and of the abnormal test clips, float32 [n_normal, 136] and [n_abnormal, 136]."""
@@ -106,3 +119,33 @@ def read_unit_clips(
     caches = dict(zip(units, zip(first, second, third, strict=True), strict=True))
     splits = detection_splits({unit: (listed(one), listed(two)) for unit, (one, two, _) in caches.items()}, settings)
     return [UnitClips(*unit, *three, splits[unit]) for unit, three in caches.items()]
+
+
+def read_clips_of_machines(
+    normal: Sequence[StrPath],
+    normal_clips: Sequence[StrPath],
+    abnormal: Sequence[StrPath],
+    abnormal_clips: Sequence[StrPath],
+    settings: Sequence[Mapping[str, Any]],
+    expected: Sequence[Origin] = (),
+) -> list[UnitClips]:
+    """The clips of some machines, one after the other.
+
+    Parameters
+    ----------
+    settings
+        Of each machine, as `read_unit_clips` takes them, which takes the others, too.
+
+    Raises
+    ------
+    UserError
+        As `read_unit_clips` does.
+    """
+    files = [iter(paths) for paths in (normal, normal_clips, abnormal, abnormal_clips)]
+    found = []
+    for of_machine in settings:
+        count = len(of_machine["units"])
+        arrays, lists, abnormal_arrays, abnormal_lists = (list(itertools.islice(paths, count)) for paths in files)
+        own = [origin for origin in expected if origin.machine == of_machine["machine"]]
+        found += read_unit_clips(arrays, lists, abnormal_arrays, abnormal_lists, of_machine, expected=own)
+    return found

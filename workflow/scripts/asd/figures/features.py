@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from ..detection.representations import log_mel
+from ..features.bands import log_mel
 from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, HIGHEST_FREQUENCY, hertz_to_mel, mel_centres, mel_to_hertz
 from .style import (
     ABNORMAL,

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..ddae.run import ALL, ALL_MACHINES
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
+from ..detection.views import ID_EMBEDDING
 from ..errors import UserError
 from ..recordings.discovery import complete_from_folders
 from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
@@ -70,10 +71,13 @@ class Checked:
         With defaults, and with what a sample sheet says.
     samples
         Lines of the sample sheet; None where there is none.
+    remarks
+        What was left out of the configuration, and why, a sentence each.
     """
 
     config: dict[str, Any]
     samples: tuple[Sample, ...] | None
+    remarks: tuple[str, ...] = ()
 
 
 def checked(
@@ -116,15 +120,16 @@ def checked(
     problems = problems or schema_problems(config, schema, written)
     if not problems:
         if "detectors" not in config:
-            config.setdefault("ensembles", [{"name": "HULL-mean", "detectors": ["HULL", "HULL-whitened"]}])
+            config.setdefault("ensembles", [{"name": "Ensemble", "detectors": ["HULL", "HULL-whitened", "IDS"]}])
         fill_in_defaults(config, schema)
         problems = consistency_problems(config, written)
         problems += sheet_problems(config, samples) if samples else []
     problems = [problem for file in files for problem in yaml_problems(file)] + problems
     if problems:
         raise ConfigurationError(problems)
+    remarks = leave_out_single_ids(config)
     make_canonical(config, schema)
-    return Checked(config, tuple(samples) if samples else None)
+    return Checked(config, tuple(samples) if samples else None, tuple(remarks))
 
 
 def _complete_from_folders(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -142,6 +147,37 @@ def _complete_from_folders(config: dict[str, Any], schema: Mapping[str, Any]) ->
     except UserError as error:
         return [str(error)]
     return []
+
+
+def leave_out_single_ids(config: dict[str, Any]) -> list[str]:
+    """Leave out what tells IDs apart where there is but one, in place; a sentence for each detector and ensemble.
+
+    One machine with a single ID is enough: every table compares the same detectors on all machines.
+    """
+    counts = {name: len(settings["ids"]) for name, settings in config["machines"].items()}
+    if config["classifier"]["scope"] == "run":
+        single = [] if sum(counts.values()) > 1 else list(counts)
+    else:
+        single = [name for name, count in counts.items() if count == 1]
+    left_out = [one["name"] for one in detector_settings(config) if one["representation"] == ID_EMBEDDING]
+    if not single or not left_out:
+        return []
+    entries = zip(config["detectors"], detector_settings(config), strict=True)
+    config["detectors"] = [entry for entry, settings in entries if settings["name"] not in left_out]
+    without = []
+    for ensemble in config["ensembles"]:
+        kept = [name for name in ensemble["detectors"] if name not in left_out]
+        if len(kept) < len(ensemble["detectors"]):
+            without.append(ensemble["name"])
+            ensemble["detectors"] = kept
+    config["ensembles"] = [one for one in config["ensembles"] if len(one["detectors"]) > (0 if one["over"] else 1)]
+    there = [one["name"] for one in config["ensembles"]]
+    said = [f"{name} {'goes without' if name in there else 'is left out, too'}" for name in without]
+    run = "" if len(counts) == 1 else " With classifier: {scope: run}, IDs of other machines would count."
+    return [
+        f"{', '.join(left_out)}: left out, since it learns from the other IDs of a machine, and there is but one ID of "
+        f"{', '.join(single)}{''.join(f'; {text}' for text in said)}.{run}"
+    ]
 
 
 def make_canonical(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
@@ -333,7 +369,9 @@ def _detector_problems(config: Mapping[str, Any], written: Written) -> Iterator[
                 f"{key}: unknown detector {name!r}{hint} There are {', '.join(METHODS)}, and {PYOD_PREFIX}<class> for "
                 f"those of PyOD, such as {PYOD_PREFIX}ECOD"
             )
-        elif not name.startswith(PYOD_PREFIX):
+            continue
+        yield from _view_problems(f"detectors[{number}]", complete(given))
+        if not name.startswith(PYOD_PREFIX):
             place = ("detectors", number, "parameters")
             yield from schema_problems(given.get("parameters", {}), _schema_of_parameters(method), written, place)
     for number, ensemble in enumerate(config["ensembles"]):
@@ -343,6 +381,18 @@ def _detector_problems(config: Mapping[str, Any], written: Written) -> Iterator[
         yield (
             f"detectors, ensembles: the name {name!r} stands there more than once. Give each entry a name of its own, "
             f"for example {{method: {name}, name: {name}-raw, representation: raw}}"
+        )
+
+
+def _view_problems(key: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Representations and projections that do not go together."""
+    embedded = settings["representation"] == ID_EMBEDDING
+    if settings["method"] == "IDS" and not (embedded and settings["projection"] == "none"):
+        yield f"{key}: IDS sees nothing but the {ID_EMBEDDING}, unprojected. Remove its representation and projection"
+    elif embedded and settings["projection"] == "map-pca":
+        yield (
+            f"{key}.projection: map-pca takes the MFCC and the basic columns apart, and {ID_EMBEDDING} has neither. "
+            "Use none, standard or whitening"
         )
 
 

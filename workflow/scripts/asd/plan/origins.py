@@ -13,7 +13,7 @@ from typing import Any
 
 from ..ddae.run import Run
 from ..files.origin import NOTHING, Origin, Origins, digest
-from ..recordings.layout import Folder, Kind
+from ..recordings.layout import LABELLED, Folder, Kind
 from ..splits import ProtocolName
 from . import parameters, paths
 from .run import Plan
@@ -55,10 +55,32 @@ def of_weights(plan: Plan, machine: str, run: Run) -> Origin:
 
 
 @cache
+def of_classifier(plan: Plan, machine: str | None, seed: int, protocol: ProtocolName) -> Origin:
+    """Of an ID classifier; one for all machines is of none."""
+    settings = parameters.train_classifier(plan, machine, seed, protocol)
+    return Origin(
+        "" if plan.one_classifier else str(machine),
+        seed=str(seed),
+        protocol=protocol,
+        settings=digest([settings, _settings_of_caches(plan)]),
+    )
+
+
+def _of_classifiers(plan: Plan, machine: str, runs: Iterable[Run]) -> list[Origin]:
+    """Of the files of `asd.plan.paths.classifiers`."""
+    return [
+        of_classifier(plan, machine, run.seed, run.protocol)
+        for run in paths.classifiers_of(plan, runs)
+        if run.seed is not None
+    ]
+
+
+@cache
 def of_scores(plan: Plan, machine: str, run: Run) -> Origin:
     """Of the detectors' scores of a training; SNR and ID are left open."""
     settings = parameters.detect_anomalies(plan, machine, run)
-    return _of_run(machine, run, [settings, of_weights(plan, machine, run).settings])
+    made_with = [of_weights(plan, machine, run), *_of_classifiers(plan, machine, [run])]
+    return _of_run(machine, run, [settings, *(origin.settings for origin in made_with)])
 
 
 @cache
@@ -101,11 +123,28 @@ def _reference(plan: Plan, machine: str) -> Any:
     return _of_caches(plan, machine, plan.ids(machine), ("normal",), [plan.reference_snr])
 
 
+def _classified(plan: Plan, machine: str | None) -> Any:
+    """Of the clip lists of `asd.plan.paths.classified_lists`."""
+    if not plan.has_classifier:
+        return []
+    return _listed(
+        of_cache(plan, Folder(name, snr, machine_id, kind))
+        for kind in LABELLED
+        for name in plan.classified_with(machine)
+        for snr, machine_id in plan.units(name)
+    )
+
+
 def _sources(plan: Plan, machine: str, runs: Iterable[Run]) -> Origins:
     """What scores of some runs are made from: `asd.plan.paths.clip_lists` and `asd.plan.paths.weights`."""
     return {
         "clips": _of_caches(plan, machine, plan.ids(machine), plan.kinds, plan.snrs),
-        "weights": _listed(of_weights(plan, machine, one) for one in paths.trainings_of(plan, runs)),
+        "weights": _listed(
+            [
+                *(of_weights(plan, machine, one) for one in paths.trainings_of(plan, runs)),
+                *_of_classifiers(plan, machine, runs),
+            ]
+        ),
     }
 
 
@@ -119,11 +158,21 @@ def train_ddae(plan: Plan, machine: str, run: Run) -> Origins:
     return {"own": [of_weights(plan, machine, run).values()], "reference": _reference(plan, machine)}
 
 
+def train_classifier(plan: Plan, machine: str | None, seed: int, protocol: ProtocolName) -> Origins:
+    """An ID classifier, and the caches of its clips."""
+    return {
+        "own": [of_classifier(plan, machine, seed, protocol).values()],
+        "classified": _classified(plan, machine),
+    }
+
+
 def detect_anomalies(plan: Plan, machine: str, run: Run) -> Origins:
     """Scores of a training, and what they are made from."""
     return {
         "own": [of_scores(plan, machine, run).values()],
         "reference": _reference(plan, machine),
+        "classifier": _listed(_of_classifiers(plan, machine, [run])),
+        "classified": _classified(plan, machine),
         **_sources(plan, machine, [run]),
     }
 
@@ -163,9 +212,8 @@ def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolN
 
 
 def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
-    """The detectors' scores of the first seed."""
-    run = Run(noise_factor, plan.seeds[0], protocol)
-    return {"scores": [of_scores(plan, machine, run).values()], **_sources(plan, machine, [run])}
+    """Scores of the first seed."""
+    return _read_scores(plan, machine, [Run(noise_factor, plan.seeds[0], protocol)])
 
 
 def plot_features(plan: Plan, machine: str, machine_id: str, noise_factor: float, protocol: ProtocolName) -> Origins:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..ddae.run import Run, noise_factor_text
+from ..ddae.run import Run
 from ..errors import UserError
 from ..features.columns import N_FEATURES
 from ..recordings.layout import Folder
@@ -197,6 +197,22 @@ def train_ddae(plan: Plan, machine: str, run: Run) -> Settings:
     }
 
 
+def train_classifier(plan: Plan, machine: str | None, seed: int, protocol: ProtocolName) -> Settings:
+    """Clips and settings of an ID classifier, of one machine or of all."""
+    settings = plan.config["classifier"]
+    return {
+        "machines": [
+            {**_clips_of_detection(plan, name, protocol, plan.ids(name)), "seed": seed}
+            for name in plan.classified_with(machine)
+        ],
+        "snrs": plan.snrs,
+        "folds": plan.folds(protocol),
+        "networks": settings["networks"],
+        "epochs": settings["epochs"],
+        "seed": seed,
+    }
+
+
 def detect_anomalies(plan: Plan, machine: str, run: Run) -> Settings:
     """Clips and detectors of a training's scores."""
     return {
@@ -278,11 +294,11 @@ def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings
 
 def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
     """Histograms of a machine, in the order of the figures; of the first seed."""
+    run = Run(noise_factor, plan.seeds[0], protocol)
     return {
-        "runs": [[protocol, noise_factor_text(noise_factor), str(plan.seeds[0])]],
-        "units": [list(unit) for unit in plan.units(machine)],
+        **_scores(plan, machine, [run]),
         "snr_labels": snr_labels(plan),
-        "detectors": plan.detector_names,
+        "detectors": plan.names_at(run),
         "protocol": protocol,
         "seed": plan.seeds[0],
     }

@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from ..ddae.run import Run, noise_factor_text, suffix_of
-from ..recordings.layout import Folder, files_of
+from ..recordings.layout import LABELLED, Folder, files_of
 from ..splits import ProtocolName
 from .run import Plan, recordings
 
@@ -20,6 +20,7 @@ CHECKPOINT = f"results/checkpoints/{RUN}"
 SCORES = f"results/scores/{RUN}"
 ENSEMBLES = f"results/ensembles/{RUN}"
 EVALUATION = "results/evaluation/{machine}"
+CLASSIFIERS = "results/classifiers"
 
 FIGURES = "results/figures"
 AUC_FIGURE = f"{FIGURES}/auc/{{machine}}{{protocol}}.png"
@@ -102,12 +103,49 @@ def trainings_of(plan: Plan, runs: Iterable[Run]) -> list[Run]:
     return list(dict.fromkeys(member for run in runs for member in plan.members(run)))
 
 
+def classifier_name(plan: Plan) -> str:
+    """Pattern of what an ID classifier is called: one for all machines has no ``{machine}``."""
+    return f"{'' if plan.one_classifier else '{machine}/'}seed{{seed}}{{protocol}}"
+
+
+def classifiers_of(plan: Plan, runs: Iterable[Run]) -> list[Run]:
+    """What some runs have classifiers of their own of, which know nothing of noise factors; none without a detector
+    that needs one."""
+    if not plan.has_classifier:
+        return []
+    return list(dict.fromkeys(Run(None, run.seed, run.protocol) for run in trainings_of(plan, runs)))
+
+
+def classifiers(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
+    """The ID classifiers of some runs of a machine."""
+    pattern = f"{CLASSIFIERS}/{classifier_name(plan)}.npz"
+    return [of_run(pattern, machine, run) for run in classifiers_of(plan, runs)]
+
+
+def classifiers_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
+    """The ID classifier of a run, if it has one."""
+    return classifiers(plan, machine, [run])
+
+
+def classified(plan: Plan, machine: str | None, kind: str, suffix: str) -> list[str]:
+    """Feature caches or clip lists that the classifier of a machine is trained from."""
+    return [path for name in plan.classified_with(machine) for path in caches(plan, name, kind, suffix)]
+
+
+def classified_lists(plan: Plan, machine: str | None) -> list[str]:
+    """Clip lists that tell whether a classifier was made from them; none without one."""
+    if not plan.has_classifier:
+        return []
+    return [path for kind in LABELLED for path in classified(plan, machine, kind, "csv")]
+
+
 def _weights(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
-    return [of_run(f"{CHECKPOINT}.npz", machine, run) for run in trainings_of(plan, runs)]
+    trained = [of_run(f"{CHECKPOINT}.npz", machine, run) for run in trainings_of(plan, runs)]
+    return trained + classifiers(plan, machine, runs)
 
 
 def weights_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
-    """The trained networks that the scores of a run are made with."""
+    """The trained networks, and the ID classifiers, that the scores of a run are made with."""
     return _weights(plan, machine, [run])
 
 
@@ -167,8 +205,13 @@ def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolN
 
 
 def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
-    """The folder of the detectors' scores of the first seed."""
-    return [of_run(SCORES, machine, Run(noise_factor, plan.seeds[0], protocol))]
+    """Folders of the scores of the first seed, of detectors and ensembles."""
+    return scores_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
+
+
+def sources_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
+    """The trained networks, and the ID classifier, that these scores are made with."""
+    return weights_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
 
 
 def weights_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
@@ -214,7 +257,7 @@ def _figures_of_machine(plan: Plan, machine: str) -> list[str]:
         figures.append(filled(LOSS_FIGURE, common))
         for noise_factor in plan.noise_factors:
             values = common | {"nf": noise_factor_text(noise_factor)}
-            figures += [filled(SCORE_FIGURE, values | {"detector": file_name(name)}) for name in plan.detector_names]
+            figures += [filled(SCORE_FIGURE, values | {"detector": file_name(name)}) for name in plan.names_of_training]
             figures += [filled(ROC_FIGURE, values)] if has_auc else []
             figures += [
                 filled(pattern, values | {"id": name})
@@ -257,6 +300,7 @@ def final_outputs(plan: Plan) -> list[str]:
         outputs += [
             of_run(f"{CHECKPOINT}.{suffix}", machine, run) for run, suffix in product(plan.trainings, ("pt", "npz"))
         ]
+        outputs += classifiers(plan, machine, plan.trainings)
         outputs += scores(plan, machine, plan.scored_runs)
         outputs += _figures_of_machine(plan, machine)
     return outputs

@@ -13,14 +13,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+from ..classification.origins import expected_classifiers
 from ..ddae.origins import expected_weights
-from ..ddae.run import Run
+from ..ddae.run import Run, suffix_of
 from ..detection.origins import expected_evaluations, expected_scores, read_summary, summary_path
 from ..errors import UserError
 from ..features.cliplist import read_first_clip
 from ..files.integrity import read_origin_of_archive
 from ..files.origin import Origins
 from ..recordings.layout import Folder
+from ..splits import ProtocolName
 from . import origins, paths
 from .run import Plan, given_cache
 
@@ -73,6 +75,19 @@ def weights_are_as_planned(plan: Plan, machine: str, run: Run, results: str, cod
     lists = _placed(results, paths.reference_caches(plan, machine, "csv"))
     (expected,) = expected_weights(origins.train_ddae(plan, machine, run), "own", lists)
     found, _ = read_origin_of_archive(f"{results}{paths.of_run(f'{paths.CHECKPOINT}.npz', machine, run)}")
+    return found == replace(expected, code=code)
+
+
+@_proof
+def classifier_is_as_planned(
+    plan: Plan, machine: str | None, seed: int, protocol: ProtocolName, results: str, code: str
+) -> bool:
+    """Whether an ID classifier was trained with the clips that are there now."""
+    lists = _placed(results, paths.classified_lists(plan, machine))
+    (expected,) = expected_classifiers(origins.train_classifier(plan, machine, seed, protocol), "own", lists)
+    values = {"machine": machine or "", "seed": str(seed), "protocol": suffix_of(protocol)}
+    name = paths.filled(paths.classifier_name(plan), values)
+    found, _ = read_origin_of_archive(f"{results}{paths.CLASSIFIERS}/{name}.npz")
     return found == replace(expected, code=code)
 
 

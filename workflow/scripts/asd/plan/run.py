@@ -11,6 +11,7 @@ from typing import Any
 
 from ..ddae.run import Run
 from ..detection.detectors import find_method
+from ..detection.views import ID_EMBEDDING
 from ..features.rows import count_rows
 from ..recordings.headers import DeclaredFormatError, declared_format
 from ..recordings.layout import (
@@ -164,6 +165,20 @@ class Plan:
     def detector_names(self) -> list[str]:
         """What tables and figures call the detectors."""
         return [str(detector["name"]) for detector in self.detectors]
+
+    @cached_property
+    def has_classifier(self) -> bool:
+        """Whether some detector sees the output of the ID classifier."""
+        return any(detector["representation"] == ID_EMBEDDING for detector in self.detectors)
+
+    @property
+    def one_classifier(self) -> bool:
+        """Whether one classifier tells the IDs of all machines apart, or each machine has its own."""
+        return bool(self.config["classifier"]["scope"] == "run")
+
+    def classified_with(self, machine: str | None) -> list[str]:
+        """Machines whose IDs the classifier of a machine tells apart; None stands for that of all machines."""
+        return self.machines if self.one_classifier or machine is None else [machine]
 
     @property
     def ensembles(self) -> list[dict[str, Any]]:

@@ -34,6 +34,19 @@ def clips_times_epochs(plan: Plan, machine: str) -> int:
     return clips_of_reference(plan, machine) * epochs
 
 
+def clips_times_networks(plan: Plan, machine: str | None, protocol: ProtocolName) -> int:
+    """Clips times networks of an ID classifier, all of which train at once."""
+    every = sum(clips_of_machine(plan, name) for name in plan.classified_with(machine))
+    networks: int = plan.config["classifier"]["networks"]
+    return every * networks * (1 + (plan.folds(protocol) or 0))
+
+
+def clips_times_networks_times_epochs(plan: Plan, machine: str | None, protocol: ProtocolName) -> int:
+    """The same times epochs."""
+    epochs: int = plan.config["classifier"]["epochs"]
+    return clips_times_networks(plan, machine, protocol) * epochs
+
+
 def clips_of_machine(plan: Plan, machine: str) -> int:
     """Clips that detection reads."""
     return clips_of_units(plan, machine, plan.units(machine))
