@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..classification.widths import EMBEDDING_WIDTH
@@ -37,12 +38,18 @@ class Fitted:
     ----------
     score
         Scores rows that the detector has not seen.
-    training_scores
-        Scores of the training rows themselves, float64 [clips], for thresholds of the *paper* protocol.
+    score_training
+        Scores the training rows.
     """
 
     score: ScoreFunction
-    training_scores: NDArray[np.float64]
+    score_training: Callable[[], NDArray[np.float64]]
+
+    @cached_property
+    def training_scores(self) -> NDArray[np.float64]:
+        """Scores of the training rows themselves, float64 [clips], for thresholds of the *paper* protocol; not computed
+        before they are asked for, as where a threshold is cross-fitted nobody does."""
+        return self.score_training()
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,7 @@ def find_method(name: str) -> Method:
 
 
 def _on_training_rows(score: ScoreFunction, train: Projected) -> Fitted:
-    return Fitted(score, score(train))
+    return Fitted(score, lambda: score(train))
 
 
 # ------------------------------------------------------------------------------------ the paper's three detectors
@@ -211,8 +218,7 @@ def nearest_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     def score(rows: Projected) -> NDArray[np.float64]:
         return np.asarray(model.kneighbors(rows)[0].mean(axis=1), np.float64)
 
-    left_out = np.asarray(model.kneighbors()[0].mean(axis=1), np.float64)
-    return Fitted(score, left_out)
+    return Fitted(score, lambda: np.asarray(model.kneighbors()[0].mean(axis=1), np.float64))
 
 
 @detector(
@@ -260,7 +266,7 @@ def _locally_normalised(train: Projected, n_neighbors: int) -> Fitted:
     def score(others: Projected) -> NDArray[np.float64]:
         return log_of_ratios(euclidean_distances(np.asarray(others, np.float64), rows), min(n_neighbors, len(rows)))
 
-    return Fitted(score, log_of_ratios(between, min(n_neighbors, len(rows) - 1)))
+    return Fitted(score, lambda: log_of_ratios(between, min(n_neighbors, len(rows) - 1)))
 
 
 def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -325,7 +331,7 @@ def local_affine_hull(train: Projected, seed: int, n_neighbors: int, regularizat
         neighbours = _nearest(euclidean_distances(clips, rows), count)
         return log_of_ratios(_hull_distances(clips, rows, neighbours, regularization), neighbours)
 
-    return Fitted(score, log_of_ratios(left_out, nearest))
+    return Fitted(score, lambda: log_of_ratios(left_out, nearest))
 
 
 def _nearest(distances: NDArray[np.float64], count: int) -> NDArray[np.intp]:
@@ -431,7 +437,7 @@ def outlier_exposure_by_machine_id(train: Projected, seed: int, n_neighbors: int
             [one.score(rows[:, start : start + EMBEDDING_WIDTH]) for one, start in zip(fitted, columns, strict=True)]
         )
 
-    return Fitted(score, averaged([one.training_scores for one in fitted]))
+    return Fitted(score, lambda: averaged([one.training_scores for one in fitted]))
 
 
 # ---------------------------------------------------------------------------------------------------------- PyOD
@@ -488,7 +494,7 @@ def _pyod(name: str) -> Callable[..., Fitted]:
         def score(rows: Projected) -> NDArray[np.float64]:
             return np.asarray(model.decision_function(np.asarray(rows, np.float64)), np.float64)
 
-        return Fitted(score, np.asarray(model.decision_scores_, np.float64))
+        return Fitted(score, lambda: np.asarray(model.decision_scores_, np.float64))
 
     return fit
 
@@ -537,7 +543,8 @@ class Detector:
         fitted = find_method(self.method).fit(train, seed, **self.parameters)
         # some scikit-learn detectors answer float32 rows in float32
         return Fitted(
-            lambda rows: np.asarray(fitted.score(rows), np.float64), np.asarray(fitted.training_scores, np.float64)
+            lambda rows: np.asarray(fitted.score(rows), np.float64),
+            lambda: np.asarray(fitted.training_scores, np.float64),
         )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..classification.classifier import Networks
 from ..ddae.denoiser import Denoiser
 from ..splits import FEWEST_CLIPS, PROTOCOLS, ProtocolName, fold_numbers
-from .detectors import Detector
+from .detectors import Detector, Fitted
 from .projections import fit_projection
 from .representations import Represented, blocks_of
 from .scores import Scores, UnitScores, threshold_of
@@ -19,8 +19,8 @@ from .units import UnitClips
 
 def _fit_and_score(
     train: Represented, others: Represented, detectors: Sequence[Detector], seed: int
-) -> Iterator[tuple[Detector, NDArray[np.float64], NDArray[np.float64], tuple[int, int] | None]]:
-    """Each detector with its scores of the training clips and of the other clips, and its MAP counts.
+) -> Iterator[tuple[Detector, Fitted, NDArray[np.float64], tuple[int, int] | None]]:
+    """Each detector, fitted, with its scores of the other clips, and its MAP counts.
 
     Nothing about `others` reaches a fit.  Detectors that see the same share the projection.
     """
@@ -34,7 +34,7 @@ def _fit_and_score(
             views[view] = projection.apply(rows), projected, projection.counts
         training_rows, other_rows, counts = views[view]
         fitted = detector.fit(training_rows, seed)
-        yield detector, fitted.training_scores, fitted.score(other_rows), counts
+        yield detector, fitted, fitted.score(other_rows), counts
 
 
 def cross_fitted_scores(
@@ -121,9 +121,10 @@ def detect(
         if PROTOCOLS[protocol].cross_fitted:
             refitted = [detector for detector in sharing if not (detector.leave_one_out and _all_differ(of_train))]
             cross_fitted = cross_fitted_scores(train, refitted, folds or 2, seed, of_train, where) if refitted else {}
-        for detector, training_scores, test_scores, counts in _fit_and_score(train, test, sharing, seed):
+        for detector, fitted, test_scores, counts in _fit_and_score(train, test, sharing, seed):
+            known = cross_fitted.get(detector.name)
             # of the clips that train all detectors, so that their scores can be averaged
-            training_scores = cross_fitted.get(detector.name, training_scores)[:n_train]
+            training_scores = (fitted.training_scores if known is None else known)[:n_train]
             threshold = threshold_of(training_scores, threshold_percentile, protocol)
             labelled, unlabelled = np.split(test_scores, [n_labelled])
             found[detector.name] = Scores(training_scores, labelled, threshold, counts, unlabelled)
