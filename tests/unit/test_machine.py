@@ -929,6 +929,7 @@ def test_roc_curves_are_averaged_over_ids_and_seeds_in_every_replicate(monkeypat
         else random_units({"LOF": 1.0, "IF": 0.2}, ids=("id_00", "id_02"), seeds=("0", "1", "2"))
     )
     draws = Draws(monkeypatch)
+    monkeypatch.setattr(module, "FEW_CLIPS", 0)
     bands = roc_bands(contents, "fan", replicates=12, confidence=80.0, seed=5)
     assert list(bands) == ["LOF", "IF"]
     assert len(draws.clips) == 2
@@ -972,6 +973,17 @@ def test_bands_contain_the_mean_and_grow_with_confidence():
         assert not np.array_equal(band.low, other[name].low)
         assert np.array_equal(band.mean, other[name].mean)
         assert band.auc == pytest.approx(np.trapezoid(band.mean, FALSE_POSITIVE_RATES), abs=0.01)
+
+
+def test_bands_of_few_clips_are_as_wide_as_an_interval_of_a_share():
+    """Of 5 abnormal clips that are all told apart, each replicate tells all apart, too."""
+    contents = random_units({"LOF": 60.0}, counts=(40, 5))
+    band = roc_bands(contents, "fan", replicates=50, confidence=95.0, seed=0)["LOF"]
+    ids = {unit.machine_id for unit in contents}
+    assert (band.mean == 1.0).all()
+    assert (band.high == 1.0).all()
+    assert band.low[:-1] == pytest.approx(0.025 ** (1 / (5 * len(ids))))
+    assert band.low[-1] == 1.0
 
 
 def test_bands_have_no_more_replicates_than_they_may(monkeypatch):

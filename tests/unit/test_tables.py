@@ -48,6 +48,7 @@ from asd.evaluation.tables import (
     write_table,
 )
 from asd.features.cliplist import write_skipped
+from asd.splits import title_of
 from named_clips import scored_clips
 
 pytestmark = pytest.mark.filterwarnings("error")  # of NumPy and pandas
@@ -815,7 +816,7 @@ def test_markdown_of_the_leaderboard():
         }
     )
     assert markdown(ranking, 95.0) == (
-        "**fan, paper protocol: mean over SNRs, IDs and 3 seeds**\n"
+        "**fan, paper protocol, in-sample thresholds: mean over SNRs, IDs and 3 seeds**\n"
         "\n"
         "|  | detector | noise factor | AUC [95 %] | snr6 | snr_6 | pAUC | worst | false alarms | F1 "
         "| p vs first |\n"
@@ -839,7 +840,7 @@ def test_markdown_and_page_have_a_table_for_each_protocol_and_machine():
     found = markdown_tables(markdown(ranking, 99.5))
     assert_page_shows(html_page(ranking, 99.5), found)
     assert list(found) == [
-        f"{machine}, {protocol} protocol: mean over SNRs, IDs and 2 seeds"
+        f"{machine}, {title_of(protocol)}: mean over SNRs, IDs and 2 seeds"
         for protocol in ("strict", "paper")
         for machine in ("all machines", "pump", "fan")
     ]
@@ -874,7 +875,7 @@ def test_markdown_and_page_are_valid_whatever_the_names(detectors, snrs, machine
     found = markdown_tables(markdown(ranking, 95.0))
     assert_page_shows(html_page(ranking, 95.0), found)
     ((title, (header, *rows)),) = found.items()
-    assert title == "fan, paper protocol: mean over SNRs, IDs and 1 seed"
+    assert title == "fan, paper protocol, in-sample thresholds: mean over SNRs, IDs and 1 seed"
     assert header[4 : 4 + len(snrs)] == list(snrs)
     assert [cells[1] for cells in rows] == ranking["detector"].tolist()
     assert all(cells[5 + len(snrs)].endswith(f" {machine_id})") for cells in rows)

@@ -7,13 +7,14 @@ with job_log(snakemake.log[0]):
     from asd.evaluation.machine import read_unit_scores
     from asd.figures.scores import ScorePanel, score_histograms
     from asd.figures.style import save
+    from asd.splits import title_of
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
     labels = settings["snr_labels"]
     files = snakemake.input
     expected = expected_scores(snakemake.params.origins, "scores", files.clips, files.weights)
     contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
-    about = f"{wildcards.machine}, noise factor {wildcards.nf}, {settings['protocol']} protocol"
+    about = f"{wildcards.machine}, noise factor {wildcards.nf}, {title_of(settings['protocol'])}"
 
     for detector, path in zip(settings["detectors"], snakemake.output.histograms, strict=True):
         panels = {}

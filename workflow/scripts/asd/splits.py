@@ -21,7 +21,7 @@ import logging
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from .errors import UserError
 
@@ -62,13 +62,30 @@ class Protocol:
 
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
-    "paper": Protocol("", scaling_sees_all=True, cross_fitted=False, quantile="linear", seeds_share_clips=True),
     "strict": Protocol(
         "_strict", scaling_sees_all=False, cross_fitted=True, quantile="weibull", seeds_share_clips=False
     ),
     "given": Protocol("_given", scaling_sees_all=False, cross_fitted=True, quantile="weibull", seeds_share_clips=False),
+    "paper": Protocol("", scaling_sees_all=True, cross_fitted=False, quantile="linear", seeds_share_clips=True),
 }
-"""Which clips train and test under each of them is what `training_rows` and `detection_splits` say."""
+"""In the order of tables and figures: those first whose figures hold for new clips.  Which clips train and test under
+each of them is what `training_rows` and `detection_splits` say."""
+
+
+def title_of(protocol: str) -> str:
+    """What titles call a protocol where thresholds count.
+
+    Examples
+    --------
+    >>> title_of("strict")
+    'strict protocol'
+    >>> title_of("paper")
+    'paper protocol, in-sample thresholds'
+    """
+    return f"{protocol} protocol" + (
+        "" if PROTOCOLS[cast(ProtocolName, protocol)].cross_fitted else ", in-sample thresholds"
+    )
+
 
 AUTO_SHARES = {"ddae": 20, "ad_train": 56, "ad_test": 24}
 """Per cent of an ID's clips, normal and abnormal together, as in Table 2 of Kim & Kim (2024).  The strict protocol's

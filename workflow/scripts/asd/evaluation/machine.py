@@ -30,6 +30,7 @@ from ..files.origin import Origin
 from ..splits import ProtocolName
 from .rows import AucRow, ComparisonRow
 from .statistics import (
+    FEW_CLIPS,
     FEWEST_FOR_P_VALUES,
     bootstrap_p_value,
     bootstrap_weights,
@@ -37,6 +38,7 @@ from .statistics import (
     decision_statistics,
     delong_covariance,
     delong_p_value,
+    interval_of_few,
     mean_placements,
     percentile_interval,
     resampled_seeds,
@@ -461,7 +463,7 @@ def roc_bands(
     replicates, seed
         Of the bootstrap over seeds and clips, as for `bootstrap`.
     confidence
-        Of the interval at each false positive rate, in per cent.
+        Of the interval at each false positive rate, in per cent; of few clips it is as wide as `interval_of_few` says.
 
     References
     ----------
@@ -490,11 +492,23 @@ def roc_bands(
             total = seed_weights.sum(axis=0)
             mean = np.where(there, every * seed_weights, 0.0).sum(axis=0) / np.where(total > 0, total, np.nan)
             sums[name] = sums.get(name, 0.0) + mean / len(ids)
+    clips = _clips_of_smaller_class(contents)
     bands = {}
     for name, curves_of in sums.items():
         low, high = percentile_interval(curves_of[1:], confidence)
+        if clips < FEW_CLIPS:
+            for point in np.flatnonzero(FALSE_POSITIVE_RATES < 1.0):  # where all are flagged, no clip is missed
+                ends = float(low[point]), float(high[point]), float(curves_of[0][point])
+                low[point], high[point] = interval_of_few(*ends, clips, confidence)
         bands[name] = RocCurve(curves_of[0], low, high, float(np.mean(aucs[name])))
     return bands
+
+
+def _clips_of_smaller_class(contents: Mapping[Unit, UnitScores]) -> int:
+    """Test clips of all IDs of the class of which there are fewer."""
+    clips = [content.clips for content in contents.values()]
+    counts = ([len(one.normal) for one in clips], [len(one.abnormal) for one in clips])
+    return clips_of_smaller_class([unit.machine_id for unit in contents], *counts)
 
 
 # ------------------------------------------------------------------------------------------------ comparisons
@@ -587,7 +601,5 @@ def evaluate_machine(
         scored = ((unit.run, name) for unit, files in files_of.items() for name in files.scores)
         entries = list(dict.fromkeys((name, run.noise_factor_text) for run, name in scored))
         results[protocol] = bootstrap(files_of, entries, machine, replicates, seed)
-        counts = np.array([np.bincount(files.clips.labels, minlength=2) for files in files_of.values()])
-        clips = clips_of_smaller_class([unit.machine_id for unit in files_of], counts[:, 0], counts[:, 1])
-        comparisons += compare(results[protocol], protocol, machine, confidence, clips)
+        comparisons += compare(results[protocol], protocol, machine, confidence, _clips_of_smaller_class(files_of))
     return MachineResults(rows, comparisons, results)

@@ -18,6 +18,7 @@ from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.neutral import for_html, for_markdown, for_spreadsheet, in_one_line
 from ..files.origin import Origin
+from ..splits import title_of
 from .machine import Entry, Replicates, read_replicates
 from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
 from .statistics import (
@@ -498,7 +499,7 @@ def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, li
             cells += [f"{row['false_alarm_rate']:.1%}{' !' * bool(row['false_alarms_off'])}", f"{row['f1']:.3f}"]
             cells.append(_p(row["p_value"]))
             lines.append(cells)
-        title = f"{machine}, {protocol} protocol"
+        title = f"{machine}, {title_of(str(protocol))}"
         yield f"{title}: mean over SNRs, IDs and {seeds} seed{'s' * (seeds != 1)}", header, lines
 
 
