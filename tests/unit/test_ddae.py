@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import nn
 import asd
 from asd.ddae import model
 from asd.ddae.denoiser import Denoiser
-from asd.ddae.loss import read_loss, write_loss
+from asd.ddae.loss import Curve, read_loss, write_loss
 from asd.ddae.model import (
     ENCODER_WIDTHS,
     TrainedDDAE,
@@ -113,7 +114,7 @@ def test_weights_and_loss_equal_those_of_the_plain_loop(rows, batch_size, seed, 
         for number, (our, their) in enumerate(zip(ours, theirs, strict=True)):
             torch.testing.assert_close(our.weight, their.weight, rtol=0, atol=1e-5, msg=f"{name} {number} weight")
             torch.testing.assert_close(our.bias, their.bias, rtol=0, atol=1e-5, msg=f"{name} {number} bias")
-        assert got.loss[name] == pytest.approx(loss[name], rel=1e-4)
+        assert got.loss[name].training == pytest.approx(loss[name], rel=1e-4)
 
 
 def test_weights_of_a_real_training_are_those_of_the_plain_loop_to_the_last_bits(fan_caches):
@@ -130,8 +131,9 @@ def test_weights_of_a_real_training_are_those_of_the_plain_loop_to_the_last_bits
 @pytest.mark.parametrize(
     "modules",
     [
-        [nn.Linear(4, 4), nn.Tanh()],
-        [nn.Linear(4, 4), nn.LeakyReLU(), nn.Linear(4, 4)],
+        [nn.Linear(4, 4), nn.ELU()],
+        [nn.Linear(4, 4), nn.LeakyReLU(0.2), nn.Linear(4, 4)],
+        [nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 4)],
         [nn.Linear(4, 4), nn.ReLU(), nn.Dropout(), nn.Linear(4, 4)],
         [nn.Linear(4, 4), nn.ReLU(), nn.Sigmoid()],
         [nn.ReLU(), nn.Linear(4, 4)],
@@ -152,8 +154,8 @@ def test_each_epoch_has_a_loss_and_the_loss_falls(features):
     loss = trained_on(features, epochs=40).loss
     assert list(loss) == ["mfcc", "basic"]
     for curve in loss.values():
-        assert len(curve) == 40
-        assert np.mean(curve[-5:]) < 0.9 * np.mean(curve[:5])
+        assert (len(curve.training), curve.validation, curve.kept) == (40, [], 39)
+        assert np.mean(curve.training[-5:]) < 0.9 * np.mean(curve.training[:5])
 
 
 def test_the_same_seed_gives_the_same_weights(features, trained):
@@ -237,14 +239,15 @@ def test_loss_curves_are_read_back_exactly(tmp_path):
     trained = trained_on(random_features(10, 1))
     write_loss(trained.loss, tmp_path / "loss.csv")
     assert read_loss(tmp_path / "loss.csv") == trained.loss
-    assert len(trained.loss["mfcc"]) == 3
+    assert len(trained.loss["mfcc"].training) == 3
 
 
 def test_loss_curves_are_a_table_with_a_checksum_in_its_last_line(tmp_path):
-    write_loss({"mfcc": [0.5, 0.25], "basic": [1.5, 1e-9]}, tmp_path / "loss.csv")
+    curves = {"mfcc": Curve([0.5, 0.25], [], 0, 1, spread=0.5), "basic": Curve([1.5, 1e-9], [], 0, 1)}
+    write_loss(curves, tmp_path / "loss.csv")
     header, first, last = (tmp_path / "loss.csv").read_text(encoding="utf-8").splitlines()
-    assert (header, first) == ("epoch,mfcc,basic,origin,checksum", "1,0.5,1.5,,")
-    assert last.startswith("2,0.25,1e-09,{},")
+    assert (header, first) == ("epoch,mfcc,basic,about,origin,checksum", "1,0.5,1.5,,,")
+    assert last.startswith('2,0.25,1e-09,"{""mfcc"": {""every"": 0, ""kept"": 1, ""held_out"": 0, ""spread"": 0.5}, ')
     assert len(last.rsplit(",", 1)[1]) == 8
 
 
@@ -259,7 +262,8 @@ def test_damaged_loss_curves_are_named(tmp_path, text, with_checksum):
 
 @pytest.mark.parametrize("lines", [1, 2, 3])
 def test_loss_curves_cut_at_the_end_of_a_line_are_named(tmp_path, lines):
-    write_loss({"mfcc": [0.5, 0.25, 0.1], "basic": [1.5, 1.0, 0.5]}, tmp_path / "loss.csv")
+    curves = {"mfcc": Curve([0.5, 0.25, 0.1], [], 0, 2), "basic": Curve([1.5, 1.0, 0.5], [], 0, 2)}
+    write_loss(curves, tmp_path / "loss.csv")
     whole = (tmp_path / "loss.csv").read_text().splitlines(keepends=True)
     (tmp_path / "loss.csv").write_text("".join(whole[:lines]))
     with pytest.raises(UserError, match=r"loss\.csv: no loss curves"):
@@ -283,7 +287,7 @@ def test_checkpoint_is_read_by_torch_with_weights_only(checkpoint, trained):
     assert set(content) == {"networks", "scaling", "configuration", "loss"}
     assert set(content["networks"]) == {"mfcc", "basic"}
     assert content["configuration"] == CONFIGURATION
-    assert content["loss"] == trained.loss
+    assert content["loss"] == {name: asdict(curve) for name, curve in trained.loss.items()}
     assert np.array_equal(content["scaling"]["minimum"].numpy(), trained.scaling.minimum)
     assert np.array_equal(content["scaling"]["maximum"].numpy(), trained.scaling.maximum)
 
@@ -294,7 +298,7 @@ def test_loaded_checkpoint_gives_the_same_outputs(checkpoint, trained, features)
     for name, network in networks.items():
         network.load_state_dict(content["networks"][name])
     scaling = MinMaxScaling(*(content["scaling"][key].numpy() for key in ("minimum", "maximum")))
-    loaded = TrainedDDAE(scaling, networks, content["loss"])
+    loaded = TrainedDDAE(scaling, networks, {name: Curve(**curve) for name, curve in content["loss"].items()})
     assert np.array_equal(weights(loaded), weights(trained))
     assert np.array_equal(loaded.denoiser().denoise(features), trained.denoiser().denoise(features))
 
