@@ -474,7 +474,8 @@ def texts_of(given: str | Sequence[str]) -> tuple[str, ...]:
 def training_settings(config: Mapping[str, Any], machine: str) -> dict[str, Any]:
     """The settings under ``ddae`` for `machine`: its own, else the common ones.
 
-    ``auto`` is left where it depends on the clips.  In a fixed order, whatever the order in the file, so that the same settings compare equal.
+    ``auto`` is left where it depends on the clips.  They are in a fixed order, whatever the order in the file, so that
+    the same settings compare equal.
     """
     common, own = config["ddae"], config["machines"][machine]["ddae"]
     widths = {**common["encoder_widths"], **own.get("encoder_widths", {})}
