@@ -69,10 +69,15 @@ class Curve:
         return [self.every * number for number in range(count)] if self.every else list(range(1, count + 1))
 
     @property
+    def is_judged_by_validation(self) -> bool:
+        """Whether enough clips are held out for their loss to tell whether the training went well."""
+        return self.held_out >= _FEWEST_TO_JUDGE
+
+    @property
     def first_and_kept(self) -> tuple[float, float]:
         """The loss that tells whether a training went well, at its beginning and of the weights that were kept: of the
         held-out clips, unless these are too few to tell."""
-        values = self.validation if self.held_out >= _FEWEST_TO_JUDGE else self.training
+        values = self.validation if self.is_judged_by_validation else self.training
         return values[0], values[self.kept]
 
     def complaints(self) -> list[str]:
@@ -86,7 +91,7 @@ class Curve:
         first, kept = self.first_and_kept
         found = []
         if not kept <= (1 - LEAST_FALL) * first:
-            what = "its loss on held-out clips" if self.held_out >= _FEWEST_TO_JUDGE else "its loss"
+            what = "its loss on held-out clips" if self.is_judged_by_validation else "its loss"
             fell = f"fell by {1 - kept / first:.1%} only" if kept < first else "did not fall"
             found.append(f"{what} {fell.replace('%', ' %')} ({first:.3g} to {kept:.3g})")
         if self.spread is not None and not self.spread >= LEAST_SPREAD:

@@ -123,7 +123,7 @@ def _held_out(scaled: torch.Tensor, settings: TrainingSettings) -> tuple[torch.T
     count = clips_to_hold_out(settings.epochs, len(scaled))
     if count:
         order = torch.randperm(len(scaled))
-        logger.info("%d of the clips are held out: their loss says when it is enough", count)
+        logger.info("held out, to say when it is enough: %d of the clips", count)
         return scaled[order[count:]], scaled[order[:count]]
     if settings.epochs == "auto":
         logger.warning(
@@ -155,6 +155,8 @@ def _tell(name: str, curve: Curve) -> None:
     if curve.validation:
         values = (curve.validation[0], curve.validation[curve.kept])
         logger.info("%s network: loss of the clips held out %.6f -> %.6f", name, *values)
+        if not curve.is_judged_by_validation:
+            logger.info("%s network: so few clips held out don't tell whether it learned more than its clips", name)
 
 
 def _remedy(settings: TrainingSettings) -> str:

@@ -527,7 +527,8 @@ def _untrained(trainings: Trainings) -> tuple[str, list[str]]:
         if said
     ]
     more = [f"and {len(clauses) - _SHOWN} more"] if len(clauses) > _SHOWN else []
-    return f"{len(clauses)} of {len(found)} DDAEs have hardly learned anything", clauses[:_SHOWN] + more
+    have = "has" if len(clauses) == 1 else "have"
+    return f"{len(clauses)} of {len(found)} DDAEs {have} hardly learned anything", clauses[:_SHOWN] + more
 
 
 _REMEDY = "ddae.epochs: auto, or more clips to train with, may help; see results/figures/loss."
