@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
+from asd.ddae import settings
 from asd.detection.detectors import METHODS, ProjectionName, Representation
 from asd.errors import UserError
 from asd.plan.documentation import README, main, rows_of_choices, rows_of_keys, rows_of_methods, with_tables
@@ -89,6 +90,14 @@ def test_rows_say_default_what_is_allowed_and_the_meaning() -> None:
     assert row("machines.<machine>.split.<ID>.ad_test")[:2] == ("required", "whole number, at least 2")
     assert row("snrs")[0] == "`{snr6: 6_dB, snr0: 0_dB, snr_6: -6_dB}`"
     assert row("detectors[].method")[0] == "required"
+
+
+def test_epochs_auto_is_described_as_it_is() -> None:
+    text = row("ddae.epochs")[2]
+    assert f"below {settings.LEARNED:.0%}".replace("%", " %") in text
+    assert f"ends {settings.PATIENCE} steps after these, at {settings.MOST_STEPS} at most" in text
+    assert f"fewer than {settings.FEWEST_TO_HOLD_OUT} clips" in text
+    assert f"takes {settings.STEPS_WITHOUT_VALIDATION} steps" in text
 
 
 def test_each_method_has_a_row_with_its_parameters() -> None:
