@@ -148,7 +148,7 @@ def _classifier(plan: Plan, clips: Sequence[UnitClips], run: Run) -> Classifier:
 
 def _denoiser(plan: Plan, machine: str, clips: Sequence[UnitClips], run: Run) -> Denoiser:
     from asd.ddae.model import train_machine
-    from asd.ddae.training import TrainingSettings
+    from asd.ddae.settings import TrainingSettings
     from asd.features.caches import listed
     from asd.plan import parameters
     from asd.splits import training_rows
@@ -156,7 +156,7 @@ def _denoiser(plan: Plan, machine: str, clips: Sequence[UnitClips], run: Run) ->
     settings = parameters.train_ddae(plan, machine, run)
     reference = {unit.machine_id: unit.normal for unit in clips if unit.snr == plan.reference_snr}
     rows = training_rows({name: listed(cache) for name, cache in reference.items()}, settings)
-    names = ("noise_factor", "epochs", "batch_size", "learning_rate", "seed")
+    names = ("noise_factor", "epochs", "batch_size", "learning_rate", "seed", "encoder_widths", "activation")
     training = TrainingSettings(**{name: settings[name] for name in names})
     features = {name: cache.features for name, cache in reference.items()}
     return train_machine(features, rows, training, protocol=run.protocol).denoiser()

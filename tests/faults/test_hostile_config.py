@@ -100,8 +100,9 @@ def judge(config: Any, *files: Path) -> None:
     assert all(not set("/\\ {}") & set(detector["name"]) for detector in detectors)
     for machine in config["machines"]:
         training = configuration.training_settings(config, machine)
-        assert training["epochs"] >= 1
+        assert training["epochs"] == "auto" or training["epochs"] >= 1
         assert training["learning_rate"] > 0
+        assert all(0 < width <= 512 for widths in training["encoder_widths"].values() for width in widths)
     if config["dataset"]["cache"] is None and config["dataset"]["samples"] is None:
         patterns = config["dataset"]["pattern"]
         values = dict.fromkeys((*layout.RECORDING_FIELDS, *config["dataset"]["attributes"]), "x")

@@ -33,7 +33,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asd.ddae.denoiser import Denoiser
-from asd.ddae.loss import read_loss, write_loss
+from asd.ddae.loss import Curve, read_loss, write_loss
 from asd.ddae.scaling import MinMaxScaling
 from asd.detection.clips import ScoredClip
 from asd.detection.scores import Scores, UnitScores, read_scores, write_scores
@@ -526,8 +526,9 @@ def crafted_scores(files: Files) -> Iterator[tuple[str, Crafted]]:
 
 
 def write_small_loss(folder: Path, seed: int) -> None:
-    mfcc, basic = np.random.default_rng(seed).random((2, 6)).tolist()
-    write_loss({"mfcc": mfcc, "basic": basic}, folder / "l.csv")
+    mfcc, held_out, basic = np.random.default_rng(seed).random((3, 6)).tolist()
+    curves = {"mfcc": Curve(mfcc, held_out, 25, 4, 2, 0.5), "basic": Curve(basic[:5], held_out[:5], 25, 3, 2)}
+    write_loss(curves, folder / "l.csv")
 
 
 def read_small_loss(folder: Path) -> Any:

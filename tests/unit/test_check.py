@@ -440,6 +440,7 @@ def computation(**changes: object) -> dict:
             }
         ],
         "batch_size": 1,
+        "fewest_to_hold_out": 0,
         "threshold_percentile": 50.0,
         "whitened_columns": {},
         **changes,
@@ -468,6 +469,8 @@ def test_too_few_clips_to_test_with_are_named(normal: int, abnormal: int, part: 
     [
         (100, {"batch_size": 64}, "20 clips train the DDAE, fewer than a batch (64)"),
         (100, {"batch_size": 20}, None),
+        (100, {"batch_size": "auto", "fewest_to_hold_out": 20}, None),
+        (100, {"batch_size": "auto", "fewest_to_hold_out": 21}, "20 clips train the DDAE, too few to hold one out"),
         (30, {"threshold_percentile": 95.0}, "17 clips train the detectors"),
         (30, {"threshold_percentile": 99.0}, "100 are needed"),
         (100, {"threshold_percentile": 95.0}, None),

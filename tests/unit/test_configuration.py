@@ -77,11 +77,16 @@ def test_machines_alone_are_a_whole_configuration() -> None:
     assert problems(minimal()) == []
 
 
-def test_the_defaults_are_those_of_the_paper() -> None:
+def test_the_defaults() -> None:
     config = with_defaults(minimal())
     assert config["snrs"] == {"snr6": "6_dB", "snr0": "0_dB", "snr_6": "-6_dB"}
     assert config["reference_snr"] == "snr6"
-    assert config["ddae"] == {"epochs": 100, "batch_size": 64, "learning_rate": 1e-4, "device": "auto"}
+    widths = {"mfcc": [64, 32, 16, 8], "basic": [16, 32, 64, 128]}
+    assert config["ddae"] == {
+        **dict.fromkeys(("epochs", "batch_size", "learning_rate", "device"), "auto"),
+        "encoder_widths": widths,
+        "activation": "relu",
+    }
     assert config["noise_factors"] == [0.7]
     assert config["seeds"] == [0]
     whitened = {"method": "HULL", "name": "HULL-whitened", "projection": "whitening"}
@@ -266,10 +271,24 @@ SCHEMA_MISTAKES: dict[str, tuple[Any, str, list[str]]] = {
     "number that YAML reads as text": (
         yaml.safe_load("machines: {fan: {ids: [a]}}\nddae: {learning_rate: 1e-4}"),
         "ddae.learning_rate",
-        ["'1e-4'", "1.0e-4", "a number is needed"],
+        ["'1e-4'", "1.0e-4", "number, more than 0"],
     ),
     "learning rate of zero": (minimal(ddae={"learning_rate": 0}), "ddae.learning_rate", ["0", "more than 0"]),
     "fractional epochs": (minimal(ddae={"epochs": 1.5}), "ddae.epochs", ["1.5", "whole number"]),
+    "epochs in words": (minimal(ddae={"epochs": "many"}), "ddae.epochs", ["'many'", "auto or whole number"]),
+    "layer of no units": (
+        minimal(ddae={"encoder_widths": {"mfcc": [64, 0]}}),
+        "ddae.encoder_widths.mfcc[1]",
+        ["0", "at least 1"],
+    ),
+    "layer of too many units": (
+        minimal(ddae={"encoder_widths": {"basic": [513]}}),
+        "ddae.encoder_widths.basic[0]",
+        ["513", "at most 512"],
+    ),
+    "no layers": (minimal(ddae={"encoder_widths": {"mfcc": []}}), "ddae.encoder_widths.mfcc", ["empty"]),
+    "unknown network": (minimal(ddae={"encoder_widths": {"mel": [8]}}), "ddae.encoder_widths", ["'mel'", "basic"]),
+    "unknown activation": (minimal(ddae={"activation": "gelu"}), "ddae.activation", ["'gelu'", "relu, leaky_relu"]),
     "batch size of zero": (minimal(ddae={"batch_size": 0}), "ddae.batch_size", ["0", "at least 1"]),
     "unknown device": (minimal(ddae={"device": "gpu"}), "ddae.device", ["'gpu'", "auto, cpu, cuda"]),
     "negative noise factor": (minimal(noise_factors=[0.7, -0.1]), "noise_factors[1]", ["-0.1", "at least 0"]),
@@ -782,9 +801,33 @@ def test_a_configuration_that_stands_for_billions_of_entries_is_refused_before_a
 def test_a_machine_overrides_just_the_training_settings_it_names() -> None:
     machines = {"fan": {"ids": ["a"]}, "slider": {"ids": ["a"], "ddae": {"epochs": 300, "learning_rate": 1e-5}}}
     config = with_defaults({"machines": machines, "ddae": {"epochs": 7, "batch_size": 8, "device": "cpu"}})
+    widths = {"basic": [16, 32, 64, 128], "mfcc": [64, 32, 16, 8]}
     common = {"epochs": 7, "batch_size": 8, "learning_rate": 1e-4, "device": "cpu"}
+    common |= {"encoder_widths": widths, "activation": "relu"}
     assert training_settings(config, "fan") == common
     assert training_settings(config, "slider") == {**common, "epochs": 300, "learning_rate": 1e-5}
+
+
+def test_a_machine_overrides_just_the_network_whose_widths_it_names() -> None:
+    machines = {"fan": {"ids": ["a"], "ddae": {"encoder_widths": {"mfcc": [32, 4]}, "activation": "silu"}}}
+    config = with_defaults({"machines": machines, "ddae": {"encoder_widths": {"basic": [16]}}})
+    settings = training_settings(config, "fan")
+    assert settings["encoder_widths"] == {"basic": [16], "mfcc": [32, 4]}
+    assert settings["activation"] == "silu"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("auto", "auto", 1e-3)),
+        ({"epochs": 50}, (50, 64, 1e-4)),
+        ({"epochs": 50, "batch_size": 8}, (50, 8, 1e-4)),
+        ({"batch_size": 8, "learning_rate": 1e-2}, ("auto", 8, 1e-2)),
+    ],
+)
+def test_with_a_number_of_epochs_auto_is_what_the_paper_has(given: Config, expected: tuple) -> None:
+    settings = training_settings(with_defaults(minimal(ddae=given)), "fan")
+    assert tuple(settings[key] for key in ("epochs", "batch_size", "learning_rate")) == expected
 
 
 def test_training_settings_have_one_order_whatever_the_order_in_the_file() -> None:

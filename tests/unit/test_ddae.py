@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,9 @@ import torch
 from torch import nn
 
 import asd
-from asd.ddae import model
-from asd.ddae.denoiser import Denoiser
-from asd.ddae.loss import read_loss, write_loss
+from asd.ddae import model, training
+from asd.ddae.denoiser import ACTIVATIONS, Denoiser
+from asd.ddae.loss import Curve, complaints_of, read_loss, write_loss
 from asd.ddae.model import (
     ENCODER_WIDTHS,
     TrainedDDAE,
@@ -27,9 +28,10 @@ from asd.ddae.model import (
     train_machine,
 )
 from asd.ddae.scaling import MinMaxScaling
+from asd.ddae.settings import CHECK_EVERY, LEARNED, batch_size_of
 from asd.ddae.training import train_network
 from asd.errors import UserError
-from asd.files.integrity import sealed
+from asd.files.integrity import read_archive, sealed, write_archive
 from benchmarks import plain
 from plain_method import plain_scale
 
@@ -113,7 +115,7 @@ def test_weights_and_loss_equal_those_of_the_plain_loop(rows, batch_size, seed, 
         for number, (our, their) in enumerate(zip(ours, theirs, strict=True)):
             torch.testing.assert_close(our.weight, their.weight, rtol=0, atol=1e-5, msg=f"{name} {number} weight")
             torch.testing.assert_close(our.bias, their.bias, rtol=0, atol=1e-5, msg=f"{name} {number} bias")
-        assert got.loss[name] == pytest.approx(loss[name], rel=1e-4)
+        assert got.loss[name].training == pytest.approx(loss[name], rel=1e-4)
 
 
 def test_weights_of_a_real_training_are_those_of_the_plain_loop_to_the_last_bits(fan_caches):
@@ -130,8 +132,9 @@ def test_weights_of_a_real_training_are_those_of_the_plain_loop_to_the_last_bits
 @pytest.mark.parametrize(
     "modules",
     [
-        [nn.Linear(4, 4), nn.Tanh()],
-        [nn.Linear(4, 4), nn.LeakyReLU(), nn.Linear(4, 4)],
+        [nn.Linear(4, 4), nn.ELU()],
+        [nn.Linear(4, 4), nn.LeakyReLU(0.2), nn.Linear(4, 4)],
+        [nn.Linear(4, 4), nn.GELU(), nn.Linear(4, 4)],
         [nn.Linear(4, 4), nn.ReLU(), nn.Dropout(), nn.Linear(4, 4)],
         [nn.Linear(4, 4), nn.ReLU(), nn.Sigmoid()],
         [nn.ReLU(), nn.Linear(4, 4)],
@@ -152,8 +155,8 @@ def test_each_epoch_has_a_loss_and_the_loss_falls(features):
     loss = trained_on(features, epochs=40).loss
     assert list(loss) == ["mfcc", "basic"]
     for curve in loss.values():
-        assert len(curve) == 40
-        assert np.mean(curve[-5:]) < 0.9 * np.mean(curve[:5])
+        assert (len(curve.training), curve.validation, curve.kept) == (40, [], 39)
+        assert np.mean(curve.training[-5:]) < 0.9 * np.mean(curve.training[:5])
 
 
 def test_the_same_seed_gives_the_same_weights(features, trained):
@@ -188,6 +191,189 @@ def test_the_features_are_left_as_they_were():
     copy = data.copy()
     trained_on(data, epochs=1)
     assert np.array_equal(data, copy)
+
+
+# --- as many steps as it takes ---
+
+MOST_STEPS, PATIENCE, STEPS_WITHOUT_VALIDATION = 500, 100, 50
+
+
+@pytest.fixture
+def fewer_steps(monkeypatch):
+    for name in ("MOST_STEPS", "PATIENCE", "STEPS_WITHOUT_VALIDATION"):
+        monkeypatch.setattr(training, name, globals()[name])
+
+
+def plain_steps(network: nn.Sequential, rows: torch.Tensor, held: torch.Tensor, noise_factor: float, rate: float):
+    """The same with autograd and torch's optimizer: the losses at each check, and the number of the check that is kept
+    together with its weights."""
+    sigma = noise_factor * (rows.std(dim=0) + 1e-12)
+
+    def fixed(clean: torch.Tensor):
+        clean = clean.repeat(-(-256 // len(clean)), 1)
+        noisy = torch.clamp(clean + sigma * torch.randn(clean.shape), 0, 1)
+        return lambda: nn.functional.mse_loss(network(noisy), clean).item()
+
+    trained, of_held = [fixed(rows)()], fixed(held)
+    validation = [of_held()]
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    size, seen, candidates = batch_size_of("auto", len(rows)), [], []
+    while True:
+        order = torch.randperm(len(rows))
+        batches = [order[start : start + size] for start in range(0, len(rows), size)]
+        draws = [torch.randn(len(batch), rows.shape[1]) for batch in batches]
+        for batch, noise in zip(batches, draws, strict=True):
+            clean = rows[batch]
+            loss = nn.functional.mse_loss(network(torch.clamp(clean + sigma * noise, 0, 1)), clean)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            seen.append(loss.item())
+            if len(seen) % CHECK_EVERY:
+                continue
+            trained.append(np.mean(seen[-CHECK_EVERY:]))
+            validation.append(of_held())
+            if candidates or trained[-1] < LEARNED * trained[0]:
+                weights = torch.cat([value.detach().flatten() for value in network.parameters()])
+                candidates.append((validation[-1], len(seen) // CHECK_EVERY, weights))
+            best = min(candidates, default=None, key=lambda one: one[0])
+            if len(seen) >= MOST_STEPS or (best and len(seen) - best[1] * CHECK_EVERY >= PATIENCE):
+                return trained, validation, best
+
+
+@pytest.mark.usefixtures("fewer_steps")
+@pytest.mark.parametrize(("rows", "noise_factor", "rate"), [(15, 0.3, 1e-2), (60, 0.0, 3e-3)])
+def test_weights_that_are_kept_are_those_of_a_plain_loop_that_compares_all_of_them(rows, noise_factor, rate):
+    generator = torch.Generator().manual_seed(1)
+    hidden = torch.rand(rows + 6, 2, generator=generator)
+    data = torch.sigmoid((hidden - 0.5) @ torch.randn(2, 6, generator=generator) * 4)
+    network, plain_network = build_network((6, 8, 2)), build_network((6, 8, 2))
+    plain_network.load_state_dict(network.state_dict())
+    chosen = settings(noise_factor=noise_factor, epochs="auto", batch_size="auto", learning_rate=rate)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        curve = train_network(network, data[:rows], chosen, torch.device("cpu"), data[rows:])
+        torch.manual_seed(3)
+        trained, validation, (_, kept, expected) = plain_steps(
+            plain_network, data[:rows], data[rows:], noise_factor, rate
+        )
+    got = torch.cat([value.flatten() for value in network.parameters()])
+    assert (curve.kept, curve.held_out, curve.every) == (kept, 6, CHECK_EVERY)
+    assert curve.training == pytest.approx(trained, rel=1e-3)
+    assert curve.validation == pytest.approx(validation, rel=1e-3)
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.usefixtures("fewer_steps")
+def test_a_tenth_of_the_clips_is_held_out_by_the_seed():
+    data = random_features(40, 2)
+    auto = {"epochs": "auto", "batch_size": "auto", "learning_rate": 1e-2}
+    curves = [trained_on(data, **auto, seed=seed).loss for seed in (0, 0, 1)]
+    assert curves[0] == curves[1] != curves[2]
+    for curve in curves[0].values():
+        assert curve.held_out == 4
+        assert len(curve.training) == len(curve.validation)
+        assert curve.training[curve.kept] < LEARNED * curve.training[0]
+        assert curve.places[-1] == min(curve.places[curve.kept] + PATIENCE, MOST_STEPS)
+
+
+@pytest.mark.usefixtures("fewer_steps")
+def test_too_few_clips_to_hold_one_out_train_for_a_fixed_number_of_steps_and_the_log_says_so(caplog):
+    curves = trained_on(random_features(4, 2), epochs="auto", batch_size="auto").loss
+    for curve in curves.values():
+        assert (curve.validation, curve.held_out) == ([], 0)
+        assert curve.places[curve.kept] == curve.places[-1] == STEPS_WITHOUT_VALIDATION
+    assert "4 clips are too few to hold one out" in caplog.text
+
+
+# --- whether it went well ---
+
+
+@pytest.fixture(scope="module")
+def sixteen() -> np.ndarray:
+    return random_features(16, 5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"epochs": 100, "learning_rate": 1e-4}, ["its loss fell by", "its output varies"]),
+        ({"epochs": 60, "learning_rate": 1e-5}, ["its loss fell by", "its output varies"]),
+        ({"epochs": "auto", "batch_size": "auto"}, []),
+    ],
+)
+def test_a_training_that_did_nothing_is_said_and_no_other(sixteen, caplog, changes, said):
+    curves = trained_on(sixteen, **changes).loss
+    assert all(part in complaint for part in said for complaint in complaints_of(curves))
+    assert [complaint.split()[0] for complaint in complaints_of(curves)] == ["mfcc", "basic"] * bool(said)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [warning.split()[0] for warning in warnings] == ["mfcc", "basic"] * bool(said)
+
+
+def test_an_output_that_collapses_is_said_though_the_loss_fell():
+    """The clips lie far from one half, where an untrained network puts them."""
+    data = random_features(30, 5)
+    scaling = MinMaxScaling(data.min(axis=0), data.min(axis=0) + 20 * np.ptp(data, axis=0))
+    curves = train(scaling, data, settings(epochs=150, learning_rate=1e-3)).loss
+    assert curves["mfcc"].training[-1] < 0.1 * curves["mfcc"].training[0]
+    assert "its output varies" in complaints_of(curves)[0]
+    assert "loss" not in complaints_of(curves)[0]
+
+
+@pytest.mark.parametrize(("held_out", "said"), [(4, []), (5, ["its loss on held-out clips did not fall (0.1 to 0.2)"])])
+def test_the_loss_of_enough_held_out_clips_decides_and_of_few_that_of_the_training(held_out, said):
+    assert Curve([0.1, 0.01], [0.1, 0.2], 25, 1, held_out, 0.5).complaints() == said
+
+
+def test_columns_that_do_not_vary_say_nothing_of_the_output():
+    data = np.repeat(random_features(1, 5), 8, axis=0)
+    curves = train(MinMaxScaling.fit([random_features(9, 1)]), data, settings(epochs=1)).loss
+    assert [curve.spread for curve in curves.values()] == [None, None]
+
+
+# --- widths and activations ---
+
+
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_another_activation_and_other_widths_train_as_with_autograd_and_are_the_same_without_torch(
+    tmp_path, features, activation
+):
+    widths = {"mfcc": [20, 4], "basic": [6]}
+    got = trained_on(features, encoder_widths=widths, activation=activation, epochs=2, batch_size=32)
+    scaled = torch.from_numpy(got.scaling.apply(features))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for name, columns in COLUMNS.items():
+            width = columns.stop - columns.start
+            network = build_network((width, *widths[name]), activation)
+            plain.train_network(network, scaled[:, columns], 0.7, 2, 32, 1e-3)
+            for our, their in zip(got.networks[name].parameters(), network.parameters(), strict=True):
+                torch.testing.assert_close(our, their, rtol=0, atol=1e-6)
+    with torch.no_grad():
+        expected = torch.hstack([got.networks[name](scaled[:, COLUMNS[name]]) for name in COLUMNS]).numpy()
+    got.denoiser().save(tmp_path / "w.npz")
+    loaded = Denoiser.load(tmp_path / "w.npz")
+    assert loaded.activation == activation
+    assert loaded.denoise(features) == pytest.approx(expected, abs=1e-6)
+
+
+def rewritten(path: Path, change) -> None:
+    """The weights with other arrays, by whoever knows how they are written."""
+    arrays = read_archive(path)
+    change(arrays)
+    write_archive(path, arrays)
+
+
+@pytest.mark.parametrize("value", [np.array("gelu"), np.array(["relu"]), np.array(1.0)])
+def test_an_unknown_activation_is_refused(archive, value):
+    rewritten(archive, lambda arrays: arrays.update(activation=value))
+    with pytest.raises(UserError, match=r"weights\.npz.*activation .* is none of relu, leaky_relu, silu, tanh"):
+        Denoiser.load(archive)
+
+
+def test_weights_without_an_activation_are_those_of_earlier_versions_with_relu(archive, trained, features):
+    rewritten(archive, lambda arrays: arrays.pop("activation"))
+    assert np.array_equal(Denoiser.load(archive).denoise(features), trained.denoiser().denoise(features))
 
 
 # --- a machine: scaling and order of the rows ---
@@ -237,15 +423,38 @@ def test_loss_curves_are_read_back_exactly(tmp_path):
     trained = trained_on(random_features(10, 1))
     write_loss(trained.loss, tmp_path / "loss.csv")
     assert read_loss(tmp_path / "loss.csv") == trained.loss
-    assert len(trained.loss["mfcc"]) == 3
+    assert len(trained.loss["mfcc"].training) == 3
 
 
 def test_loss_curves_are_a_table_with_a_checksum_in_its_last_line(tmp_path):
-    write_loss({"mfcc": [0.5, 0.25], "basic": [1.5, 1e-9]}, tmp_path / "loss.csv")
+    curves = {"mfcc": Curve([0.5, 0.25], [], 0, 1, spread=0.5), "basic": Curve([1.5, 1e-9], [], 0, 1)}
+    write_loss(curves, tmp_path / "loss.csv")
     header, first, last = (tmp_path / "loss.csv").read_text(encoding="utf-8").splitlines()
-    assert (header, first) == ("epoch,mfcc,basic,origin,checksum", "1,0.5,1.5,,")
-    assert last.startswith("2,0.25,1e-09,{},")
+    assert (header, first) == ("epoch,mfcc,basic,about,origin,checksum", "1,0.5,1.5,,,")
+    assert last.startswith('2,0.25,1e-09,"{""mfcc"": {""every"": 0, ""kept"": 1, ""held_out"": 0, ""spread"": 0.5}, ')
     assert len(last.rsplit(",", 1)[1]) == 8
+
+
+def test_curves_of_different_lengths_with_held_out_clips_are_read_back_exactly(tmp_path):
+    curves = {
+        "mfcc": Curve([0.5, 0.25, 0.1], [0.6, 0.3, 0.4], 25, 1, 2, 0.75),
+        "basic": Curve([0.5, 0.1], [0.6, 1e-9], 25, 1, 2),
+    }
+    write_loss(curves, tmp_path / "loss.csv")
+    assert read_loss(tmp_path / "loss.csv") == curves
+    header, *_, last = (tmp_path / "loss.csv").read_text(encoding="utf-8").splitlines()
+    assert header == "step,mfcc,basic,mfcc_validation,basic_validation,about,origin,checksum"
+    assert last.startswith("50,0.1,,0.4,,")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"kept": 3}, {"kept": -1}, {"every": 0}, {"validation": [0.5]}, {"training": [0.5, float("inf"), 0.1]}]
+)
+def test_curves_that_do_not_fit_together_are_refused(tmp_path, changes):
+    curve = Curve([0.5, 0.25, 0.1], [0.6, 0.3, 0.4], 25, 1, 2)
+    write_loss({"mfcc": replace(curve, **changes), "basic": curve}, tmp_path / "loss.csv")
+    with pytest.raises(UserError, match=r"loss\.csv: no loss curves.*Delete the file and run again"):
+        read_loss(tmp_path / "loss.csv")
 
 
 @pytest.mark.parametrize("text", ["", "epoch,mfcc\n1,0.5\n", "epoch,mfcc,basic\n1,0.5\n", "epoch,mfcc,basic\n1,a,b\n"])
@@ -259,7 +468,8 @@ def test_damaged_loss_curves_are_named(tmp_path, text, with_checksum):
 
 @pytest.mark.parametrize("lines", [1, 2, 3])
 def test_loss_curves_cut_at_the_end_of_a_line_are_named(tmp_path, lines):
-    write_loss({"mfcc": [0.5, 0.25, 0.1], "basic": [1.5, 1.0, 0.5]}, tmp_path / "loss.csv")
+    curves = {"mfcc": Curve([0.5, 0.25, 0.1], [], 0, 2), "basic": Curve([1.5, 1.0, 0.5], [], 0, 2)}
+    write_loss(curves, tmp_path / "loss.csv")
     whole = (tmp_path / "loss.csv").read_text().splitlines(keepends=True)
     (tmp_path / "loss.csv").write_text("".join(whole[:lines]))
     with pytest.raises(UserError, match=r"loss\.csv: no loss curves"):
@@ -283,7 +493,7 @@ def test_checkpoint_is_read_by_torch_with_weights_only(checkpoint, trained):
     assert set(content) == {"networks", "scaling", "configuration", "loss"}
     assert set(content["networks"]) == {"mfcc", "basic"}
     assert content["configuration"] == CONFIGURATION
-    assert content["loss"] == trained.loss
+    assert content["loss"] == {name: asdict(curve) for name, curve in trained.loss.items()}
     assert np.array_equal(content["scaling"]["minimum"].numpy(), trained.scaling.minimum)
     assert np.array_equal(content["scaling"]["maximum"].numpy(), trained.scaling.maximum)
 
@@ -294,7 +504,7 @@ def test_loaded_checkpoint_gives_the_same_outputs(checkpoint, trained, features)
     for name, network in networks.items():
         network.load_state_dict(content["networks"][name])
     scaling = MinMaxScaling(*(content["scaling"][key].numpy() for key in ("minimum", "maximum")))
-    loaded = TrainedDDAE(scaling, networks, content["loss"])
+    loaded = TrainedDDAE(scaling, networks, {name: Curve(**curve) for name, curve in content["loss"].items()})
     assert np.array_equal(weights(loaded), weights(trained))
     assert np.array_equal(loaded.denoiser().denoise(features), trained.denoiser().denoise(features))
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
+from asd.ddae import settings
 from asd.detection.detectors import METHODS, ProjectionName, Representation
 from asd.errors import UserError
 from asd.plan.documentation import README, main, rows_of_choices, rows_of_keys, rows_of_methods, with_tables
@@ -46,13 +47,13 @@ def test_every_key_of_the_schema_is_in_a_table() -> None:
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     cells = " ".join(f"{cells[0]} {cells[2]}" for cells in rows if len(cells) == 4)
     for name in {*names_in(SCHEMA["properties"])}:
-        assert re.search(rf"[`.]{name}`", cells), name
+        assert re.search(rf"[`.]{name}[`.]", cells), name
 
 
 def test_a_table_that_differs_is_noticed_and_written_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     readme = tmp_path / "README.md"
     good = README.read_text(encoding="utf-8")
-    readme.write_text(good.replace("| `100` |", "| `1000` |"), encoding="utf-8")
+    readme.write_text(good.replace("| `1000` |", "| `100` |"), encoding="utf-8")
     assert main([str(readme), "--check"]) == 1
     assert str(readme) in capsys.readouterr().out
     assert readme.read_text(encoding="utf-8") != good
@@ -79,7 +80,8 @@ def test_a_table_that_does_not_exist_is_named(name: str) -> None:
 
 
 def test_rows_say_default_what_is_allowed_and_the_meaning() -> None:
-    assert row("ddae.epochs") == ("`100`", "whole number, at least 1", "Passes over the training clips.")
+    assert row("ddae.epochs")[:2] == ("`auto`", "`auto` or whole number, at least 1")
+    assert row("ddae.device")[0] == "`auto`"
     assert row("dataset.cache")[:2] == ("`null`", "`null` or text")
     assert row("download.url")[0] == "required"
     assert row("dataset.root")[0] == "required with `pattern`"
@@ -88,6 +90,14 @@ def test_rows_say_default_what_is_allowed_and_the_meaning() -> None:
     assert row("machines.<machine>.split.<ID>.ad_test")[:2] == ("required", "whole number, at least 2")
     assert row("snrs")[0] == "`{snr6: 6_dB, snr0: 0_dB, snr_6: -6_dB}`"
     assert row("detectors[].method")[0] == "required"
+
+
+def test_epochs_auto_is_described_as_it_is() -> None:
+    text = row("ddae.epochs")[2]
+    assert f"below {settings.LEARNED:.0%}".replace("%", " %") in text
+    assert f"ends {settings.PATIENCE} steps after these, at {settings.MOST_STEPS} at most" in text
+    assert f"fewer than {settings.FEWEST_TO_HOLD_OUT} clips" in text
+    assert f"takes {settings.STEPS_WITHOUT_VALIDATION} steps" in text
 
 
 def test_each_method_has_a_row_with_its_parameters() -> None:

@@ -10,6 +10,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from asd.ddae.loss import Curve
 from asd.features.acoustic import clip_features, mean_log_mel
 from asd.features.bands import log_mel
 from asd.features.columns import BASIC_NAMES, mel_centres
@@ -98,11 +99,18 @@ def test_separation_is_the_difference_of_the_medians_in_half_widths_of_the_bands
 
 
 def losses(seeds: int = 3, epochs: int = 20, factors=(0.0, 0.2, 0.7)) -> dict:
-    def of(factor: float) -> np.ndarray:
-        seed = np.arange(seeds)[:, None]
-        return 0.03 * np.exp(-np.arange(epochs) / (10.0 + seed)) + 0.005 + 0.01 * factor
+    def of(factor: float, seed: int) -> Curve:
+        values = 0.03 * np.exp(-np.arange(epochs) / (10.0 + seed)) + 0.005 + 0.01 * factor
+        return Curve(values.tolist(), [], 0, epochs - 1)
 
-    return {network: {factor: of(factor) for factor in factors} for network in ("mfcc", "basic")}
+    return {
+        network: {factor: [of(factor, seed) for seed in range(seeds)] for factor in factors}
+        for network in ("mfcc", "basic")
+    }
+
+
+def steps(values: list[float], held_out: list[float], spread: float = 0.5) -> Curve:
+    return Curve(values, held_out, 25, int(np.argmin(held_out)), 10, spread)
 
 
 def test_losses_have_a_panel_for_each_network_with_the_mean_and_range_over_the_seeds():
@@ -116,11 +124,31 @@ def test_losses_have_a_panel_for_each_network_with_the_mean_and_range_over_the_s
         bands = [part for part in axes.collections if isinstance(part, PolyCollection)]
         for line, part, values in zip(lines.values(), bands, of.values(), strict=True):
             assert line.get_xdata().tolist() == list(range(1, 21))
-            assert line.get_ydata() == pytest.approx(values.mean(axis=0))
+            drawn = np.array([curve.training for curve in values])
+            assert line.get_ydata() == pytest.approx(drawn.mean(axis=0))
             corners = part.get_paths()[0].vertices
             at = corners[corners[:, 0] == 10.0, 1]
-            assert (at.min(), at.max()) == pytest.approx((values[:, 9].min(), values[:, 9].max()))
+            assert (at.min(), at.max()) == pytest.approx((drawn[:, 9].min(), drawn[:, 9].max()))
         assert sorted(text.get_text() for text in axes.texts) == ["0", "0.2", "0.7"]
+
+
+def test_losses_of_held_out_clips_are_drawn_with_the_steps_of_the_weights_that_were_kept():
+    curves = [steps([0.4, 0.2, 0.1], [0.5, 0.3, 0.4]), steps([0.6, 0.4, 0.1, 0.05], [0.7, 0.5, 0.4, 0.2])]
+    (axes,) = loss_curves({"mfcc": {0.7: curves}}, "fan").axes
+    training, held_out, kept = axes.lines[:3]
+    assert axes.get_xlabel() == "step"
+    assert training.get_xdata().tolist() == held_out.get_xdata().tolist() == [0, 25, 50, 75]
+    assert training.get_ydata() == pytest.approx([0.5, 0.3, 0.1, 0.05])
+    assert held_out.get_ydata() == pytest.approx([0.6, 0.4, 0.4, 0.2])
+    assert kept.get_xydata() == pytest.approx(np.array([[25.0, 0.3], [75.0, 0.2]]))
+
+
+def test_a_network_that_has_hardly_learned_anything_is_marked():
+    bad = {0.7: [steps([0.5, 0.1], [0.5, 0.45])], 0.2: [steps([0.5, 0.1], [0.5, 0.1], 0.01)]}
+    curves = {"mfcc": {0.0: [steps([0.5, 0.1], [0.5, 0.1])], **bad}, "basic": losses(1)["basic"]}
+    first, second = (axes.get_title() for axes in loss_curves(curves, "fan").axes)
+    assert " ".join(first.split()) == "MFCC network hardly learned anything: noise factor 0.2, 0.7"
+    assert second == "basic network"
 
 
 def test_lines_of_smaller_noise_factors_are_darker():
@@ -133,11 +161,15 @@ def test_lines_of_smaller_noise_factors_are_darker():
 @pytest.mark.parametrize(
     "curves",
     [
-        {"mfcc": {0.7: np.array([[0.03]])}, "basic": {0.7: np.array([[0.02]])}},
-        {"mfcc": {0.7: np.array([[0.03, np.nan, 0.01], [0.02, np.nan, np.nan]]), 0.2: np.full((1, 3), np.nan)}},
+        {"mfcc": {0.7: [Curve([0.03], [], 0, 0)]}, "basic": {0.7: [Curve([0.02], [], 0, 0)]}},
+        {"mfcc": {0.7: [Curve([0.03, np.nan, 0.01], [], 0, 2)], 0.2: [Curve([np.nan] * 3, [], 0, 2)]}},
         losses(1, 300, tuple(np.arange(10) / 10)),
+        {
+            name: {factor / 10: [steps([0.5, 0.4, 0.39], [0.5, 0.5, 0.6], 0.01)] for factor in range(10)}
+            for name in ("mfcc", "basic")
+        },
     ],
-    ids=["one epoch", "missing", "ten noise factors"],
+    ids=["one epoch", "missing", "ten noise factors", "ten that have not learned"],
 )
 def test_losses_nothing_overlaps(curves):
     figure = loss_curves(curves, "팬, strict protocol " * 8)

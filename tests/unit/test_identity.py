@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from asd.ddae.denoiser import NETWORKS, Denoiser
-from asd.ddae.loss import read_loss, write_loss
+from asd.ddae.loss import Curve, read_loss, write_loss
 from asd.ddae.origins import expected_weights
 from asd.ddae.scaling import MinMaxScaling
 from asd.detection.clips import ScoredClip, ScoredClips
@@ -180,9 +180,9 @@ def denoiser(seed: int = 0) -> Denoiser:
 def test_weights_and_loss_of_another_training_are_refused(tmp_path: Path, changes: dict[str, str]) -> None:
     weights, loss = tmp_path / "nf0.7.npz", tmp_path / "nf0.7.loss.csv"
     denoiser().save(weights, RUN)
-    write_loss({name: [0.5, 0.25] for name in NETWORKS}, loss, RUN)
+    write_loss({name: Curve([0.5, 0.25], [], 0, 1) for name in NETWORKS}, loss, RUN)
     Denoiser.load(weights, RUN)
-    assert read_loss(loss, RUN)["mfcc"] == [0.5, 0.25]
+    assert read_loss(loss, RUN)["mfcc"].training == [0.5, 0.25]
     with pytest.raises(UserError, match=r"nf0\.7\.npz: .*Delete the file and run again"):
         Denoiser.load(weights, replace(RUN, **changes))
     with pytest.raises(UserError, match=r"nf0\.7\.loss\.csv: .*Delete the file and run again"):
@@ -316,6 +316,10 @@ ALL = ["cache", "weights", "scores", "ensembles", "evaluation"]
     [
         ("dataset__channel", 1, 0),
         ("ddae__epochs", 9, 1),
+        ("ddae__epochs", "auto", 1),
+        ("ddae__activation", "silu", 1),
+        ("ddae__encoder_widths", {"mfcc": [32, 8]}, 1),
+        ("ddae__encoder_widths", {"mfcc": [64, 32, 16, 8]}, 5),
         ("threshold_percentile", 90, 2),
         ("detectors", ["LOF", "OCSVM", "IF"], 2),
         ("ensembles", [{"name": "E", "detectors": ["OCSVM", "LOF"], "average": "rank"}], 3),

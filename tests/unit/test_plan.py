@@ -248,6 +248,7 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     assert work.clips_of_machine(plan, "fan") == 2 * 2 * 19
     assert work.clips_of_reference(plan, "fan") == 2 * 14
     assert work.clips_times_epochs(plan, "fan") == 2 * 14 * 2
+    assert work.clips_times_epochs(plan_of(config(ddae={"epochs": "auto"})), "fan") == 3000 * 64
     run = Run(0.5, 0, "paper")
     assert work.clips_times_fits(plan, "fan", run) == 2 * 2 * 19 * 2
     assert work.scores_of_run(plan, "fan", run) == 2 * 2 * 19 * 3

@@ -142,7 +142,7 @@ def test_defaults_of_one_configuration_are_not_those_of_the_next() -> None:
     first["ddae"]["epochs"] = 7
     second = filled_in({"machines": {"fan": {"ids": ["a"]}}})
     assert second["seeds"] == [0]
-    assert second["ddae"]["epochs"] == 100
+    assert second["ddae"]["epochs"] == "auto"
 
 
 # ------------------------------------------------------------------------------------------------- keys of one's own

@@ -25,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from asd.ddae.loss import Curve
 from asd.detection.scores import Scores, UnitScores
 from asd.evaluation import tables
 from asd.evaluation.machine import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
@@ -48,6 +49,7 @@ from asd.evaluation.tables import (
     write_table,
 )
 from asd.features.cliplist import write_skipped
+from asd.files.origin import Origin
 from asd.splits import title_of
 from named_clips import scored_clips
 
@@ -1009,10 +1011,12 @@ CONDITION_ROW = ConditionRow(
 )
 
 
-def collect_into(folder: Path, inputs: Mapping, skipped: Sequence[Path], confidence: float = 90.0) -> dict[str, str]:
+def collect_into(
+    folder: Path, inputs: Mapping, skipped: Sequence[Path], confidence: float = 90.0, trainings: Sequence = ()
+) -> dict[str, str]:
     paths = {key: folder / "out" / name for key, name in OUTPUTS.items()}
     of_machines = [inputs[name] for name in ("tables", "replicates", "comparisons", "conditions")]
-    collect(*of_machines, skipped, confidence=confidence, asked=0.05, **paths)
+    collect(*of_machines, skipped, trainings, confidence=confidence, asked=0.05, **paths)
     assert sorted(os.listdir(folder / "out")) == sorted(OUTPUTS.values())
     return {name: (folder / "out" / name).read_text(encoding="utf-8") for name in OUTPUTS.values()}
 
@@ -1255,3 +1259,25 @@ def add_machine(inputs: dict, folder: Path, name: str, result: MachineResults) -
     write_table(auc_table(result.rows), inputs["tables"][-1])
     write_table(comparison_table(result.comparisons), inputs["comparisons"][-1])
     write_replicates(result.replicates, inputs["replicates"][name])
+
+
+def trained(seed: int, machine: str = "fan", kept: float = 0.01) -> tuple[Origin, Mapping[str, Curve]]:
+    origin = Origin(machine, noise_factor="0.7", seed=str(seed), protocol="strict")
+    return origin, {"mfcc": Curve([0.1, kept], [], 0, 1, 0, 0.5), "basic": Curve([0.1, 0.01], [], 0, 1, 0, 0.5)}
+
+
+def test_ddaes_that_have_hardly_learned_anything_are_said_in_leaderboard_and_summary(inputs, tmp_path):
+    bad = [trained(seed, "a|b\x1b", kept=0.09) for seed in range(8)]
+    written = collect_into(tmp_path, inputs, [], trainings=[trained(0), *bad])
+    clause = "(noise factor 0.7, seed 1, strict protocol): mfcc network: its loss fell by 10.0 % only (0.1 to 0.09)"
+    for name in ("leaderboard.md", "leaderboard.html", "auc.txt"):
+        assert "8 of 9 DDAEs have hardly learned anything" in written[name]
+        assert clause in written[name]
+        assert "and 2 more" in written[name]
+        assert "\x1b" not in written[name]
+        assert "fan (noise" not in written[name]
+
+
+def test_of_ddaes_that_have_learned_nothing_is_said(inputs, tmp_path):
+    written = collect_into(tmp_path, inputs, [], trainings=[trained(0), trained(1)])
+    assert not any("DDAEs have" in text for text in written.values())

@@ -65,7 +65,7 @@ def test_checkpoints(finished: Path, unit: str) -> None:
     assert f"nf{configuration['noise_factor']:g}_seed{configuration['seed']}" == unit
     assert configuration["clips"] == [6, 6]
     assert configuration["device"] == "cpu"
-    assert {name: len(curve) for name, curve in content["loss"].items()} == {"mfcc": 2, "basic": 2}
+    assert {name: len(curve["training"]) for name, curve in content["loss"].items()} == {"mfcc": 2, "basic": 2}
     assert content["scaling"]["minimum"].shape == (136,)
     assert "training on CPU" in (finished / f"results/logs/train_ddae/fan/{unit}.log").read_text(encoding="utf-8")
 

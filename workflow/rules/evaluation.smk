@@ -40,6 +40,13 @@ rule collect_results:
         conditions=paths.evaluations(PLAN, "conditions.csv"),
         replicates=paths.evaluations(PLAN, "npz"),
         skipped=paths.skipped(PLAN),
+        # how the trainings went
+        loss=[file for name in PLAN.machines for file in paths.losses_of_machine(PLAN, name)],
+        reference=[
+            file
+            for name in PLAN.machines
+            for file in paths.reference_caches(PLAN, name, suffix="csv")
+        ],
         weights=[file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)],
         clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
     output:
@@ -69,6 +76,7 @@ rule collect_results:
     params:
         settings=parameters.collect_results(PLAN),
         origins=planned(origins.collect_results),
+        trainings=planned(origins.trainings),
         code=code("collect_results.py"),
     script:
         "../scripts/collect_results.py"

@@ -3,16 +3,20 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.ddae.loss import read_loss
+    from asd.ddae.origins import expected_trainings
     from asd.detection.origins import expected_evaluations
     from asd.evaluation.tables import collect
 
     settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output
+    trained = expected_trainings(snakemake.params.trainings, files.reference)
     collect(
         files.tables,
         dict(zip(settings["machines"], files.replicates, strict=True)),
         files.comparisons,
         files.conditions,
         files.skipped,
+        [(origin, read_loss(path, origin)) for path, origin in zip(files.loss, trained, strict=True)],
         confidence=settings["confidence"],
         asked=settings["false_alarms"],
         simulated=settings["simulated"],

@@ -5,8 +5,6 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from itertools import product
 
-    import numpy as np
-
     from asd.ddae.denoiser import NETWORKS
     from asd.ddae.loss import read_loss
     from asd.ddae.origins import expected_weights
@@ -20,8 +18,7 @@ with job_log(snakemake.log[0]):
     loss = {unit: read_loss(*pair) for unit, *pair in zip(units, files.loss, expected, strict=True)}
     curves = {
         network: {
-            factor: np.array([loss[factor, seed][network] for seed in settings["seeds"]])
-            for factor in settings["noise_factors"]
+            factor: [loss[factor, seed][network] for seed in settings["seeds"]] for factor in settings["noise_factors"]
         }
         for network in NETWORKS
     }

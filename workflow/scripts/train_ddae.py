@@ -23,6 +23,8 @@ with job_log(snakemake.log[0]):
         batch_size=settings["batch_size"],
         learning_rate=settings["learning_rate"],
         seed=settings["seed"],
+        encoder_widths=settings["encoder_widths"],
+        activation=settings["activation"],
     )
 
     def train(device):

@@ -362,7 +362,10 @@ def _problem(error: Any, root: Mapping[str, Any], place: Place, shown: str, text
         case "enum" | "const" | "oneOf" if choices(error.schema):
             return f"{shown} is not allowed{read}, choose from {', '.join(map(str, choices(error.schema)))}"
         case "anyOf" | "oneOf":
-            return f"{shown} is not allowed{read}, but {allowed(error.schema, root).replace('`', '')}"
+            types = [str(part["type"]) for part in limit if isinstance(part.get("type"), str)]
+            is_text = isinstance(error.instance, str) and "string" not in types
+            hint = _number_hint(error.instance, types, is_plain=text is not None) if is_text else ""
+            return f"{shown} is not allowed{read}, but {allowed(error.schema, root).replace('`', '')}{hint}"
         case "uniqueItems":
             items = [_shown(item, (*place, number), written) for number, item in _repeated(error.instance)]
             return f"{_cut(', '.join(items))} stands there more than once"

@@ -6,7 +6,7 @@ Detection runs in hundreds of short jobs.  Importing torch would cost each of th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,25 @@ from .scaling import MinMaxScaling
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Weight float32 [out, in] and bias float32 [out] of each fully connected layer, from input to output."""
 
+LEAKY_SLOPE = 0.01  # as torch has it by default
+
 NETWORKS = {"mfcc": MFCC_COLUMNS, "basic": BASIC_COLUMNS}
 """The columns that each of the two networks sees."""
 
+ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "relu": lambda x: np.maximum(x, 0.0),
+    "leaky_relu": lambda x: np.maximum(x, np.float32(LEAKY_SLOPE) * x),
+    "silu": lambda x: x * scipy.special.expit(x),
+    "tanh": np.tanh,
+}
+"""What may follow a layer: those that are known here as well as in `asd.ddae.training`."""
 
-def forward(layers: Layers, x: NDArray[np.float32]) -> NDArray[np.float32]:
+
+def forward(layers: Layers, x: NDArray[np.float32], activation: str = "relu") -> NDArray[np.float32]:
     """Output of one network.
 
-    ReLU follows every layer but two: the code layer (the middle one) is linear, the last one ends in a sigmoid.
+    The activation follows every layer but two: the code layer (the middle one) is linear, the last one ends in a
+    sigmoid.
 
     Parameters
     ----------
@@ -41,6 +52,8 @@ def forward(layers: Layers, x: NDArray[np.float32]) -> NDArray[np.float32]:
         An even number of layers, mirrored around the code layer.
     x
         float32 [clips, columns].
+    activation
+        One of `ACTIVATIONS`.
 
     Returns
     -------
@@ -51,16 +64,23 @@ def forward(layers: Layers, x: NDArray[np.float32]) -> NDArray[np.float32]:
     for number, (weight, bias) in enumerate(layers):
         x = x @ weight.T + bias
         if number not in (code, len(layers) - 1):
-            x = np.maximum(x, 0.0)
+            x = ACTIVATIONS[activation](x)
     return np.asarray(scipy.special.expit(x), np.float32)
 
 
 @dataclass(frozen=True)
 class Denoiser:
-    """Scaling and both trained networks of one machine, noise factor and seed."""
+    """Scaling and both trained networks of one machine, noise factor and seed.
+
+    Attributes
+    ----------
+    activation
+        Of the layers of both networks, one of `ACTIVATIONS`.
+    """
 
     scaling: MinMaxScaling
     networks: dict[str, Layers]
+    activation: str = "relu"
 
     def scale(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scaled features, the networks' input: float32 [clips, 136] to float32 [clips, 136]."""
@@ -69,7 +89,9 @@ class Denoiser:
     def denoise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Denoised features of clips: unscaled float32 [clips, 136] to float32 [clips, 136] in (0, 1)."""
         scaled = self.scale(features)
-        blocks = [forward(self.networks[name], scaled[:, columns]) for name, columns in NETWORKS.items()]
+        blocks = [
+            forward(self.networks[name], scaled[:, columns], self.activation) for name, columns in NETWORKS.items()
+        ]
         return np.concatenate(blocks, axis=1)
 
     def denoise_unscaled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -78,7 +100,8 @@ class Denoiser:
 
     def save(self, path: StrPath, origin: Origin | None = None) -> None:
         """Write a NumPy archive (``.npz``) that says whose it is, whole or not at all."""
-        arrays = {"minimum": self.scaling.minimum, "maximum": self.scaling.maximum}
+        arrays: dict[str, NDArray[Any]] = {"minimum": self.scaling.minimum, "maximum": self.scaling.maximum}
+        arrays[_ACTIVATION] = np.array(self.activation)
         for name, layers in self.networks.items():
             for number, (weight, bias) in enumerate(layers):
                 arrays |= {f"{name}.{number}.weight": weight, f"{name}.{number}.bias": bias}
@@ -97,7 +120,7 @@ class Denoiser:
         ------
         UserError
             If the file is missing, damaged, another one's, or does not hold the finite float32 numbers of two whole
-            networks.
+            networks, or if these have an activation that is not known here.
         OSError
             If the disk or its permissions do not let it be read.
         """
@@ -105,6 +128,7 @@ class Denoiser:
         try:
             arrays = read_archive(path, expected=expected)
             networks = {name: _layers_of(arrays, name, columns) for name, columns in NETWORKS.items()}
+            activation = _checked_activation(arrays.pop(_ACTIVATION, np.array("relu")))
             scaling = _checked_scaling(arrays.pop("minimum"), arrays.pop("maximum"))
             if len(arrays) != 2 * sum(map(len, networks.values())):
                 raise ValueError("there are other arrays in it")
@@ -112,7 +136,7 @@ class Denoiser:
             if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                 raise  # the disk's fault, not the file's
             raise UserError(unusable(path, error)) from error
-        return cls(scaling, networks)
+        return cls(scaling, networks, activation)
 
 
 def _checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -129,6 +153,22 @@ def _checked(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray
     if not np.isfinite(values).all():
         raise ValueError(f"{name} holds NaN or infinite values")
     return np.ascontiguousarray(values, np.float32)
+
+
+_ACTIVATION = "activation"  # member of an archive; those of earlier versions have none, and networks with ReLU
+
+
+def _checked_activation(name: NDArray[Any]) -> str:
+    """The activation of that name, text [].
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if name.shape != () or name.dtype.kind != "U" or str(name) not in ACTIVATIONS:
+        raise ValueError(f"its activation {str(name)[:40]!r} is none of {', '.join(ACTIVATIONS)}")
+    return str(name)
 
 
 def _checked_scaling(minimum: NDArray[Any], maximum: NDArray[Any]) -> MinMaxScaling:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,24 +17,33 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import UserError
-from ..features.columns import BASIC_NAMES, MEL_BANDS
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..splits import MORE_CLIPS_FOR_THE_DDAE, PROTOCOLS, Indices, ProtocolName
 from .denoiser import NETWORKS, Denoiser, Layers
+from .loss import Curve, complaints_of
 from .scaling import MinMaxScaling
-from .training import TrainingSettings, train_network
+from .settings import WIDTHS, TrainingSettings, clips_to_hold_out
+from .training import ACTIVATIONS, train_network
 
 logger = logging.getLogger(__name__)
 
-ENCODER_WIDTHS = {"mfcc": (MEL_BANDS, 64, 32, 16, 8), "basic": (len(BASIC_NAMES), 16, 32, 64, 128)}
-"""Units of each encoder layer, from the input to the code; the decoder mirrors them.  *basic* is over-complete."""
+
+def widths_of(network: str, hidden: Sequence[int]) -> tuple[int, ...]:
+    """Units of each encoder layer of a network, its input included: as many as there are columns."""
+    columns = NETWORKS[network]
+    return (columns.stop - columns.start, *hidden)
 
 
-def build_network(widths: tuple[int, ...]) -> nn.Sequential:
+ENCODER_WIDTHS = {name: widths_of(name, hidden) for name, hidden in WIDTHS.items()}
+"""Units of each encoder layer of the paper, from the input to the code; the decoder mirrors them."""
+
+
+def build_network(widths: Sequence[int], activation: str = "relu") -> nn.Sequential:
     """An autoencoder of fully connected layers with encoder `widths` and a mirrored decoder.
 
-    ReLU between the layers, none on the code layer and none before the sigmoid at the end.
+    The activation, one of `ACTIVATIONS`, between the layers; none on the code layer and none before the sigmoid at the
+    end.
     """
     sizes = (*widths, *reversed(widths[:-1]))
     code, last = len(widths) - 2, len(sizes) - 2
@@ -44,21 +53,23 @@ def build_network(widths: tuple[int, ...]) -> nn.Sequential:
         if number == last:
             modules.append(nn.Sigmoid())
         elif number != code:
-            modules.append(nn.ReLU())
+            modules.append(ACTIVATIONS[activation]())
     return nn.Sequential(*modules)
 
 
 @dataclass(frozen=True)
 class TrainedDDAE:
-    """Both networks (on the CPU), the scaling of their input, and the loss of each epoch."""
+    """Both networks (on the CPU), the scaling of their input, how the training of each went, and their activation."""
 
     scaling: MinMaxScaling
     networks: dict[str, nn.Sequential]
-    loss: dict[str, list[float]]
+    loss: dict[str, Curve]
+    activation: str = "relu"
 
     def denoiser(self) -> Denoiser:
         """The same networks without torch."""
-        return Denoiser(self.scaling, {name: _layers(network) for name, network in self.networks.items()})
+        layers = {name: _layers(network) for name, network in self.networks.items()}
+        return Denoiser(self.scaling, layers, self.activation)
 
 
 def _layers(network: nn.Sequential) -> Layers:
@@ -93,12 +104,65 @@ def train(
     with torch.random.fork_rng(devices=[]):
         # all random numbers come from the CPU; torch.manual_seed would also call upon a GPU, which may have failed
         torch.default_generator.manual_seed(settings.seed)
+        rows, held_out = _held_out(scaled, settings)
         for name, columns in NETWORKS.items():
-            networks[name] = build_network(ENCODER_WIDTHS[name])
-            loss[name] = train_network(networks[name], scaled[:, columns].contiguous(), settings, device)
+            networks[name] = build_network(widths_of(name, settings.encoder_widths[name]), settings.activation)
+            validation = None if held_out is None else held_out[:, columns].contiguous()
+            trained = rows[:, columns].contiguous()
+            curve = train_network(networks[name], trained, settings, device, validation)
             networks[name].eval()
-            logger.info("%s network: loss %.6f -> %.6f", name, loss[name][0], loss[name][-1])
-    return TrainedDDAE(scaling, networks, loss)
+            loss[name] = replace(curve, spread=_spread(networks[name], trained))
+            _tell(name, loss[name])
+    for complaint in complaints_of(loss):
+        logger.warning("%s. %s", complaint, _remedy(settings))
+    return TrainedDDAE(scaling, networks, loss, settings.activation)
+
+
+def _held_out(scaled: torch.Tensor, settings: TrainingSettings) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The rows that train, and those held out, if there are enough to hold some out and `settings` ask for it."""
+    count = clips_to_hold_out(settings.epochs, len(scaled))
+    if count:
+        order = torch.randperm(len(scaled))
+        logger.info("held out, to say when it is enough: %d of the clips", count)
+        return scaled[order[count:]], scaled[order[:count]]
+    if settings.epochs == "auto":
+        logger.warning(
+            "%d clips are too few to hold one out: nothing says when it is enough, so that a fixed number of steps is "
+            "trained",
+            len(scaled),
+        )
+    return scaled, None
+
+
+@torch.no_grad()
+def _spread(network: nn.Sequential, rows: torch.Tensor) -> float | None:
+    """`Curve.spread` of a network for the rows, float32 [clips, columns], that have trained it."""
+    before = rows.std(dim=0, correction=0)
+    varies = before > 0
+    if not varies.any():
+        return None
+    return float(network(rows).std(dim=0, correction=0)[varies].mean() / before[varies].mean())
+
+
+def _tell(name: str, curve: Curve) -> None:
+    """How the training of a network went."""
+    if not curve.every:
+        logger.info("%s network: loss %.6f -> %.6f", name, curve.training[0], curve.training[-1])
+        return
+    kept, last = (curve.places[number] for number in (curve.kept, -1))
+    logger.info("%s network: %d steps, the weights of step %d are kept", name, last, kept)
+    logger.info("%s network: loss %.6f -> %.6f", name, curve.training[0], curve.training[curve.kept])
+    if curve.validation:
+        values = (curve.validation[0], curve.validation[curve.kept])
+        logger.info("%s network: loss of the clips held out %.6f -> %.6f", name, *values)
+        if not curve.is_judged_by_validation:
+            logger.info("%s network: so few clips held out don't tell whether it learned more than its clips", name)
+
+
+def _remedy(settings: TrainingSettings) -> str:
+    if settings.epochs == "auto":
+        return "More clips would help (strict.shares.ddae, or split), or a smaller noise factor."
+    return "Train longer or with a higher ddae.learning_rate, or let ddae.epochs: auto decide."
 
 
 def train_machine(
@@ -149,7 +213,7 @@ def save_checkpoint(trained: TrainedDDAE, configuration: Mapping[str, Any], path
             "maximum": torch.from_numpy(trained.scaling.maximum),
         },
         "configuration": dict(configuration),
-        "loss": trained.loss,
+        "loss": {name: asdict(curve) for name, curve in trained.loss.items()},
     }
     # to an open file: torch would write the name of a temporary one into the archive
     with whole_file(path) as temporary, temporary.open("wb") as file:

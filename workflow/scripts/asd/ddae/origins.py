@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from ..errors import UserError
 from ..features.cliplist import read_list_checksum
@@ -30,6 +31,29 @@ def expected_weights(about: Origins, name: str, reference: Sequence[StrPath]) ->
     lists = zip(reference, origins_of(about, "reference"), strict=True)
     clips = made_from([read_list_checksum(*pair) for pair in lists])
     return [replace(origin, made_from=clips) for origin in origins_of(about, name)]
+
+
+def expected_trainings(about: Origins, reference: Sequence[StrPath]) -> list[Origin]:
+    """Whose the loss curves of all machines have to be, one machine after the other.
+
+    Parameters
+    ----------
+    about
+        Machine -> as `expected_weights` takes it, under ``loss``.
+    reference
+        Clip lists of all machines, one machine after the other.
+
+    Raises
+    ------
+    UserError
+        As `expected_weights` does.
+    """
+    lists = iter(reference)
+    return [
+        origin
+        for of_machine in about.values()
+        for origin in expected_weights(of_machine, "loss", list(islice(lists, len(of_machine["reference"]))))
+    ]
 
 
 def read_weights_checksum(path: StrPath, expected: Origin) -> str:

@@ -8,35 +8,61 @@ tried, the weights are the same to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from .denoiser import LEAKY_SLOPE
+from .loss import Curve
+from .settings import (
+    CHECK_EVERY,
+    LEARNED,
+    MOST_STEPS,
+    PATIENCE,
+    STEPS_WITHOUT_VALIDATION,
+    TrainingSettings,
+    batch_size_of,
+)
+
 _BETAS = (0.9, 0.999)  # torch.optim.Adam's defaults
 _EPSILON = 1e-8
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a DDAE is trained.
+_ROWS_TO_VALIDATE = 256  # at least; where fewer clips are held out, each has several draws of noise
 
-    Attributes
-    ----------
-    noise_factor
-        Strength of the added noise, in standard deviations of each column; >= 0.
-    epochs, batch_size, learning_rate
-        Of Adam with its default betas.
-    seed
-        Of torch's random numbers: initial weights, order of the rows and noise.
-    """
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+"""Names of the configuration -> what follows a layer."""
 
-    noise_factor: float
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    seed: int
+_aten = torch.ops.aten
+_FORWARD: dict[type[nn.Module] | None, Callable[[Tensor, Tensor], object]] = {
+    # from what comes in, which is overwritten where both are the same
+    None: lambda before, after: None,
+    nn.ReLU: lambda before, after: before.relu_(),
+    nn.LeakyReLU: lambda before, after: nn.functional.leaky_relu_(before, LEAKY_SLOPE),
+    nn.SiLU: lambda before, after: _aten.silu.out(before, out=after),
+    nn.Tanh: lambda before, after: before.tanh_(),
+    nn.Sigmoid: lambda before, after: before.sigmoid_(),
+}
+_BACKWARD: dict[type[nn.Module] | None, Callable[[Tensor, Tensor, Tensor, Tensor], object]] = {
+    # from the gradient after it, and what went in and came out; into the last argument
+    nn.ReLU: lambda g, before, after, out: _aten.threshold_backward.grad_input(g, after, 0, grad_input=out),
+    nn.LeakyReLU: lambda g, before, after, out: _aten.leaky_relu_backward.grad_input(
+        g, after, LEAKY_SLOPE, True, grad_input=out
+    ),
+    nn.SiLU: lambda g, before, after, out: _aten.silu_backward.grad_input(g, before, grad_input=out),
+    nn.Tanh: lambda g, before, after, out: _aten.tanh_backward.grad_input(g, after, grad_input=out),
+    nn.Sigmoid: lambda g, before, after, out: _aten.sigmoid_backward.grad_input(g, after, grad_input=out),
+}
+_FROM_THE_INPUT = {nn.SiLU}
+"""Those whose gradient follows from what goes in only, which has to be kept."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +72,7 @@ class _Layer:
     Attributes
     ----------
     activation
-        ``nn.ReLU``, ``nn.Sigmoid``, or None for a linear layer.
+        One of those that gradients are written out for, or None for a linear layer.
     """
 
     weight: Tensor  # [out, in]
@@ -62,12 +88,15 @@ def _check_layers(network: nn.Sequential) -> None:
     Raises
     ------
     TypeError
-        If it has other layers than fully connected ones with a bias, each followed by a ReLU, a sigmoid or nothing.
+        If it has other layers than fully connected ones with a bias, each followed by one of the activations that are
+        known here, as torch has it by default, or by nothing.
     """
     before: nn.Module | None = None
     for module in network:
         linear = type(module) is nn.Linear and module.bias is not None
-        activation = type(module) in (nn.ReLU, nn.Sigmoid) and type(before) is nn.Linear
+        activation = type(module) in _BACKWARD and type(before) is nn.Linear
+        if isinstance(module, nn.LeakyReLU):
+            activation = activation and module.negative_slope == LEAKY_SLOPE
         if not (linear or activation):
             raise TypeError(f"{module} after {before} is no layer that this training knows")
         before = module
@@ -93,24 +122,55 @@ def _vectorise(network: nn.Sequential, device: torch.device) -> tuple[Tensor, Te
                 weights[middle:end],
                 gradients[start:middle].view(module.weight.shape),
                 gradients[middle:end],
-                type(following) if isinstance(following, nn.ReLU | nn.Sigmoid) else None,
+                None if following is None or isinstance(following, nn.Linear) else type(following),
             )
         )
         start = end
     return weights, gradients, layers
 
 
-class _Backpropagation:
-    """Forward pass, mean squared error and gradients for batches of one size; arrays are allocated once."""
+class _ForwardPass:
+    """Output and mean squared error of batches of one size; arrays are allocated once."""
 
     def __init__(self, layers: Sequence[_Layer], rows: int) -> None:
         self.layers = layers
         self.transposed = [layer.weight.t() for layer in layers]
-        widths = [len(layer.bias) for layer in layers]
+        self.widths = [len(layer.bias) for layer in layers]
         like = layers[0].weight
-        self.outputs = [like.new_empty(rows, width) for width in widths]
-        self.before = [like.new_empty(rows, width) for width in widths]  # gradients before the activation
-        self.after = [like.new_empty(rows, width) for width in widths]  # and after it
+        self.outputs = [like.new_empty(rows, width) for width in self.widths]
+        self.inputs = [  # of the activations
+            torch.empty_like(output) if layer.activation in _FROM_THE_INPUT else output
+            for layer, output in zip(layers, self.outputs, strict=True)
+        ]
+
+    def loss(self, noisy: Tensor, clean: Tensor) -> Tensor:
+        """Mean squared error of the network's output for `noisy`.
+
+        Parameters
+        ----------
+        noisy, clean
+            float32 [rows, columns].
+
+        Returns
+        -------
+        float32 []
+        """
+        x = noisy
+        for number, (layer, transposed) in enumerate(zip(self.layers, self.transposed, strict=True)):
+            torch.addmm(layer.bias, x, transposed, out=self.inputs[number])
+            _FORWARD[layer.activation](self.inputs[number], self.outputs[number])
+            x = self.outputs[number]
+        return nn.functional.mse_loss(x, clean)
+
+
+class _Backpropagation(_ForwardPass):
+    """Forward pass, mean squared error and gradients for batches of one size."""
+
+    def __init__(self, layers: Sequence[_Layer], rows: int) -> None:
+        super().__init__(layers, rows)
+        like = layers[0].weight
+        self.before = [like.new_empty(rows, width) for width in self.widths]  # gradients before the activation
+        self.after = [like.new_empty(rows, width) for width in self.widths]  # and after it
 
     def __call__(self, noisy: Tensor, clean: Tensor) -> Tensor:
         """Mean squared error of the network's output for `noisy`, and its gradients into the layers.
@@ -124,15 +184,8 @@ class _Backpropagation:
         -------
         float32 []
         """
-        x = noisy
-        for layer, transposed, output in zip(self.layers, self.transposed, self.outputs, strict=True):
-            torch.addmm(layer.bias, x, transposed, out=output)
-            if layer.activation is nn.ReLU:
-                output.relu_()
-            elif layer.activation is nn.Sigmoid:
-                output.sigmoid_()
-            x = output
-        loss = nn.functional.mse_loss(x, clean)
+        loss = self.loss(noisy, clean)
+        x = self.outputs[-1]
         torch.sub(x, clean, out=self.after[-1])
         self.after[-1].mul_(2.0 / x.numel())
         for number in reversed(range(len(self.layers))):
@@ -146,14 +199,11 @@ class _Backpropagation:
 
     def _through_activation(self, number: int) -> Tensor:
         """Gradient before the activation of a layer, from the gradient after it."""
-        after, before, output = self.after[number], self.before[number], self.outputs[number]
         activation = self.layers[number].activation
-        if activation is nn.ReLU:
-            torch.ops.aten.threshold_backward.grad_input(after, output, 0, grad_input=before)
-        elif activation is nn.Sigmoid:
-            torch.ops.aten.sigmoid_backward.grad_input(after, output, grad_input=before)
-        else:
-            return after
+        if activation is None:
+            return self.after[number]
+        before = self.before[number]
+        _BACKWARD[activation](self.after[number], self.inputs[number], self.outputs[number], before)
         return before
 
 
@@ -175,59 +225,160 @@ class _Adam:
         self.weights.addcdiv_(self.mean, self.scale, value=-(self.learning_rate / (1 - decay**self.steps)))
 
 
+class _Passes:
+    """Passes over the training rows in mini-batches, each in an order and with noise of its own.
+
+    Attributes
+    ----------
+    batches
+        Of a pass; the last one may be smaller.
+    """
+
+    def __init__(self, rows: Tensor, strength: Tensor, batch_size: int, device: torch.device) -> None:
+        starts = range(0, len(rows), batch_size)
+        self.batches = [slice(start, min(start + batch_size, len(rows))) for start in starts]
+        self.strength = strength
+        self.every_row = rows.to(device)
+        self.noise = torch.empty_like(rows)  # drawn on the CPU
+        self.device = device
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Clean and noisy rows of a pass, in its order, float32 [rows, columns]."""
+        # a whole pass at once: fewer operations, and two transfers to a GPU in place of two for each batch
+        order = torch.randperm(len(self.noise))
+        for batch in self.batches:
+            torch.randn(self.noise[batch].shape, out=self.noise[batch])
+        clean = self.every_row[order.to(self.device)]
+        return clean, _noisy(clean, self.strength, self.noise.to(self.device))
+
+
+def _noisy(clean: Tensor, strength: Tensor, noise: Tensor) -> Tensor:
+    return (clean + strength * noise).clamp_(0.0, 1.0)
+
+
+class _Trainer:
+    """A network in training: its weights, as one vector, and the steps that change them."""
+
+    def __init__(self, network: nn.Sequential, learning_rate: float, device: torch.device) -> None:
+        self.weights, gradients, self.layers = _vectorise(network, device)
+        self.optimizer = _Adam(self.weights, gradients, learning_rate)
+        self.backpropagation: dict[int, _Backpropagation] = {}
+
+    def step(self, noisy: Tensor, clean: Tensor) -> Tensor:
+        """Mean squared error of a mini-batch, float32 [rows, columns], before the step that it leads to."""
+        size = len(clean)
+        if size not in self.backpropagation:
+            self.backpropagation[size] = _Backpropagation(self.layers, size)
+        loss = self.backpropagation[size](noisy, clean)
+        self.optimizer.step()
+        return loss
+
+    def copy_to(self, network: nn.Sequential) -> None:
+        """Give the network the weights."""
+        trained = [part for layer in self.layers for part in (layer.weight, layer.bias)]
+        for parameter, values in zip(network.parameters(), trained, strict=True):
+            parameter.copy_(values)
+
+
+class _FixedNoise:
+    """Rows under noise that is drawn once, so that losses differ by the weights alone."""
+
+    def __init__(self, layers: Sequence[_Layer], rows: Tensor, strength: Tensor, device: torch.device) -> None:
+        repeated = rows.repeat(math.ceil(_ROWS_TO_VALIDATE / len(rows)), 1)
+        noise = torch.randn(repeated.shape)
+        self.clean = repeated.to(device)
+        self.noisy = _noisy(self.clean, strength, noise.to(device))
+        self.forward_pass = _ForwardPass(layers, len(repeated))
+
+    def loss(self) -> float:
+        """Mean squared error with the present weights."""
+        return float(self.forward_pass.loss(self.noisy, self.clean))
+
+
 @torch.no_grad()
 def train_network(
-    network: nn.Sequential, rows: Tensor, settings: TrainingSettings, device: torch.device
-) -> list[float]:
+    network: nn.Sequential,
+    rows: Tensor,
+    settings: TrainingSettings,
+    device: torch.device,
+    held_out: Tensor | None = None,
+) -> Curve:
     """Train `network` in place to restore clean rows from noisy ones.
 
-    Each epoch draws one permutation and, for each mini-batch, noise of the batch's shape, both from torch's global
-    generator on the CPU, so that CPU and GPU see the same numbers.  The noisy input is
+    Each pass over the rows draws one permutation and, for each mini-batch, noise of the batch's shape, both from
+    torch's global generator on the CPU, so that CPU and GPU see the same numbers.  The noisy input is
     ``clip(x + noise_factor * sigma * noise, 0, 1)`` with sigma the columns' sample standard deviation (n - 1).
+
+    With a number of epochs, these are the passes.  With ``"auto"``, the losses are looked at every `CHECK_EVERY` steps,
+    and the weights that are kept are those with the lowest loss of the held-out rows among those with a training loss
+    below `LEARNED` of what it was at first; training ends `PATIENCE` steps after them, or after `MOST_STEPS`.  Without
+    held-out rows it ends after `STEPS_WITHOUT_VALIDATION`.
 
     Parameters
     ----------
     network
-        Fully connected layers, each followed by a ReLU, a sigmoid or nothing.
+        Fully connected layers, each followed by one of the activations that are known here, or by nothing.
     rows
         float32 [clips, columns], scaled to [0, 1], on the CPU.
-
-    Returns
-    -------
-    list of float
-        Mean squared error of each epoch, averaged over its rows.
+    held_out
+        float32 [clips, columns], other rows than these; only with ``"auto"``.
 
     Raises
     ------
     TypeError
         If the network has other layers.
     """
-    weights, gradients, layers = _vectorise(network, device)
-    optimizer = _Adam(weights, gradients, settings.learning_rate)
-    starts = range(0, len(rows), settings.batch_size)
-    batches = [slice(start, min(start + settings.batch_size, len(rows))) for start in starts]
-    sizes = {batch.stop - batch.start for batch in batches}
-    backpropagation = {size: _Backpropagation(layers, size) for size in sizes}
-
+    trainer = _Trainer(network, settings.learning_rate, device)
     strength = (settings.noise_factor * (rows.std(dim=0) + 1e-12)).to(device)
-    every_row = rows.to(device)
-    noise = torch.empty_like(rows)
-    curve = []
-    for _ in range(settings.epochs):
-        # a whole epoch at once: fewer operations, and two transfers to a GPU in place of two for each batch
-        order = torch.randperm(len(rows))
-        for batch in batches:
-            torch.randn(noise[batch].shape, out=noise[batch])
-        clean = every_row[order.to(device)]
-        noisy = (clean + strength * noise.to(device)).clamp_(0.0, 1.0)
-        total = torch.zeros((), device=device, dtype=torch.float64)
-        for batch in batches:
-            size = batch.stop - batch.start
-            total += size * backpropagation[size](noisy[batch], clean[batch])
-            optimizer.step()
-        curve.append(float(total) / len(rows))
-
-    trained = [part for layer in layers for part in (layer.weight, layer.bias)]
-    for parameter, values in zip(network.parameters(), trained, strict=True):
-        parameter.copy_(values)
+    passes = _Passes(rows, strength, batch_size_of(settings.batch_size, len(rows)), device)
+    if settings.epochs != "auto":
+        curve = _train_epochs(trainer, passes, settings.epochs)
+    else:
+        at_first = _FixedNoise(trainer.layers, rows, strength, device).loss()
+        validation = None if held_out is None else _FixedNoise(trainer.layers, held_out, strength, device)
+        curve = _train_steps(trainer, passes, at_first, validation, 0 if held_out is None else len(held_out))
+    trainer.copy_to(network)
     return curve
+
+
+def _train_epochs(trainer: _Trainer, passes: _Passes, epochs: int) -> Curve:
+    """A fixed number of passes; the last weights are kept."""
+    curve = []
+    for _ in range(epochs):
+        clean, noisy = passes.draw()
+        total = torch.zeros((), device=passes.device, dtype=torch.float64)
+        for batch in passes.batches:
+            total += (batch.stop - batch.start) * trainer.step(noisy[batch], clean[batch])
+        curve.append(float(total) / len(clean))
+    return Curve(curve, [], every=0, kept=epochs - 1)
+
+
+def _train_steps(
+    trainer: _Trainer, passes: _Passes, at_first: float, validation: _FixedNoise | None, held_out: int
+) -> Curve:
+    """Steps until the loss of the held-out rows gets no better; the best weights are kept."""
+    most = MOST_STEPS if validation else STEPS_WITHOUT_VALIDATION
+    training = [at_first]
+    validated = [validation.loss()] if validation else []
+    learned, kept, best = False, 0, trainer.weights.clone()
+    since_check = torch.zeros((), device=passes.device, dtype=torch.float64)
+    steps = 0
+    while True:
+        clean, noisy = passes.draw()
+        for batch in passes.batches:
+            since_check += trainer.step(noisy[batch], clean[batch])
+            steps += 1
+            if steps % CHECK_EVERY:
+                continue
+            training.append(float(since_check) / CHECK_EVERY)
+            since_check.zero_()
+            newly_learned = not learned and training[-1] < LEARNED * at_first
+            learned = learned or newly_learned
+            if validation:
+                validated.append(validation.loss())
+            if not validation or newly_learned or validated[-1] < validated[kept]:
+                kept = len(training) - 1
+                best.copy_(trainer.weights)
+            if steps >= most or (learned and steps - kept * CHECK_EVERY >= PATIENCE):
+                trainer.weights.copy_(best)
+                return Curve(training, validated, every=CHECK_EVERY, kept=kept, held_out=held_out)

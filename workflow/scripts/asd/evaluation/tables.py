@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..ddae.loss import Curves, complaints_of
 from ..ddae.run import ALL, ALL_MACHINES
 from ..features.cliplist import SKIPPED_COLUMNS, read_skipped
 from ..files import StrPath
@@ -39,10 +40,14 @@ COMPARISON_COLUMNS = columns_of(ComparisonRow)
 CONDITION_COLUMNS = columns_of(ConditionRow)
 DECISION_COLUMNS = ("precision", "recall", "f1", "false_alarm_rate")
 SIMULATED = "Simulated recordings (the demo): these results say nothing of real machines."
+_SHOWN = 6  # trainings
 _GROUP = ["protocol", "machine", "noise_factor", "snr", "detector"]
 
 ByMachine = Mapping[str, Mapping[str, Replicates]]
 """Machine -> protocol -> bootstrap of its AUCs."""
+
+Trainings = Sequence[tuple[Origin, Curves]]
+"""Which trainings of a DDAE there are, and how each went."""
 
 
 def write_table(table: pd.DataFrame, path: StrPath) -> None:
@@ -103,6 +108,7 @@ def collect(
     comparisons: Sequence[StrPath],
     conditions: Sequence[StrPath],
     skipped: Sequence[StrPath],
+    trainings: Trainings = (),
     *,
     confidence: float,
     asked: float,
@@ -132,6 +138,8 @@ def collect(
         Tables with `CONDITION_COLUMNS`, one for each machine.
     skipped
         Lists (`SKIPPED_COLUMNS`) of recordings that were left out.
+    trainings
+        Each training of a DDAE: which it is, and how it went.
     confidence
         Of the intervals, in per cent.
     asked
@@ -162,6 +170,7 @@ def collect(
     for path, content in written_tables.items():
         write_table(for_people(content.assign(data="simulated") if simulated else content), path)
     sentences = [SIMULATED] if simulated else []
+    sentences += _about_trainings(trainings)
     sentences += _not_ranked([machine for machine, replicates_of in by_machine.items() if not replicates_of])
     sentences += _about_few_clips(table)
     sentences += _about_marks(ranking, confidence, asked)
@@ -173,6 +182,7 @@ def collect(
     text = f"{SIMULATED}\n\n" * simulated + format_summary(summary)
     if len(left_out):
         text += f"\n{len(left_out)} recordings were left out, see {skipped_path}\n"
+    text += _for_console(trainings)
     with whole_file(text_path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -506,6 +516,38 @@ def _printed(ranking: pd.DataFrame, confidence: float) -> Iterator[tuple[str, li
 def _not_ranked(machines: Sequence[str]) -> list[str]:
     """What is said of machines that there is no AUC of: a sentence, or nothing."""
     return [f"No AUC, since there are no abnormal clips: {', '.join(machines)}."] if machines else []
+
+
+def _untrained(trainings: Trainings) -> tuple[str, list[str]]:
+    """What is said of DDAEs that have hardly learned anything: that there are some, and a clause for each of them."""
+    found = {whose: complaints_of(curves) for whose, curves in trainings}
+    clauses = [
+        f"{whose.machine} (noise factor {whose.noise_factor}, seed {whose.seed}, {whose.protocol} protocol): "
+        + "; ".join(said)
+        for whose, said in found.items()
+        if said
+    ]
+    more = [f"and {len(clauses) - _SHOWN} more"] if len(clauses) > _SHOWN else []
+    have = "has" if len(clauses) == 1 else "have"
+    return f"{len(clauses)} of {len(found)} DDAEs {have} hardly learned anything", clauses[:_SHOWN] + more
+
+
+_REMEDY = "ddae.epochs: auto, or more clips to train with, may help; see results/figures/loss."
+
+
+def _about_trainings(trainings: Trainings) -> list[str]:
+    """The same in a sentence, or nothing."""
+    headline, clauses = _untrained(trainings)
+    if not clauses:
+        return []
+    return [f"{headline}, so that scores of their output say little: {'. '.join(clauses)}. {_REMEDY}"]
+
+
+def _for_console(trainings: Trainings) -> str:
+    """The same in lines, or nothing."""
+    headline, clauses = _untrained(trainings)
+    lines = [f"{headline}:", *(f"  {in_one_line(clause)}" for clause in clauses), _REMEDY]
+    return "\n".join(["", *lines, ""]) if clauses else ""
 
 
 def _about_few_clips(table: pd.DataFrame) -> list[str]:

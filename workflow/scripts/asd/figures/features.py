@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from ..ddae.loss import Curve
 from ..features.bands import log_mel
 from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, HIGHEST_FREQUENCY, hertz_to_mel, mel_centres, mel_to_hertz
 from .style import (
@@ -82,16 +83,17 @@ def project_2d(
 # --- losses ---
 
 
-def loss_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]], title: str) -> Figure:
-    """Training loss against the epoch, on a logarithmic axis: a panel for each network.
+def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: str) -> Figure:
+    """Losses against the epoch or step, on a logarithmic axis: a panel for each network.
 
-    The line is the mean over the seeds, the band their range.  Noise factors are darker the smaller they are, and
-    named at the ends of the lines.
+    The line is the mean over the seeds, the band their range; thin lines are the losses of held-out clips, with a dot
+    where each seed's weights were kept.  Noise factors are darker the smaller they are, and named at the ends of the
+    lines.  Above a panel stands which of them have hardly learned anything.
 
     Parameters
     ----------
     curves
-        Network (``mfcc``, ``basic``) -> noise factor -> loss, float64 [seeds, epochs].
+        Network (``mfcc``, ``basic``) -> noise factor -> the training of each seed.
     title
         Above all panels.
     """
@@ -106,35 +108,73 @@ def loss_curves(curves: Mapping[str, Mapping[float, NDArray[np.float64]]], title
     figure = new_figure(PAGE_WIDTH, 3.2)
     grid = figure.subplots(1, max(len(curves), 1), squeeze=False)
     ends: dict[Axes, list[tuple[float, float, str, Mapping[str, Any]]]] = {}
+    every = [curve for of in curves.values() for trained in of.values() for curve in trained]
+    unit = every[0].unit if every else "epoch"
     for axes, (network, of) in zip(grid.flat, curves.items(), strict=False):
         ends[axes] = []
         longest = 1
         for factor in sorted(of):
-            losses = np.asarray(of[factor], np.float64)
-            known = np.isfinite(losses).any(axis=0)
-            if losses.size == 0 or not known.any():
-                continue
-            losses = losses[:, known]
-            epochs = np.flatnonzero(known) + 1
-            longest = max(longest, int(epochs[-1]))
-            mean, low, high = np.nanmean(losses, axis=0), np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
             style = styles[factor]
-            axes.fill_between(epochs, low, high, color=style["color"], alpha=0.15, linewidth=0)
-            marker = "o" if len(epochs) == 1 else ""
-            axes.plot(epochs, mean, marker=marker, label=f"{factor:g}", **style)
-            ends[axes].append((float(epochs[-1]), float(mean[-1]), f"{factor:g}", style))
+            end = _draw_training(axes, of[factor], f"{factor:g}", style)
+            _draw_validation(axes, of[factor], style)
+            if end is not None:
+                longest = max(longest, int(end[0]))
+                ends[axes].append((*end, f"{factor:g}", style))
         axes.set_yscale("log")
         _plain_log_axis(axes)
-        axes.set_xlim(1 - 0.01 * longest, longest + 0.01 * longest)
-        axes.set(xlabel="epoch", title=_NETWORKS.get(network, network))
+        start = 0 if unit == "step" else 1
+        axes.set_xlim(start - 0.01 * longest, longest + 0.01 * longest)
+        axes.set(xlabel=unit, title=_NETWORKS.get(network, network))
+        untrained = [f"{factor:g}" for factor in sorted(of) if any(curve.complaints() for curve in of[factor])]
+        if untrained:
+            said = f"hardly learned anything: noise factor {', '.join(untrained)}"
+            said = fitted(figure, said, MEDIUM, 0.8 * figure.get_figwidth() / len(curves))
+            axes.set_title(f"{axes.get_title()}\n{said}", color=ABNORMAL)
         axes.grid()
-    grid[0, 0].set_ylabel("training loss (mean squared error)")
-    seeds = max((np.shape(losses)[0] for of in curves.values() for losses in of.values()), default=1)
-    note = f"numbers at the lines: noise factor; mean{' and range' if seeds > 1 else ''} over {seeds} seeds"
-    figure.supxlabel(note if seeds > 1 else "numbers at the lines: noise factor", fontsize=SMALL)
+    grid[0, 0].set_ylabel("loss (mean squared error)")
+    seeds = max((len(trained) for of in curves.values() for trained in of.values()), default=1)
+    notes = ["numbers at the lines: noise factor"]
+    notes += [f"mean and range over {seeds} seeds"] if seeds > 1 else []
+    if any(curve.validation for curve in every):
+        notes.append("thin: clips held out, with a dot where the weights were kept")
+    figure.supxlabel("; ".join(notes), fontsize=SMALL)
     title_above(figure, title)
     label_ends(figure, ends)
     return figure
+
+
+def _stacked(trained: Sequence[Curve], values: Sequence[Sequence[float]]) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Places where some of the seeds have a value, [places], and the values there, [seeds, places]; NaN where a seed
+    has none."""
+    longest = max(trained, key=lambda curve: len(curve.training)).places if trained else []
+    stacked = np.full((len(trained), len(longest)), np.nan)
+    for row, of_seed in zip(stacked, values, strict=True):
+        row[: len(of_seed)] = of_seed
+    known = np.isfinite(stacked).any(axis=0)
+    return np.asarray(longest)[known], stacked[:, known]
+
+
+def _draw_training(
+    axes: Axes, trained: Sequence[Curve], label: str, style: Mapping[str, Any]
+) -> tuple[float, float] | None:
+    """Mean and range of the training losses of all seeds; where the line ends, if there is one."""
+    places, losses = _stacked(trained, [curve.training for curve in trained])
+    if not len(places):
+        return None
+    mean, low, high = np.nanmean(losses, axis=0), np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
+    axes.fill_between(places, low, high, color=style["color"], alpha=0.15, linewidth=0)
+    axes.plot(places, mean, marker="o" if len(places) == 1 else "", label=label, **style)
+    return float(places[-1]), float(mean[-1])
+
+
+def _draw_validation(axes: Axes, trained: Sequence[Curve], style: Mapping[str, Any]) -> None:
+    """Mean of the losses of held-out clips over all seeds, and where each seed's weights were kept."""
+    places, losses = _stacked(trained, [curve.validation for curve in trained])
+    if not len(places):
+        return
+    axes.plot(places, np.nanmean(losses, axis=0), linewidth=0.7, **style)
+    kept = [(curve.places[curve.kept], curve.validation[curve.kept]) for curve in trained if curve.validation]
+    axes.plot(*zip(*kept, strict=True), linestyle="", marker="o", markersize=3.5, color=style["color"])
 
 
 def _plain_log_axis(axes: Axes) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..ddae.run import ALL, ALL_MACHINES
+from ..ddae.settings import resolved
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 from ..detection.views import ID_EMBEDDING
 from ..errors import UserError
@@ -521,8 +522,11 @@ def texts_of(given: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def training_settings(config: Mapping[str, Any], machine: str) -> dict[str, Any]:
-    """``batch_size``, ``device``, ``epochs`` and ``learning_rate`` for `machine`: its own, else the common ones.
+    """The settings under ``ddae`` for `machine`: its own, else the common ones.
 
-    In this order, whatever the order in the file, so that the same settings compare equal.
+    ``auto`` is left where it depends on the clips.  They are in a fixed order, whatever the order in the file, so that
+    the same settings compare equal.
     """
-    return dict(sorted({**config["ddae"], **config["machines"][machine]["ddae"]}.items()))
+    common, own = config["ddae"], config["machines"][machine]["ddae"]
+    widths = {**common["encoder_widths"], **own.get("encoder_widths", {})}
+    return dict(sorted(resolved({**common, **own, "encoder_widths": dict(sorted(widths.items()))}).items()))

@@ -39,7 +39,7 @@ def planned_files(plan: Plan) -> set[str]:
     for suffix in ("csv", "comparisons.csv", "conditions.csv", "npz"):
         listed += paths.evaluations(plan, suffix)
     for machine in plan.machines:
-        listed += [paths.of_run(f"{paths.CHECKPOINT}.loss.csv", machine, run) for run in plan.trainings]
+        listed += paths.losses_of_machine(plan, machine)
         folders = paths.scores(plan, machine, plan.scored_runs)
         listed += [f"{folder}/{_MARK}" for folder in folders]
         summaries = [summary_path(folder, *unit) for folder, unit in product(folders, plan.units(machine))]

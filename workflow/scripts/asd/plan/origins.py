@@ -201,6 +201,17 @@ def collect_results(plan: Plan) -> Origins:
     return {machine: evaluate_scores(plan, machine) for machine in plan.machines}
 
 
+def trainings(plan: Plan) -> Origins:
+    """Machine -> all its trainings, `asd.plan.paths.losses_of_machine`, and the caches of their clips."""
+    return {
+        machine: {
+            "loss": _listed(of_weights(plan, machine, run) for run in plan.trainings),
+            "reference": _reference(plan, machine),
+        }
+        for machine in plan.machines
+    }
+
+
 def scores_of_run(plan: Plan, machine: str, run: Run) -> Origins:
     """Scores that figures of a run show."""
     return _read_scores(plan, machine, [run])

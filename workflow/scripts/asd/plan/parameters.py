@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..ddae.run import Run
+from ..ddae.settings import AUTO, FEWEST_TO_HOLD_OUT
 from ..errors import UserError
 from ..features.columns import N_FEATURES
 from ..recordings.layout import Folder
@@ -124,9 +125,11 @@ def _computations(plan: Plan, machine: str, protocol: ProtocolName) -> Iterator[
             }
             for seed in plan.seeds
         ]
+        training = configuration.training_settings(plan.config, machine)
         yield {
             "splits": splits,
-            "batch_size": configuration.training_settings(plan.config, machine)["batch_size"],
+            "batch_size": training["batch_size"],
+            "fewest_to_hold_out": FEWEST_TO_HOLD_OUT if training["epochs"] == AUTO else 0,
             "threshold_percentile": plan.config["threshold_percentile"],
             "whitened_columns": {
                 str(one["name"]): N_FEATURES * len(one["representation"].split("+"))

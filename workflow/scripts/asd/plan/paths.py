@@ -229,6 +229,11 @@ def losses(plan: Plan, machine: str, protocol: ProtocolName) -> list[str]:
     return [of_run(f"{CHECKPOINT}.loss.csv", machine, run) for run in plan.trainings if run.protocol == protocol]
 
 
+def losses_of_machine(plan: Plan, machine: str) -> list[str]:
+    """Loss curves of all trainings of a machine."""
+    return [of_run(f"{CHECKPOINT}.loss.csv", machine, run) for run in plan.trainings]
+
+
 def evaluations(plan: Plan, suffix: str) -> list[str]:
     """Tables or bootstraps of all machines."""
     return [f"{filled(EVALUATION, {'machine': machine})}.{suffix}" for machine in plan.machines]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import cache
 
 from ..ddae.run import Run
+from ..ddae.settings import rows_seen
 from ..errors import UserError
 from ..recordings.layout import Folder, files_of
 from ..splits import ProtocolName
@@ -29,9 +30,9 @@ def clips_of_reference(plan: Plan, machine: str) -> int:
 
 
 def clips_times_epochs(plan: Plan, machine: str) -> int:
-    """Of a training."""
-    epochs: int = configuration.training_settings(plan.config, machine)["epochs"]
-    return clips_of_reference(plan, machine) * epochs
+    """Of a training; for ``auto``, of as many steps as it may take."""
+    settings = configuration.training_settings(plan.config, machine)
+    return rows_seen(settings["epochs"], settings["batch_size"], clips_of_reference(plan, machine))
 
 
 def clips_times_networks(plan: Plan, machine: str | None, protocol: ProtocolName) -> int:

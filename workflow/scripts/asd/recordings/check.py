@@ -260,7 +260,8 @@ def split_problems(
         Folder -> its clips.
     computations
         Of each machine and protocol: ``splits``, for each seed the settings of `asd.splits.training_rows` and
-        `asd.splits.detection_splits`; ``batch_size``, ``threshold_percentile``, and ``whitened_columns`` of detectors.
+        `asd.splits.detection_splits`; ``batch_size`` (``"auto"`` fits any number of clips), ``fewest_to_hold_out`` of
+        the DDAE's clips, ``threshold_percentile``, and ``whitened_columns`` of detectors.
 
     Returns
     -------
@@ -299,8 +300,10 @@ def _few_clips(
     computation: Mapping[str, Any],
 ) -> Iterator[str]:
     """Remarks about what a machine's clips are too few for, each with the ID that has fewest."""
-    if training < computation["batch_size"]:
+    if computation["batch_size"] != "auto" and training < computation["batch_size"]:
         yield f"{where}: {training} clips train the DDAE, fewer than a batch ({computation['batch_size']})"
+    if training < computation["fewest_to_hold_out"]:
+        yield f"{where}: {training} clips train the DDAE, too few to hold one out that says when it is trained enough"
     coarse = {
         unit: error
         for unit, split in units.items()
