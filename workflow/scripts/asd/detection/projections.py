@@ -65,7 +65,8 @@ class Projection(Protocol):
 
     @property
     def counts(self) -> tuple[int, int] | None:
-        """Components by the MAP test of the MFCC and of the basic columns; None where there is no such test."""
+        """Components by the MAP test of the MFCC (or log-mel) and temporal columns, and of the basic ones; None where
+        there is no such test."""
 
     def apply(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
         """Project float [clips, columns] to float [clips, dimensions]."""
@@ -78,7 +79,7 @@ class BlockProjection:
     Attributes
     ----------
     blocks
-        Columns of each block; MFCC and basic blocks take turns.
+        Columns of each block; MFCC and basic blocks take turns, a temporal one stands in the place of an MFCC block.
     components
         The PCA of each, fitted on the same training rows.
     """
@@ -99,7 +100,7 @@ class BlockProjection:
 
     @property
     def counts(self) -> tuple[int, int]:
-        """Number of components of the MFCC and of the basic blocks."""
+        """Number of components of the MFCC and temporal, and of the basic blocks."""
         numbers = [int(component.n_components_) for component in self.components]
         return sum(numbers[0::2]), sum(numbers[1::2])
 

@@ -10,19 +10,26 @@ from numpy.typing import NDArray
 
 from ..ddae.denoiser import Denoiser
 from ..ddae.scaling import MinMaxScaling
-from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
+from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES, TEMPORAL_COLUMNS
 from .views import Representation
 
 Blocks = Sequence[slice]
-"""Columns of an array that belong together: MFCC and basic block, once or twice."""
+"""Columns of an array that belong together: MFCC and basic block, once or twice, or with a temporal one."""
 
 
-def blocks_of(representation: Representation) -> Blocks:
-    """The MFCC (or log-mel) and the basic block of a representation, then those of its denoised half, if it has one."""
+def blocks_of(representation: Representation, columns: int = N_FEATURES) -> Blocks:
+    """The MFCC (or log-mel) and the basic block of a representation, then those of its denoised half, if it has one, or
+    the temporal block, if it has that.
+
+    Parameters
+    ----------
+    columns
+        That the represented clips have.
+    """
     once = (MFCC_COLUMNS, BASIC_COLUMNS)
-    if not representation.endswith("+denoised"):
-        return once
-    return (*once, *(slice(N_FEATURES + block.start, N_FEATURES + block.stop) for block in once))
+    if representation.endswith("+denoised"):
+        return (*once, *(slice(N_FEATURES + block.start, N_FEATURES + block.stop) for block in once))
+    return (*once, TEMPORAL_COLUMNS) if columns > N_FEATURES else once
 
 
 def log_mel(features: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -34,7 +41,7 @@ def log_mel(features: NDArray[np.floating]) -> NDArray[np.float64]:
     Parameters
     ----------
     features
-        float [clips, 136], unscaled.
+        float [clips, columns], unscaled.
 
     Returns
     -------
@@ -48,8 +55,8 @@ def log_mel(features: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _in_bands(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unscaled features, float32 [clips, 136], with the log-mel spectrum in the place of the MFCC block."""
-    return np.concatenate([log_mel(features), features[:, BASIC_COLUMNS]], axis=1, dtype=np.float32)
+    """Unscaled features, float32 [clips, columns], with the log-mel spectrum in the place of the MFCC block."""
+    return np.concatenate([log_mel(features), features[:, BASIC_COLUMNS.start :]], axis=1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Represented:
     Attributes
     ----------
     features
-        Unscaled, float32 [clips, 136].
+        Unscaled, float32 [clips, columns]: the 136 that the DDAE sees, and further ones if there are any.
     scaled, denoised
         The DDAE's input x' and its output, float32 [clips, 136].
     scaling
@@ -73,7 +80,7 @@ class Represented:
 
     @classmethod
     def of(cls, features: NDArray[np.float32], denoiser: Denoiser) -> Represented:
-        """From unscaled features, float32 [clips, 136]."""
+        """From unscaled features, float32 [clips, columns]."""
         return cls(features, denoiser.scale(features), denoiser.denoise(features), denoiser.scaling)
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> Represented:
@@ -89,11 +96,12 @@ class Represented:
         ``denoised`` is the paper's; ``raw`` the scaled features as they are, without the DDAE; ``raw+denoised`` both
         side by side; ``residual`` the scaled features minus the denoised ones.  ``log-mel`` is the mean log-mel
         spectrum in place of its cepstrum, and the basic features, both in their own units: a fault that moves a few
-        bands moves a few columns here, but all MFCCs.  ``log-mel+denoised`` has the denoised clips beside it.
+        bands moves a few columns here, but all MFCCs.  ``log-mel+denoised`` has the denoised clips beside it.  Features
+        that the DDAE does not see are in ``log-mel`` alone: elsewhere they would stand beside nothing.
 
         Returns
         -------
-        float32 [clips, 136], with ``+denoised`` [clips, 272]
+        float32 [clips, 136], with ``+denoised`` [clips, 272], and as many columns as `features` for ``log-mel``
 
         Raises
         ------
@@ -112,6 +120,6 @@ class Represented:
             case "log-mel":
                 return _in_bands(self.features)
             case "log-mel+denoised":
-                halves = (self.features, self.scaling.invert(self.denoised))
+                halves = (self.features[:, :N_FEATURES], self.scaling.invert(self.denoised))
                 return np.concatenate([_in_bands(half) for half in halves], axis=1)
         raise ValueError(f"unknown representation {representation!r}")

@@ -34,7 +34,7 @@ def _fit_and_score(
         view = (detector.representation, detector.projection)
         if view not in views:
             rows = train.get(detector.representation)
-            projection = fit_projection(detector.projection, rows, blocks_of(detector.representation))
+            projection = fit_projection(detector.projection, rows, blocks_of(detector.representation, rows.shape[1]))
             projected = projection.apply(others.get(detector.representation))
             views[view] = projection.apply(rows), projected, projection.counts
         training_rows, other_rows, counts = views[view]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.caches import EMPTY_CACHE, Cache, listed, read_cache
+from ..features.caches import Cache, empty_cache, listed, read_cache
 from ..files import StrPath
 from ..files.origin import Origin
 from ..splits import Split, detection_splits
@@ -23,7 +23,7 @@ class UnitClips:
     Attributes
     ----------
     normal, abnormal, unlabelled
-        Unscaled features, float32 [clips, 136], and the clips they are of, in file order.
+        Unscaled features, float32 [clips, columns], and the clips they are of, in file order.
     split
         Which of them train and which test.
     """
@@ -36,11 +36,11 @@ class UnitClips:
     split: Split
 
     def train(self) -> NDArray[np.float32]:
-        """Features of the training clips, float32 [n_train, 136]."""
+        """Features of the training clips, float32 [n_train, columns]."""
         return self.normal.features[self.split.train]
 
     def train_of_ddae(self) -> NDArray[np.float32]:
-        """Features of further normal clips, for detectors that need no DDAE, float32 [clips, 136]."""
+        """Features of further normal clips, for detectors that need no DDAE, float32 [clips, columns]."""
         return self.normal.features[self.split.ddae]
 
     def training_recordings(self) -> list[str]:
@@ -48,7 +48,7 @@ class UnitClips:
         return [self.normal.clips[row].file for rows in (self.split.train, self.split.ddae) for row in rows]
 
     def test(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Features of the normal and of the abnormal test clips, float32 [n_normal, 136] and [n_abnormal, 136]."""
+        """Features of the normal and of the abnormal test clips, float32 [n_normal, columns], [n_abnormal, columns]."""
         return self.normal.features[self.split.normal], self.abnormal.features[self.split.abnormal]
 
     def names(self) -> ScoredClips:
@@ -102,7 +102,8 @@ def read_unit_clips(
         ]
 
     first, second = read("normal", normal, normal_clips), read("abnormal", abnormal, abnormal_clips)
-    third = read("unlabelled", unlabelled, unlabelled_clips) if unlabelled else [EMPTY_CACHE] * len(units)
+    nothing = [empty_cache(cache.features.shape[1]) for cache in first]
+    third = read("unlabelled", unlabelled, unlabelled_clips) if unlabelled else nothing
     caches = dict(zip(units, zip(first, second, third, strict=True), strict=True))
     splits = detection_splits({unit: (listed(one), listed(two)) for unit, (one, two, _) in caches.items()}, settings)
     return [UnitClips(*unit, *three, splits[unit]) for unit, three in caches.items()]

@@ -5,7 +5,10 @@ A module of its own, without NumPy, since the plan of a run reads them on machin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, get_args
+
+from ..features.columns import N_FEATURES, count_columns
 
 Representation = Literal["denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised"]
 REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
@@ -13,6 +16,15 @@ REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
 
 WITHOUT_DDAE: tuple[Representation, ...] = ("raw", "log-mel")
 """Those that have nothing of the DDAE's output."""
+
+
+def columns_seen(representation: Representation, features: Iterable[str]) -> int:
+    """Number of columns that a representation has of clips with some sets of features.
+
+    Only ``log-mel`` has those that the DDAE does not see.
+    """
+    return count_columns(features) if representation == "log-mel" else N_FEATURES * len(representation.split("+"))
+
 
 ProjectionName = Literal["map-pca", "whitening", "standard"]
 PROJECTIONS: tuple[ProjectionName, ...] = get_args(ProjectionName)

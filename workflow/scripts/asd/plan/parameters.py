@@ -11,8 +11,9 @@ from contextlib import suppress
 from typing import Any
 
 from ..ddae.run import Run, noise_factor_text
+from ..detection.views import columns_seen
 from ..errors import UserError
-from ..features.columns import N_FEATURES
+from ..features.columns import mark_of
 from ..recordings.layout import Folder
 from ..recordings.listing import left_out, sentences_about
 from ..splits import AskedCounts, ProtocolName, given_share
@@ -46,14 +47,23 @@ def extract_features(plan: Plan, code: str) -> Settings:
         "channel": settings["channel"],
         "seconds": plan.clip_seconds,
         "on_bad_clip": settings["on_bad_clip"],
+        "features": list(plan.features),
         "extraction": f"{code}-{settings_of_features(plan)}",
     }
 
 
+def import_features(plan: Plan) -> Settings:
+    """What feature caches that exist already have to hold."""
+    return {"features": list(plan.features)}
+
+
 def settings_of_features(plan: Plan) -> str:
-    """What the features of a recording depend on, in a word."""
+    """What the features of a recording depend on, in a word; of a feature cache that is given, what it holds."""
+    mark = mark_of(plan.features)
+    if plan.cache is not None:
+        return mark.removeprefix("-")
     seconds = "" if plan.clip_seconds is None else f"-{plan.clip_seconds:g}s"
-    return f"{plan.config['dataset']['channel']}{seconds}"
+    return f"{plan.config['dataset']['channel']}{seconds}{mark}"
 
 
 def recordings_of(plan: Plan, folder: Folder) -> list[list[Any]]:
@@ -129,7 +139,7 @@ def _computations(plan: Plan, machine: str, protocol: ProtocolName) -> Iterator[
             "batch_size": configuration.training_settings(plan.config, machine)["batch_size"],
             "threshold_percentile": plan.config["threshold_percentile"],
             "whitened_columns": {
-                str(one["name"]): N_FEATURES * len(one["representation"].split("+"))
+                str(one["name"]): columns_seen(one["representation"], plan.features)
                 for one in plan.detectors
                 if one["projection"] == "whitening"
             },
