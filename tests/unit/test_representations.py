@@ -8,7 +8,8 @@ import pytest
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.scaling import MinMaxScaling
 from asd.detection.representations import Represented, blocks_of, log_mel
-from asd.detection.views import REPRESENTATIONS
+from asd.detection.views import REPRESENTATIONS, columns_seen
+from asd.features.columns import FEATURE_SETS
 
 
 @pytest.fixture
@@ -49,6 +50,18 @@ def test_log_mel_undoes_the_dct_of_the_features_in_their_own_units() -> None:
     assert both.get("log-mel").dtype == both.get("log-mel+denoised").dtype == np.float32
 
 
+def test_temporal_features_are_in_log_mel_alone(clips: Represented) -> None:
+    temporal = np.random.default_rng(4).normal(size=(5, 512)).astype(np.float32)
+    every = Represented(np.hstack([clips.features, temporal]), clips.scaled, clips.denoised, clips.scaling)
+    for name in REPRESENTATIONS:
+        seen = every.get(name)
+        assert seen.shape[1] == columns_seen(name, FEATURE_SETS)
+        assert np.array_equal(seen[:, : clips.get(name).shape[1]], clips.get(name))
+        blocks = [len(np.arange(seen.shape[1])[block]) for block in blocks_of(name, seen.shape[1])]
+        assert blocks == ([128, 8, 512] if name == "log-mel" else [128, 8] * (seen.shape[1] // 136))
+    assert np.array_equal(every.get("log-mel")[:, 136:], temporal)
+
+
 def test_unknown_names_are_refused(clips: Represented) -> None:
     with pytest.raises(ValueError, match="unknown representation 'noised'"):
         clips.get("noised")  # type: ignore[arg-type]
@@ -82,6 +95,8 @@ def test_clips_are_scaled_and_denoised_by_the_machine_s_ddae() -> None:
     denoiser = Denoiser(MinMaxScaling.fit([features]), {"mfcc": layers(128), "basic": layers(8)})
     clips = Represented.of(features, denoiser)
     assert clips.features is features
+    wider = np.hstack([features, features[:, :9]])  # the DDAE does not see what follows
+    assert np.array_equal(denoiser.denoise(wider), denoiser.denoise(features))
     assert np.array_equal(clips.scaled, denoiser.scale(features))
     assert np.array_equal(clips.denoised, denoiser.denoise(features))
     assert denoiser.denoise_unscaled(features) == pytest.approx(denoiser.scaling.invert(clips.denoised))

@@ -49,7 +49,7 @@ def test_feature_caches_and_clip_lists(finished: Path) -> None:
                 cache = finished / f"results/features/fan/{snr}_{name}_{kind}.npy"
                 features = np.load(cache)
                 clips = pd.read_csv(cache.with_suffix(".csv"), dtype=str)
-                assert features.shape == (count, 136)
+                assert features.shape == (count, 648)
                 assert features.dtype == np.float32
                 assert list(clips.columns[:4]) == ["file", "duration", "sample_rate", "channels"]
                 folder = f"{SNRS[snr]}_fan/fan/{name}/{kind}"
