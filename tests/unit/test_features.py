@@ -257,7 +257,7 @@ def test_clicks_are_in_the_temporal_block_and_not_in_the_mean() -> None:
     mean = mean_log_mel(uneven) - mean_log_mel(even)
     steady, changing = (temporal_block(signal).reshape(4, 128) for signal in (even, uneven))
     assert np.abs(mean).max() < 0.5
-    assert (changing - steady)[[0, 1, 3]].min() > 1.0
+    assert (changing - steady)[[0, 3]].min() > 0.8
 
 
 # ------------------------------------------------------------------------------------------------ the whole row

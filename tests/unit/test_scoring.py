@@ -22,7 +22,7 @@ from asd.detection.representations import Represented, blocks_of
 from asd.detection.scores import Scores, threshold_of
 from asd.detection.scoring import _folds, cross_fitted_scores, detect
 from asd.detection.units import UnitClips
-from asd.features.caches import EMPTY_CACHE, Cache, ClipRecord
+from asd.features.caches import Cache, ClipRecord, empty_cache
 from asd.splits import Counts, Listed, Split, paper_split
 from plain_method import plain_map_test, plain_pca
 
@@ -83,7 +83,7 @@ def unit_of(normal: np.ndarray, abnormal: np.ndarray, split: Split) -> UnitClips
         Cache(features, [ClipRecord(f"{kind}{row}.wav") for row in range(len(features))])
         for kind, features in (("normal", normal), ("abnormal", abnormal))
     ]
-    return UnitClips("snr6", "id_00", *caches, EMPTY_CACHE, split)
+    return UnitClips("snr6", "id_00", *caches, empty_cache(136), split)
 
 
 @pytest.fixture(scope="module")
