@@ -47,7 +47,7 @@ def test_scores_of_clips_left_out_tell_no_threshold_where_temporal_columns_outnu
     hull = Detector(**complete("HULL"))
     options = {"protocol": "strict", "threshold_percentile": 90.0, "folds": 5, "seed": 0}
     for every in (features, np.hstack([features, temporal])):
-        unit = unit_of(every, every[:0], split)
+        unit = replace(unit_of(every, every[:0], split), unlabelled=empty_cache(every.shape[1]))
         found = detect(unit, denoiser, [hull], **options).scores["HULL"].train
         fitted = cross_fitted_scores(Represented.of(every[:50], denoiser), [hull], 5, 0)["HULL"]
         assert np.array_equal(found, fitted) == (every.shape[1] > 136)
