@@ -25,8 +25,10 @@ from asd.errors import UserError
 from asd.features.acoustic import clip_features
 from asd.features.caches import checksum, import_cache, read_cache, read_features, write_cache
 from asd.features.cliplist import SKIPPED_COLUMNS, ClipRecord, attributes_of, read_clip_list
+from asd.features.columns import FEATURE_SETS
 from asd.features.extraction import Reading, extract_cache
 from asd.features.rows import count_rows
+from asd.files.origin import Origin
 from asd.recordings.audio import read_clip, read_clips
 from asd.recordings.layout import Recording
 from places import REPOSITORY
@@ -59,6 +61,7 @@ class Extraction:
 
     def run(self, files: Sequence[Path] | None = None, **changes: Any) -> None:
         settings: dict[str, Any] = {"channel": "mean", "seconds": None, "on_bad_clip": "error", "extraction": "v1"}
+        settings["features"] = ("mfcc", "basic")
         reading = Reading(**{name: changes.pop(name, value) for name, value in settings.items()})
         recordings = [Recording((str(file),)) for file in (self.files if files is None else files)]
         extract_cache(recordings, str(self.root), self.array, self.list, self.skipped, reading, **changes)
@@ -357,6 +360,25 @@ def test_other_code_or_settings_read_everything_again(work: Extraction, reads: l
     reads.clear()
     work.run(extraction="v2")
     assert reads == []
+
+
+def test_another_set_of_features_computes_all_rows_again_and_takes_over_none_of_the_other(
+    work: Extraction, reads: list[str]
+) -> None:
+    work.run(extraction="v1-mean")
+    published = np.load(work.array)
+    reads.clear()
+    work.run(extraction="v1-mean-temporal", features=FEATURE_SETS)
+    assert len(reads) == 5
+    every = np.load(work.array)
+    assert every.shape == (5, 648)
+    np.testing.assert_array_equal(every[:, :136], published)
+    reads.clear()
+    work.run(extraction="v1-mean-temporal", features=FEATURE_SETS)
+    assert reads == []
+    work.run(extraction="v1-mean")
+    assert len(reads) == 5
+    np.testing.assert_array_equal(np.load(work.array), published)
 
 
 # ------------------------------------------------------------------------------------------- damage is not trusted
@@ -702,6 +724,35 @@ def test_another_shape_is_refused_and_named(tmp_path: Path, read: Callable[[Path
         read(path)
     assert str(path) in str(caught.value)
     assert str(list(np.shape(array))) in str(caught.value)
+
+
+@pytest.mark.parametrize(("columns", "asked"), [(136, 648), (648, 136)])
+@pytest.mark.parametrize("read", [read_features, count_rows])
+def test_a_cache_of_other_features_is_refused_with_what_it_has_what_is_asked_for_and_what_to_do(
+    tmp_path: Path, read: Callable[..., Any], columns: int, asked: int
+) -> None:
+    sets = {136: ("mfcc", "basic"), 648: FEATURE_SETS}
+    path = tmp_path / "cache.npy"
+    np.save(path, np.zeros((3, columns), np.float32))
+    for features in (None, sets[columns]):
+        read(path, features=features)
+    with pytest.raises(UserError) as caught:
+        read(path, features=sets[asked])
+    has, wanted = (f"[{', '.join(sets[number])}]" for number in (columns, asked))
+    assert str(caught.value) == (
+        f"{path}: it has {columns} columns, the features {has}, but the configuration asks for {wanted}, {asked} "
+        f"columns. Set features: {has}, or make the cache again."
+    )
+
+
+def test_a_cache_that_an_earlier_configuration_left_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    paths = tmp_path / "c.npy", tmp_path / "c.csv"
+    write_cache(*paths, rows(), [ClipRecord(f"{number}.wav", extraction="v1-mean") for number in range(4)])
+    assert len(read_cache(*paths, expected=Origin(settings="mean")).clips) == 4
+    with pytest.raises(
+        UserError, match=r"c\.npy: it has 136 columns.*asks for \[mfcc, basic, temporal\].*or delete .*c\.npy"
+    ):
+        read_cache(*paths, expected=Origin(settings="mean-temporal"))
 
 
 @pytest.mark.parametrize("dtype", ["int32", "complex64", "float16", "bool", "U3"])

@@ -28,7 +28,7 @@ from asd.detection.detectors import Detector, complete
 from asd.detection.scoring import detect
 from asd.detection.units import UnitClips
 from asd.errors import UserError
-from asd.features.caches import EMPTY_CACHE, Cache, ClipRecord
+from asd.features.caches import Cache, ClipRecord, empty_cache
 from asd.files.origin import Origin
 from asd.splits import Split, fold_numbers
 
@@ -222,7 +222,7 @@ def test_detection_hears_a_clip_that_sounds_like_another_id_and_thresholds_hold_
     for number in (0, 1, 2):
         kinds = (clips(number, rows, 0), clips(number, 30, 1, shift=0.6))
         caches = [Cache(values, [ClipRecord(f"{row}.wav") for row in range(len(values))]) for values in kinds]
-        units.append(UnitClips("snr6", str(number), *caches, EMPTY_CACHE, split))
+        units.append(UnitClips("snr6", str(number), *caches, empty_cache(COLUMNS), split))
     classifier = train_classifier([unit.of_id() for unit in units], ["snr6"], ClassifierSettings(2, 25, 0), 4)
     identity = [(np.zeros((3, width), np.float32), np.zeros(3, np.float32)) for width in (128, 8)]
     back = [(np.zeros((width, 3), np.float32), np.zeros(width, np.float32)) for width in (128, 8)]

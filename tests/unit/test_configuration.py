@@ -96,6 +96,17 @@ def test_the_defaults() -> None:
     assert config["dataset"]["channel"] == "mean"
 
 
+def test_features_are_all_for_recordings_and_the_paper_s_for_given_caches_and_for_mimii() -> None:
+    def features(config: Config) -> Any:
+        return checked(config, command_line={}, files=[], schema_folder=SCHEMA_FOLDER).config["features"]
+
+    given = {"cache": "{snr}_{id}_{kind}.npy"}
+    assert features(minimal()) == features(load(REPOSITORY / "config" / "config.yaml")) == ["mfcc", "basic", "temporal"]
+    assert features(minimal(dataset=given)) == features(load(REPOSITORY / "config" / "mimii.yaml")) == ["mfcc", "basic"]
+    assert features(minimal(dataset=given, features=["temporal", "basic", "mfcc"])) == ["mfcc", "basic", "temporal"]
+    assert problems(minimal(features=["mfcc", "basic", "spectral"])) != []
+
+
 def test_the_default_ensemble_is_that_of_the_default_detectors() -> None:
     def checked_copy(config: Config) -> Config:
         checked(config, command_line={}, files=[], schema_folder=SCHEMA_FOLDER)
@@ -479,6 +490,11 @@ CONTRADICTIONS: dict[str, tuple[Config, str, list[str]]] = {
         minimal(dataset={"cache": "{machine}/{id}_{kind}.npy"}),
         "dataset.cache",
         ["lacks {snr}"],
+    ),
+    "features without those of the DDAE": (
+        minimal(features=["basic", "temporal"]),
+        "features",
+        ["mfcc can't be left out", "Use [mfcc, basic, temporal]"],
     ),
     "SNR called as the mean": (minimal(snrs={"snr6": "6_dB", "all": "x"}), "snrs", ["'all'", "another name"]),
     "unknown detector": (minimal(detectors=["IF", "XYZ"]), "detectors[1]", ["'XYZ'", "IF, OCSVM, LOF", "PYOD:ECOD"]),

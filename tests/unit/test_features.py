@@ -14,18 +14,26 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from asd.features import acoustic
-from asd.features.acoustic import basic_block, clip_features, mel_filter_bank, mfcc_block
+from asd.features.acoustic import basic_block, clip_features, mean_log_mel, mel_filter_bank, mfcc_block, temporal_block
 from asd.features.columns import (
     BASIC_COLUMNS,
     BASIC_NAMES,
     FEATURE_NAMES,
+    FEATURE_SETS,
     HIGHEST_FREQUENCY,
     MFCC_COLUMNS,
     N_FEATURES,
+    TEMPORAL_COLUMNS,
+    TEMPORAL_NAMES,
+    count_columns,
     hertz_to_mel,
+    in_order,
+    mark_of,
     mel_centres,
     mel_edges,
     mel_to_hertz,
+    sets_marked,
+    sets_of,
 )
 from asd.recordings.audio import SAMPLE_RATE, read_clip
 from places import SCRIPTS
@@ -36,6 +44,7 @@ from plain_features import (
     plain_features,
     plain_mel_filters,
     plain_mfcc_block,
+    plain_temporal_block,
     shannon_entropy,
 )
 
@@ -197,7 +206,82 @@ def test_a_signal_that_hardly_moves_on_a_large_offset_has_features() -> None:
     assert_basic_close(features[BASIC_COLUMNS], plain_basic_block(signal))
 
 
+# --------------------------------------------------------------------------------------------- the temporal block
+
+
+def assert_temporal_close(actual: ArrayLike, expected: ArrayLike) -> None:
+    """To a thousandth: where a band is nearly empty in some frames, rounding of the FFT shows there."""
+    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=2e-3)
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=512 is too large")
+@pytest.mark.parametrize("length", [50, 159, 160, 399, 400, 1_601, 16_000])
+def test_the_temporal_block_equals_the_reference_on_noise(length: int) -> None:
+    """From a single frame on, and of two and three."""
+    signal = noise(21, length)
+    block = temporal_block(signal)
+    assert (block.shape, block.dtype) == ((512,), np.float32)
+    np.testing.assert_allclose(block, plain_temporal_block(signal), rtol=1e-4, atol=2e-4)
+    if length < 160:
+        assert not block[:384].any()  # one frame has no spread, and no neighbour
+
+
+def test_the_temporal_block_of_a_long_clip_has_no_seam() -> None:
+    signal = noise(7, MORE_THAN_4096_FRAMES) * np.linspace(0.05, 1, MORE_THAN_4096_FRAMES, dtype=np.float32)
+    np.testing.assert_allclose(temporal_block(signal), plain_temporal_block(signal), rtol=1e-4, atol=2e-4)
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=512 is too large")
+@pytest.mark.parametrize("name", [*EDGE_SIGNALS, *TONES])
+def test_the_temporal_block_equals_the_reference_on_odd_signals(name: str) -> None:
+    signal = {**EDGE_SIGNALS, **TONES}[name].astype(np.float32)
+    assert_temporal_close(temporal_block(signal), plain_temporal_block(signal))
+
+
+@settings(deadline=None, max_examples=10, derandomize=True)
+@given(seed=st.integers(0, 2**32 - 1), amplitude=st.floats(0.02, 1.0))
+def test_volume_moves_only_the_maximum_over_time(seed: int, amplitude: float) -> None:
+    signal = noise(seed, 4000, 0.2)
+    change = (temporal_block(np.float32(amplitude) * signal) - temporal_block(signal)).reshape(4, 128)
+    assert np.abs(change[:3]).max() < 0.05
+    assert change[3] == pytest.approx(2 * np.log(amplitude), abs=0.05)
+
+
+def test_clicks_are_in_the_temporal_block_and_not_in_the_mean() -> None:
+    """Sounds that are louder and weaker in turns have the mean log spectrum of even ones, and nothing else."""
+    even = np.tile(noise(22, 1600, 0.05), 10)
+    uneven = even.copy()
+    for number, gain in enumerate([4.0, 0.25] * 5):
+        place = slice(1600 * number, 1600 * number + 1600)
+        uneven[place] *= np.float32(gain)
+    mean = mean_log_mel(uneven) - mean_log_mel(even)
+    steady, changing = (temporal_block(signal).reshape(4, 128) for signal in (even, uneven))
+    assert np.abs(mean).max() < 0.5
+    assert (changing - steady)[[0, 3]].min() > 0.8
+
+
 # ------------------------------------------------------------------------------------------------ the whole row
+
+
+@pytest.mark.parametrize("name", ["16-bit tone", "tone for a third of the clip", "noise"])
+def test_the_published_columns_are_the_same_to_the_last_bit_whatever_else_is_asked_for(name: str) -> None:
+    signal = {**TONES, "noise": noise(23, 200_000)}[name].astype(np.float32)
+    alone, every = clip_features(signal), clip_features(signal, FEATURE_SETS)
+    assert (alone.shape, every.shape, every.dtype) == ((136,), (648,), np.float32)
+    np.testing.assert_array_equal(every[:136], alone)
+    np.testing.assert_array_equal(every[TEMPORAL_COLUMNS], temporal_block(signal))
+
+
+def test_each_set_of_features_has_columns_of_its_own() -> None:
+    assert (TEMPORAL_COLUMNS.start, TEMPORAL_COLUMNS.stop) == (136, 648)
+    assert len({*FEATURE_NAMES, *TEMPORAL_NAMES}) == 648
+    assert [TEMPORAL_NAMES[number] for number in (0, 140, 256, 511)] == [
+        *("log_mel_std_0", "log_mel_p99_p50_12", "log_mel_delta_0", "log_mel_max_127")
+    ]
+    for features, columns, mark in ((["basic", "mfcc"], 136, ""), (["temporal", "basic", "mfcc"], 648, "-temporal")):
+        assert (count_columns(features), mark_of(features)) == (columns, mark)
+        assert sets_of(columns) == sets_marked(f"mean-2s{mark}") == in_order(features)
+    assert sets_of(512) is None
 
 
 def test_a_row_is_136_float32_numbers_mfcc_first() -> None:

@@ -97,6 +97,17 @@ def test_a_cache_of_other_settings_is_refused_but_not_one_of_other_code(tmp_path
         read_cache(*paths, expected=replace(CACHE, settings="0"))
 
 
+def test_a_given_cache_is_taken_over_only_with_the_features_asked_for(tmp_path: Path) -> None:
+    given, copy = tmp_path / "given.npy", (tmp_path / "copy.npy", tmp_path / "copy.csv")
+    np.save(given, np.ones((4, 648), np.float32))
+    with pytest.raises(UserError, match="it has 648 columns"):
+        import_cache(given, None, *copy)
+    import_cache(given, None, *copy, replace(CACHE, settings=""), ("mfcc", "basic", "temporal"))
+    assert read_cache(*copy, expected=replace(CACHE, settings="temporal")).features.shape == (4, 648)
+    import_cache(None, None, *copy, features=("mfcc", "basic", "temporal"))
+    assert read_cache(*copy, allow_empty=True).features.shape == (0, 648)
+
+
 @pytest.mark.parametrize("edit", [lambda lines: lines[:-1], lambda lines: [lines[1], lines[0], *lines[2:]]])
 def test_a_cache_without_its_last_clip_or_with_two_in_another_order_is_refused(
     tmp_path: Path, edit: Callable[[list[str]], list[str]]

@@ -13,7 +13,8 @@ import soundfile
 
 from asd.ddae.run import Run
 from asd.errors import UserError
-from asd.plan import Plan, checks, parameters, paths, work
+from asd.features.columns import FEATURE_SETS
+from asd.plan import Plan, checks, origins, parameters, paths, work
 from asd.plan.run import clip_counts, demo_recordings, given_cache, recordings
 from asd.recordings.audio import read_clips
 from asd.recordings.layout import Folder, files_of
@@ -371,6 +372,28 @@ def test_a_recording_of_two_folders_is_a_problem(recorded: Path) -> None:
     assert "two folders" in problem
 
 
+def test_features_decide_what_caches_and_weights_are_made_from() -> None:
+    paper, every = (plan_of(config(features=features)) for features in (["basic", "mfcc"], list(FEATURE_SETS)))
+    settings = [parameters.extract_features(plan, "code") for plan in (paper, every)]
+    assert [one["extraction"] for one in settings] == ["code-mean", "code-mean-temporal"]
+    assert [len(one["features"]) for one in settings] == [2, 3]
+    run = Run(0.7, 0, "strict")
+    assert origins.of_weights(paper, "fan", run).settings != origins.of_weights(every, "fan", run).settings
+    assert parameters.train_ddae(paper, "fan", run) == parameters.train_ddae(every, "fan", run)  # it sees the 136
+
+
+def test_given_caches_of_other_features_are_a_problem_of_the_data(tmp_path: Path) -> None:
+    for kind, rows in (("normal", 9), ("abnormal", 4)):
+        np.save(tmp_path / f"{kind}.npy", np.zeros((rows, 136), np.float32))
+    given = config(machines={"fan": {"ids": ["a"]}}, snrs={"snr6": ""}, dataset={"cache": str(tmp_path / "{kind}.npy")})
+    plan = plan_of(given)
+    assert plan.features == ("mfcc", "basic")  # what there was before there were others
+    assert parameters.import_features(plan) == {"features": ["mfcc", "basic"]}
+    assert checks.data_problems(plan) == []
+    (problem,) = checks.data_problems(plan_of(given | {"features": list(FEATURE_SETS)}))
+    assert "normal.npy: it has 136 columns, the features [mfcc, basic], but the configuration asks for" in problem
+
+
 def test_given_caches_are_counted_by_their_headers(tmp_path: Path) -> None:
     for snr in ("snr6", "snr_6"):
         for name, kind, rows in (("a", "normal", 9), ("a", "abnormal", 4), ("b", "normal", 7), ("b", "abnormal", 5)):
@@ -422,9 +445,9 @@ def test_the_demo_needs_no_recordings(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_machine_that_can_not_be_simulated_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    plan = plan_of(config(dataset={"root": "resources/demo"}, machines={"valve": {"ids": ["a"]}}, protocols=["strict"]))
+    plan = plan_of(config(dataset={"root": "resources/demo"}, machines={"gearbox": {"ids": ["a"]}}, protocols=["strict"]))
     (problem,) = checks.data_problems(plan)
-    assert "valve" in problem
+    assert "gearbox" in problem
     assert "dataset.root" in problem
 
 

@@ -9,9 +9,12 @@ import pytest
 
 from asd.ddae.denoiser import Denoiser
 from asd.ddae.scaling import MinMaxScaling
+from asd.detection.detectors import find_method
+from asd.detection.projections import fit_projection
 from asd.detection.representations import Represented, blocks_of
-from asd.detection.views import REPRESENTATIONS
+from asd.detection.views import REPRESENTATIONS, columns_seen
 from asd.features.bands import log_mel
+from asd.features.columns import FEATURE_SETS
 
 
 @pytest.fixture
@@ -64,6 +67,38 @@ def test_an_embedding_is_by_the_networks_of_all_clips_or_of_those_outside_a_fold
         replace(clips, embeddings=()).get("id-embedding")
 
 
+def test_temporal_features_are_in_log_mel_alone(clips: Represented) -> None:
+    temporal = np.random.default_rng(4).normal(size=(5, 512)).astype(np.float32)
+    every = Represented(np.hstack([clips.features, temporal]), clips.scaled, clips.denoised, clips.scaling)
+    for name in REPRESENTATIONS:
+        if name == "id-embedding":
+            continue
+        seen = every.get(name)
+        assert seen.shape[1] == columns_seen(name, FEATURE_SETS)
+        assert np.array_equal(seen[:, : clips.get(name).shape[1]], clips.get(name))
+        blocks = [len(np.arange(seen.shape[1])[block]) for block in blocks_of(name, seen.shape[1])]
+        assert blocks == ([128, 8, 512] if name == "log-mel" else [128, 8] * (seen.shape[1] // 136))
+    assert np.array_equal(every.get("log-mel")[:, 136:], temporal)
+
+
+def test_temporal_columns_together_count_half_as_much_as_the_mean_spectrum() -> None:
+    """And with few clips, many columns and a constant one, HULL on either view has finite scores that tell them."""
+    generator = np.random.default_rng(5)
+    rows, others = (generator.normal(3.0, 2.0, (clips, 648)) + generator.normal(size=(clips, 1)) for clips in (60, 20))
+    rows[:, 300] = others[:, 300] = -18.4  # a band that is always empty
+    others[10:, 136:] += 3.0
+    blocks = blocks_of("log-mel", 648)
+    variance = fit_projection("standard", rows, blocks).apply(rows).var(axis=0)
+    assert [variance[block].sum() for block in blocks] == pytest.approx([128, 8, 64], rel=0.01)
+    assert fit_projection("standard", rows, blocks_of("log-mel")).apply(rows).var(axis=0).max() == pytest.approx(1)
+    for name in ("standard", "whitening"):
+        projection = fit_projection(name, rows, blocks)
+        scores = find_method("HULL").fit(projection.apply(rows), 0, n_neighbors=20, regularization=0.1)
+        assert np.isfinite(scores.training_scores).all()
+        assert scores.score(projection.apply(others))[10:].min() > scores.score(projection.apply(others))[:10].max()
+    assert sum(fit_projection("map-pca", rows, blocks).counts) >= 3
+
+
 def test_unknown_names_are_refused(clips: Represented) -> None:
     with pytest.raises(ValueError, match="unknown representation 'noised'"):
         clips.get("noised")  # type: ignore[arg-type]
@@ -97,6 +132,8 @@ def test_clips_are_scaled_and_denoised_by_the_machine_s_ddae() -> None:
     denoiser = Denoiser(MinMaxScaling.fit([features]), {"mfcc": layers(128), "basic": layers(8)})
     clips = Represented.of(features, denoiser)
     assert clips.features is features
+    wider = np.hstack([features, features[:, :9]])  # the DDAE does not see what follows
+    assert np.array_equal(denoiser.denoise(wider), denoiser.denoise(features))
     assert np.array_equal(clips.scaled, denoiser.scale(features))
     assert np.array_equal(clips.denoised, denoiser.denoise(features))
     assert denoiser.denoise_unscaled(features) == pytest.approx(denoiser.scaling.invert(clips.denoised))

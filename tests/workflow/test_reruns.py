@@ -340,8 +340,11 @@ def test_split_of_one_id_for_detection_only(finished: Finished) -> None:
     assert finished.plan() == from_caches("fan", "id_02")
 
 
-def test_channel_extracts_everything_again(finished: Finished) -> None:
+def test_another_channel_or_set_of_features_extracts_everything_again(finished: Finished) -> None:
     finished.config["dataset"]["channel"] = 1
+    assert finished.plan() == ALL_EXTRACTIONS | FROM_TRAINING
+    del finished.config["dataset"]["channel"]
+    finished.config["features"] = ["mfcc", "basic"]
     assert finished.plan() == ALL_EXTRACTIONS | FROM_TRAINING
 
 

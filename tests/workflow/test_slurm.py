@@ -341,4 +341,4 @@ def test_a_module_from_git_travels_to_the_nodes(
     run.finish().ok()
     (record,) = run.records()
     assert record["JobState"] == "COMPLETED"
-    assert np.load(folder / target).shape == (14, 136)
+    assert np.load(folder / target).shape == (14, 648)

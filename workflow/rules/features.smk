@@ -68,6 +68,7 @@ else:
             mem_mb=megabytes(100, 0.005, planned(clips, "folder")),
             runtime=minutes(5, 0.001, planned(clips, "folder")),
         params:
+            settings=parameters.import_features(PLAN),
             origins=planned(origins.extract_features, "folder"),
             named=caches_by_name,
             code=code("import_features.py"),

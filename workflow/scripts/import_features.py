@@ -14,4 +14,5 @@ with job_log(snakemake.log[0]):
         snakemake.output.cache,
         snakemake.output.clips,
         origin,
+        snakemake.params.settings["features"],
     )

@@ -6,6 +6,7 @@ with job_log(snakemake.log[0]):
     from asd.ddae.denoiser import Denoiser
     from asd.ddae.origins import expected_weights
     from asd.detection.units import read_unit_clips
+    from asd.features.columns import N_FEATURES
     from asd.figures.features import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
     from asd.figures.style import save
     from asd.files.origin import origins_of
@@ -22,7 +23,7 @@ with job_log(snakemake.log[0]):
     features, projections = {}, {}
     caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
     for unit in read_unit_clips(*caches, settings, expected=origins_of(origins, "clips")):
-        train, normal, abnormal = (unit.train(), *unit.test())
+        train, normal, abnormal = (clips[:, :N_FEATURES] for clips in (unit.train(), *unit.test()))
         features[labels[unit.snr]] = FeaturePanel(
             normal, abnormal, denoiser.denoise_unscaled(normal), denoiser.denoise_unscaled(abnormal)
         )

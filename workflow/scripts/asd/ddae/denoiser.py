@@ -83,11 +83,14 @@ class Denoiser:
     activation: str = "relu"
 
     def scale(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scaled features, the networks' input: float32 [clips, 136] to float32 [clips, 136]."""
-        return self.scaling.apply(features)
+        """Scaled features, the networks' input: float32 [clips, columns] to float32 [clips, 136].
+
+        Columns after the first 136 are left out, here and below: the DDAE does not see them.
+        """
+        return self.scaling.apply(features[:, :N_FEATURES])
 
     def denoise(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Denoised features of clips: unscaled float32 [clips, 136] to float32 [clips, 136] in (0, 1)."""
+        """Denoised features of clips: unscaled float32 [clips, columns] to float32 [clips, 136] in (0, 1)."""
         scaled = self.scale(features)
         blocks = [
             forward(self.networks[name], scaled[:, columns], self.activation) for name, columns in NETWORKS.items()
@@ -95,7 +98,7 @@ class Denoiser:
         return np.concatenate(blocks, axis=1)
 
     def denoise_unscaled(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Denoised features of clips in the features' own units; unscaled float32 [clips, 136] to the same shape."""
+        """Denoised features of clips in the features' own units; float32 [clips, columns] to float32 [clips, 136]."""
         return self.scaling.invert(self.denoise(features))
 
     def save(self, path: StrPath, origin: Origin | None = None) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import UserError
+from ..features.columns import N_FEATURES
 from ..files import StrPath
 from ..files.atomic import whole_file
 from ..splits import MORE_CLIPS_FOR_THE_DDAE, PROTOCOLS, Indices, ProtocolName
@@ -182,7 +183,8 @@ def train_machine(
     Parameters
     ----------
     normal
-        ID -> unscaled features of its normal clips at the reference SNR, float32 [clips, 136].
+        ID -> unscaled features of its normal clips at the reference SNR, float32 [clips, columns]; the first 136 of
+        these are used.
     rows
         ID -> rows that train the networks, int [clips].
 
@@ -191,6 +193,7 @@ def train_machine(
     UserError
         If fewer than two clips are left to train, too few for a standard deviation.
     """
+    normal = {name: block[:, :N_FEATURES] for name, block in normal.items()}
     features = np.concatenate([normal[name][chosen] for name, chosen in rows.items()])
     scaling = MinMaxScaling.fit(normal.values() if PROTOCOLS[protocol].scaling_sees_all else [features])
     if len(features) < 2:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .signals import Array, Grid, Spectrum
 
 _IDLE = 0.12  # of its noise that the drive of a slide rail makes while it stands
+_MAINS = 50.0  # Hz
 
 
 class Machine(ABC):
@@ -340,7 +341,94 @@ class Slider(Machine):
         return np.asarray((np.concatenate(moments) - done[0]) / strokes)
 
 
-REGISTRY: dict[str, type[Machine]] = {"fan": Fan, "pump": Pump, "slider": Slider}
+class Valve(Machine):
+    """A solenoid valve that opens and closes in a steady rhythm, with a click each time.
+
+    Its coil hums at multiples of twice the mains frequency, what flows through it hisses, and with each stroke the line
+    knocks, now more and now less.  Its faults change how unlike the clicks are, when they come and how sharp they are,
+    and leave the mean spectrum nearly as it is.  A sticking valve stays where it is now and then, and goes with the
+    next stroke, late and with a bang.  One that closes late does so just when it opens again, and two clicks become a
+    double one.  A weak spring closes it softly, while the magnet, which has less to work against, opens it hard.  Dirt
+    makes it sluggish: it creeps, and scrapes where it clicked; less flows through.
+
+    Attributes
+    ----------
+    cycles
+        Per second.
+    open_share
+        Of a cycle, 0 to 1.
+    closing
+        Height of the click of closing, that of opening being 1.
+    orders, phases
+        Amplitude and phase of the hum at multiples of the mains frequency, float64 [ORDERS].
+    flow
+        Amplitude of the hissing flow over frequency, float64 [bins].
+    """
+
+    faults = ("sticking", "late_closing", "weak_spring", "sluggishness")
+
+    def __init__(self, rng: Generator, grid: Grid) -> None:
+        import numpy as np
+
+        from .signals import ORDERS, band, body_response, gain
+
+        self._grid = grid
+        self.cycles = rng.uniform(3.2, 4.4)
+        self.open_share = rng.uniform(0.35, 0.5)
+        self.closing = gain(rng.uniform(-2.5, 0.0))
+        number = np.arange(1, ORDERS + 1)
+        orders = np.where((number % 2 == 0) & (number <= 12), rng.lognormal(0.0, 0.4, ORDERS) / number, 0.0)
+        self.orders = orders * np.sqrt(2.0 / np.sum(orders**2))
+        self.phases = rng.uniform(0.0, 2.0 * np.pi, ORDERS)
+        self.flow = band(grid.frequencies, rng.uniform(1200.0, 2000.0), rng.uniform(5000.0, 7000.0), 1)
+        self.body = body_response(rng, grid.frequencies, 500.0, 6500.0, 7, 2.0)
+
+    def sound(self, rng: Generator, fault: str | None, severity: float) -> Array:
+        import numpy as np
+
+        from .signals import add_blows, coloured, gain, one_revolution, turned
+
+        grid = self._grid
+        load = rng.normal()
+        times = self.stroke_times(rng, self.cycles * (1.0 + 0.02 * load + 0.02 * rng.normal()))
+        heights = 44.0 * gain(0.8 * rng.normal()) * np.array([1.0, self.closing])
+        heights = heights * rng.lognormal(0.0, 0.08, times.shape)
+        knocks = 90.0 * rng.lognormal(0.0, 0.5, times.size)
+        flow_level = gain(0.5 * load + 0.5 * rng.normal())
+        if fault == "sticking":
+            stuck = rng.random(len(times) - 1) < 0.3 + 0.3 * severity
+            stuck[1:] &= ~stuck[:-1]
+            heights[:-1][stuck] *= gain(-8.0 * severity)
+            heights[1:][stuck] *= gain(7.0 * severity)
+            times[1:][stuck] += 0.02 * severity
+        elif fault == "late_closing":
+            late = rng.random(len(times) - 1) < 0.2 + 0.8 * severity
+            times[:-1, 1][late] = times[1:, 0][late] - rng.uniform(0.001, 0.006, np.count_nonzero(late))
+        elif fault == "weak_spring":
+            heights *= np.array([gain(6.0 * severity), gain(-7.0 * severity)])
+        knocking = times.ravel()
+        if fault == "sluggishness":
+            scrapes = 24
+            times = times[..., None] + rng.uniform(0.0, 0.08 * severity, (*times.shape, scrapes))
+            heights = np.broadcast_to(heights[..., None] * (gain(-severity) / math.sqrt(scrapes)), times.shape)
+            flow_level *= gain(-0.8 * severity)
+        hum = turned(one_revolution(self.orders, self.phases), rng.uniform() + grid.times * _MAINS)
+        sound = gain(0.5 * rng.normal()) * hum + (0.36 * flow_level) * coloured(rng, self.flow, grid.length)
+        # either way round, so that they add up to no pressure that stays
+        for when, height, width in ((knocking, knocks, 0.006), (times.ravel(), heights.ravel(), 0.0004)):
+            add_blows(sound, when, height * rng.choice([-1.0, 1.0], len(height)), width)
+        return np.asarray(sound)
+
+    def stroke_times(self, rng: Generator, cycles: float) -> Array:
+        """Seconds at which it opens and closes, float64 [cycles, 2], with a jitter of 2 ms; from before the clip on."""
+        import numpy as np
+
+        opening = (np.arange(-1.0, np.ceil(self._grid.times[-1] * cycles) + 1.0) + rng.uniform()) / cycles
+        times = opening[:, None] + np.array([0.0, self.open_share / cycles])
+        return np.asarray(times + rng.normal(0.0, 0.002, times.shape))
+
+
+REGISTRY: dict[str, type[Machine]] = {"fan": Fan, "pump": Pump, "slider": Slider, "valve": Valve}
 """Name -> what can be simulated under it."""
 
 

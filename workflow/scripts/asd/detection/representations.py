@@ -12,21 +12,28 @@ from ..classification.classifier import Networks
 from ..ddae.denoiser import Denoiser
 from ..ddae.scaling import MinMaxScaling
 from ..features.bands import in_bands
-from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES
+from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, N_FEATURES, TEMPORAL_COLUMNS
 from .views import ID_EMBEDDING, Representation
 
 Blocks = Sequence[slice]
-"""Columns of an array that belong together: MFCC and basic block, once or twice."""
+"""Columns of an array that belong together: MFCC and basic block, once or twice, or with a temporal one."""
 
 
-def blocks_of(representation: Representation) -> Blocks:
-    """The MFCC (or log-mel) and the basic block of a representation, then those of its denoised half, if it has one."""
+def blocks_of(representation: Representation, columns: int = N_FEATURES) -> Blocks:
+    """The MFCC (or log-mel) and the basic block of a representation, then those of its denoised half, if it has one, or
+    the temporal block, if it has that.
+
+    Parameters
+    ----------
+    columns
+        That the represented clips have.
+    """
     once = (MFCC_COLUMNS, BASIC_COLUMNS)
     if representation == ID_EMBEDDING:
         return ()  # networks, of which none is cepstrum and none basic
-    if not representation.endswith("+denoised"):
-        return once
-    return (*once, *(slice(N_FEATURES + block.start, N_FEATURES + block.stop) for block in once))
+    if representation.endswith("+denoised"):
+        return (*once, *(slice(N_FEATURES + block.start, N_FEATURES + block.stop) for block in once))
+    return (*once, TEMPORAL_COLUMNS) if columns > N_FEATURES else once
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,7 @@ class Represented:
     Attributes
     ----------
     features
-        Unscaled, float32 [clips, 136].
+        Unscaled, float32 [clips, columns]: the 136 that the DDAE sees, and further ones if there are any.
     scaled, denoised
         The DDAE's input x' and its output, float32 [clips, 136].
     scaling
@@ -57,7 +64,7 @@ class Represented:
 
     @classmethod
     def of(cls, features: NDArray[np.float32], denoiser: Denoiser, networks: Sequence[Networks] = ()) -> Represented:
-        """From unscaled features, float32 [clips, 136]."""
+        """From unscaled features, float32 [clips, columns]."""
         seen = in_bands(features) if networks else features
         embeddings = tuple(part.embed(seen) for part in networks)
         return cls(features, denoiser.scale(features), denoiser.denoise(features), denoiser.scaling, embeddings)
@@ -86,11 +93,13 @@ class Represented:
         side by side; ``residual`` the scaled features minus the denoised ones.  ``log-mel`` is the mean log-mel
         spectrum in place of its cepstrum, and the basic features, both in their own units: a fault that moves a few
         bands moves a few columns here, but all MFCCs.  ``log-mel+denoised`` has the denoised clips beside it.
-        ``id-embedding`` is the output of the networks of the ID classifier, side by side.
+        ``id-embedding`` is what the networks of the ID classifier make of ``log-mel``, side by side.  Features that the
+        DDAE does not see are in these two alone: elsewhere they would stand beside nothing.
 
         Returns
         -------
-        float32 [clips, 136], with ``+denoised`` [clips, 272]; of embeddings 64 columns for each network
+        float32 [clips, 136], with ``+denoised`` [clips, 272]; as many columns as `features` for ``log-mel``, and 64 for
+        each network of embeddings
 
         Raises
         ------
@@ -109,7 +118,7 @@ class Represented:
             case "log-mel":
                 return in_bands(self.features)
             case "log-mel+denoised":
-                halves = (self.features, self.scaling.invert(self.denoised))
+                halves = (self.features[:, :N_FEATURES], self.scaling.invert(self.denoised))
                 return np.concatenate([in_bands(half) for half in halves], axis=1)
             case "id-embedding" if self.embeddings:
                 return self.embeddings[0 if self.fold is None else 1 + self.fold]

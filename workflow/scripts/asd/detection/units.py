@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..classification.clips import ClipsOfId
 from ..features.bands import in_bands
-from ..features.caches import EMPTY_CACHE, Cache, listed, read_cache
+from ..features.caches import Cache, empty_cache, listed, read_cache
 from ..files import StrPath
 from ..files.origin import Origin
 from ..splits import Split, detection_splits
@@ -26,7 +26,7 @@ class UnitClips:
     Attributes
     ----------
     normal, abnormal, unlabelled
-        Unscaled features, float32 [clips, 136], and the clips they are of, in file order.
+        Unscaled features, float32 [clips, columns], and the clips they are of, in file order.
     split
         Which of them train and which test.
     """
@@ -39,11 +39,11 @@ class UnitClips:
     split: Split
 
     def train(self) -> NDArray[np.float32]:
-        """Features of the training clips, float32 [n_train, 136]."""
+        """Features of the training clips, float32 [n_train, columns]."""
         return self.normal.features[self.split.train]
 
     def train_without_ddae(self) -> NDArray[np.float32]:
-        """The same, and behind them those of further normal clips, for what needs no DDAE, float32 [clips, 136]."""
+        """The same, and behind them those of further normal clips, for what needs no DDAE, float32 [clips, columns]."""
         rows = np.concatenate([self.split.train, self.split.ddae])
         return np.asarray(self.normal.features[rows], np.float32)
 
@@ -61,7 +61,7 @@ class UnitClips:
         return f"ID {self.machine_id}, SNR {self.snr}"
 
     def test(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Features of the normal and of the abnormal test clips, float32 [n_normal, 136] and [n_abnormal, 136]."""
+        """Features of the normal and of the abnormal test clips, float32 [n_normal, columns], [n_abnormal, columns]."""
         return self.normal.features[self.split.normal], self.abnormal.features[self.split.abnormal]
 
     def names(self) -> ScoredClips:
@@ -115,7 +115,8 @@ def read_unit_clips(
         ]
 
     first, second = read("normal", normal, normal_clips), read("abnormal", abnormal, abnormal_clips)
-    third = read("unlabelled", unlabelled, unlabelled_clips) if unlabelled else [EMPTY_CACHE] * len(units)
+    nothing = [empty_cache(cache.features.shape[1]) for cache in first]
+    third = read("unlabelled", unlabelled, unlabelled_clips) if unlabelled else nothing
     caches = dict(zip(units, zip(first, second, third, strict=True), strict=True))
     splits = detection_splits({unit: (listed(one), listed(two)) for unit, (one, two, _) in caches.items()}, settings)
     return [UnitClips(*unit, *three, splits[unit]) for unit, three in caches.items()]

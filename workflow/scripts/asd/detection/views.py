@@ -5,7 +5,11 @@ A module of its own, without NumPy, since the plan of a run reads them on machin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, get_args
+
+from ..classification.widths import EMBEDDING_WIDTH
+from ..features.columns import N_FEATURES, count_columns
 
 Representation = Literal["denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised", "id-embedding"]
 REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
@@ -16,6 +20,21 @@ WITHOUT_DDAE: tuple[Representation, ...] = ("raw", "log-mel", "id-embedding")
 
 ID_EMBEDDING: Representation = "id-embedding"
 """That of the ID classifier."""
+
+
+def columns_seen(representation: Representation, features: Iterable[str], networks: int = 1) -> int:
+    """Number of columns that a representation has of clips with some sets of features.
+
+    Parameters
+    ----------
+    networks
+        Of the ID classifier.
+    """
+    if representation == ID_EMBEDDING:
+        return EMBEDDING_WIDTH * networks
+    # only log-mel has those that the DDAE does not see
+    return count_columns(features) if representation == "log-mel" else N_FEATURES * len(representation.split("+"))
+
 
 ProjectionName = Literal["map-pca", "whitening", "standard", "none"]
 PROJECTIONS: tuple[ProjectionName, ...] = get_args(ProjectionName)

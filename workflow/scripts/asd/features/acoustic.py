@@ -1,7 +1,11 @@
-"""The 136 acoustic features of a clip.
+"""The acoustic features of a clip.
 
 Columns 0-127, the *MFCC block*: the mean over the frames of 128 mel-frequency cepstral coefficients.
 Columns 128-135, the *basic block*: eight statistics of the samples.
+Columns 136-647, the *temporal block*, where it is asked for: how each of the 128 mel bands changes over the frames.
+
+The first two blocks are those of the paper.  A mean over time can't tell a click from the same sound spread over the
+clip; the third can.
 
 Source: Kim & Kim (2024), *Enhancing Sound-Based Anomaly Detection Using Deep Denoising Autoencoder*; mel bands and
 their area normalisation after Slaney's Auditory Toolbox, as in librosa's defaults.
@@ -9,6 +13,7 @@ their area normalisation after Slaney's Auditory Toolbox, as in librosa's defaul
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -16,7 +21,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from ..recordings.audio import FRAME_LENGTH, SAMPLE_RATE
-from .columns import MEL_BANDS, mel_edges
+from .columns import MEL_BANDS, OF_THE_DDAE, TEMPORAL_STATISTICS, mel_edges
 
 HOP_LENGTH = 160
 FFT_LENGTH = 512
@@ -28,6 +33,7 @@ _TINY = 1e-12
 _FRAMES_AT_ONCE = 1024
 _SAMPLES_AT_ONCE = 32_768
 _FILTER_BLOCKS = 8
+_BANDS_AT_ONCE = 32
 
 # Single precision is checked on about so many frames of a clip, and is enough if the norm of the differences of their
 # mean log mel bands stays below the limit: no MFCC can then differ by more.  Recorded sounds differ by a few 1e-6.
@@ -113,8 +119,8 @@ def _log_mel(frames: NDArray[np.float32], precision: type[np.floating]) -> NDArr
     return np.log(mel, out=mel)
 
 
-def mean_log_mel(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean over the frames of the natural log of the mel power spectrogram.
+def _mean_and_courses(samples: NDArray[np.float32], *, keep: bool) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Mean over the frames of the natural log of the mel power spectrogram, and the course of each band over them.
 
     Frames of 25 ms every 10 ms, the Hann window centred in an FFT of 512, the signal padded with zeros by 256
     samples at both ends (librosa's ``center=True, pad_mode="constant"``).
@@ -127,25 +133,46 @@ def mean_log_mel(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     ----------
     samples
         float32 [samples] at 16 kHz, at least one frame.
+    keep
+        Whether the courses are wanted: those of a long recording take nearly as much memory as its samples.
 
     Returns
     -------
-    float64 [MEL_BANDS]
+    tuple
+        The mean, float64 [MEL_BANDS], and the log mel spectra with the frames side by side, float32 [MEL_BANDS,
+        frames]; no frames unless `keep`.
     """
     frames = _frames(samples)
-    blocks = [frames[start : start + _FRAMES_AT_ONCE] for start in range(0, len(frames), _FRAMES_AT_ONCE)]
+    parts = [slice(start, start + _FRAMES_AT_ONCE) for start in range(0, len(frames), _FRAMES_AT_ONCE)]
+    courses = np.empty((MEL_BANDS, len(frames) if keep else 0), np.float32)
     step = len(frames) // _FRAMES_CHECKED | 1  # odd, since few sounds repeat in an odd number of frames
     total, difference = np.zeros(MEL_BANDS), np.zeros(MEL_BANDS)
     checked = 0
-    for block in blocks:
+    for part in parts:
+        block = frames[part]
         log_mel = _log_mel(block, np.float32)
+        if keep:
+            courses[:, part] = log_mel.T
         total += log_mel.sum(axis=0, dtype=np.float64)
         exact = _log_mel(block[::step], np.float64)
         difference += (log_mel[::step] - exact).sum(axis=0, dtype=np.float64)
         checked += len(exact)
     if np.linalg.norm(difference) > _PRECISION_LIMIT * checked:
-        total = sum(_log_mel(block, np.float64).sum(axis=0, dtype=np.float64) for block in blocks)
-    return total / len(frames)
+        total = np.zeros(MEL_BANDS)
+        for part in parts:
+            log_mel = _log_mel(frames[part], np.float64)
+            if keep:
+                courses[:, part] = log_mel.T
+            total += log_mel.sum(axis=0, dtype=np.float64)
+    return total / len(frames), courses
+
+
+def mean_log_mel(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean over the frames of the log mel spectrum of samples, float32 [samples]; float64 [MEL_BANDS].
+
+    How it is computed, `_mean_and_courses` says.
+    """
+    return _mean_and_courses(samples, keep=False)[0]
 
 
 def mfcc_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -162,7 +189,54 @@ def mfcc_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     -------
     float64 [128]
     """
-    return np.asarray(scipy.fft.dct(mean_log_mel(samples), type=2, norm="ortho"))
+    return _cepstrum(mean_log_mel(samples))
+
+
+def _cepstrum(spectrum: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Orthonormal DCT-II of a log mel spectrum, float64 [MEL_BANDS] both."""
+    return np.asarray(scipy.fft.dct(spectrum, type=2, norm="ortho"))
+
+
+def temporal_block(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the mean over time loses of a clip: how each mel band of its log mel spectrum changes over the frames.
+
+    The frames are those of the MFCC block.  Of each band: the (population) standard deviation; the 99th percentile
+    less the median, both interpolated linearly, which is how far short sounds stand out; the mean absolute difference
+    between neighbouring frames (0 where there is just one); and the maximum.
+
+    Parameters
+    ----------
+    samples
+        float32 [samples] at 16 kHz.
+
+    Returns
+    -------
+    float32 [512]
+        The statistics one after the other in the order of `asd.features.columns.TEMPORAL_STATISTICS`, each of all
+        bands.
+    """
+    return _temporal_statistics(_mean_and_courses(samples, keep=True)[1])
+
+
+def _temporal_statistics(courses: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same from log mel spectra, float32 [MEL_BANDS, frames], the frames of which lose their order."""
+    found = np.empty((len(TEMPORAL_STATISTICS), MEL_BANDS), np.float32)
+    for first in range(0, MEL_BANDS, _BANDS_AT_ONCE):
+        bands = slice(first, first + _BANDS_AT_ONCE)
+        some = courses[bands]
+        deviation = some.std(axis=1)
+        delta = np.abs(np.diff(some, axis=1)).mean(axis=1) if some.shape[1] > 1 else np.zeros(len(some))
+        some.sort(axis=1)  # faster than a partition at the four places that the percentiles need
+        found[:, bands] = deviation, _percentile(some, 99) - _percentile(some, 50), delta, some[:, -1]
+    return found.ravel()
+
+
+def _percentile(sorted_rows: NDArray[np.float32], percent: int) -> NDArray[np.float32]:
+    """A percentile of each row of sorted float32 [rows, values], interpolated linearly; float32 [rows]."""
+    last = sorted_rows.shape[1] - 1
+    below, rest = divmod(percent * last, 100)
+    low, high = sorted_rows[:, below], sorted_rows[:, min(below + 1, last)]
+    return np.asarray(low + (high - low) * np.float32(rest / 100))
 
 
 def basic_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -216,17 +290,24 @@ def basic_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     )
 
 
-def clip_features(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """All features of a clip.
+def clip_features(samples: NDArray[np.float32], features: Iterable[str] = OF_THE_DDAE) -> NDArray[np.float32]:
+    """The features of a clip.
 
     Parameters
     ----------
     samples
         float32 [samples] at 16 kHz, at least one frame long and not constant (see `asd.recordings.audio.read_clip`).
 
+    features
+        Sets of `asd.features.columns.FEATURE_SETS`; ``mfcc`` and ``basic`` are always among them.
+
     Returns
     -------
-    float32 [136]
-        In the order of `asd.features.columns.FEATURE_NAMES`.
+    float32 [136], with ``temporal`` [648]
+        In the order of `asd.features.columns.FEATURE_NAMES`, then of `asd.features.columns.TEMPORAL_NAMES`.  Those of a
+        set are the same to the last bit whichever others are asked for.
     """
-    return np.concatenate([mfcc_block(samples), basic_block(samples)]).astype(np.float32)
+    temporal = "temporal" in features
+    mean, courses = _mean_and_courses(samples, keep=temporal)
+    published = np.concatenate([_cepstrum(mean), basic_block(samples)]).astype(np.float32)
+    return np.concatenate([published, _temporal_statistics(courses)]) if temporal else published

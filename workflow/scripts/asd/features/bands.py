@@ -17,7 +17,7 @@ def log_mel(features: NDArray[np.floating]) -> NDArray[np.float64]:
     Parameters
     ----------
     features
-        float [clips, 136], unscaled.
+        float [clips, columns], unscaled.
 
     Returns
     -------
@@ -31,5 +31,5 @@ def log_mel(features: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def in_bands(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unscaled features, float32 [clips, 136], with the log-mel spectrum in the place of the MFCC block."""
+    """Unscaled features, float32 [clips, columns], with the log-mel spectrum in the place of the MFCC block."""
     return np.concatenate([log_mel(features), features[:, BASIC_COLUMNS.start :]], axis=1, dtype=np.float32)

@@ -23,7 +23,7 @@ from ..files.integrity import ArrayHeader, seal_of
 from ..files.origin import NOTHING, Origin
 from ..splits import Listed
 from .cliplist import ClipRecord, list_checksum, read_clip_list, require_origin, write_clip_list
-from .columns import N_FEATURES
+from .columns import OF_THE_DDAE, count_columns, mark_of, sets_marked
 from .rows import named, read_cache_header
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,10 @@ Features = NDArray[np.float32]
 
 
 class Cache(NamedTuple):
-    """Features, float32 [clips, 136], and the clips they are of."""
+    """Features, float32 [clips, columns], and the clips they are of.
+
+    The columns are those of `asd.features.columns`: 136, or more where further sets of features were asked for.
+    """
 
     features: Features
     clips: list[ClipRecord]
@@ -48,7 +51,9 @@ def listed(cache: Cache) -> Listed:
     return Listed([clip.file for clip in cache.clips], [clip.split for clip in cache.clips])
 
 
-EMPTY_CACHE = Cache(np.empty((0, N_FEATURES), np.float32), [])
+def empty_cache(columns: int) -> Cache:
+    """A cache without clips."""
+    return Cache(np.empty((0, columns), np.float32), [])
 
 
 def checksum(row: Features) -> str:
@@ -57,7 +62,7 @@ def checksum(row: Features) -> str:
 
 
 def _row_checksums(features: Features) -> list[str]:
-    content, size = np.ascontiguousarray(features, np.float32).tobytes(), 4 * N_FEATURES
+    content, size = np.ascontiguousarray(features, np.float32).tobytes(), 4 * features.shape[1]
     return [seal_of(content[start : start + size]) for start in range(0, len(content), size)]
 
 
@@ -73,7 +78,7 @@ def write_cache(
     origin: Origin | None = None,
     allow_empty: bool = False,
 ) -> None:
-    """Write features, float32 [clips, 136], and their clip list with the checksums of these features.
+    """Write features, float32 [clips, columns], and their clip list with the checksums of these features.
 
     Parameters
     ----------
@@ -116,21 +121,26 @@ def _features(file: BinaryIO, header: ArrayHeader) -> Features:
     return array
 
 
-def read_features(path: StrPath, *, allow_empty: bool = False) -> Features:
+def read_features(path: StrPath, *, features: Sequence[str] | None = None, allow_empty: bool = False) -> Features:
     """Read a feature cache from elsewhere, without checksums; `read_cache` is for those that this workflow wrote.
+
+    Parameters
+    ----------
+    features
+        The sets of features that it has to have; None takes any.
 
     Returns
     -------
-    float32 [clips, 136]
+    float32 [clips, columns]
 
     Raises
     ------
     UserError
-        If the file is missing, is no array, is longer or shorter than it says, has another shape or type, values that
-        are not finite, or no rows (unless `allow_empty`).
+        If the file is missing, is no array, is longer or shorter than it says, has another shape or type, other
+        features than asked for, values that are not finite, or no rows (unless `allow_empty`).
     """
     with named(path), Path(path).open("rb") as file:
-        return _features(file, read_cache_header(file, allow_empty=allow_empty))
+        return _features(file, read_cache_header(file, features=features, allow_empty=allow_empty))
 
 
 def read_cache(
@@ -147,7 +157,7 @@ def read_cache(
     allow_empty
         Take a cache without rows, too.
     expected
-        Whose it has to be.
+        Whose it has to be; its settings say which features it has to have.
 
     Raises
     ------
@@ -156,7 +166,9 @@ def read_cache(
     """
     path, list_path = Path(array_path), Path(list_path)
     with named(path, missing="Run again.", remedy=f"Delete {path} and run again."), path.open("rb") as file:
-        header, clips = read_cache_header(file, allow_empty=allow_empty), read_clip_list(list_path)
+        asked = None if expected is None else sets_marked(expected.settings)
+        header = read_cache_header(file, features=asked, allow_empty=allow_empty)
+        clips = read_clip_list(list_path)
         rows = header.shape[0]
         if rows != len(clips):
             raise ValueError(f"the cache has {rows} rows, but {list_path} lists {len(clips)} clips; one is damaged")
@@ -198,6 +210,7 @@ def import_cache(
     array_path: StrPath,
     list_path: StrPath,
     origin: Origin | None = None,
+    features: Sequence[str] = OF_THE_DDAE,
 ) -> None:
     """Take over a cache that exists already, after checking it.
 
@@ -210,6 +223,8 @@ def import_cache(
         rows; whose they were does not count.
     origin
         Whose the copy is.
+    features
+        The sets of features that the cache has to have.
 
     Raises
     ------
@@ -217,20 +232,20 @@ def import_cache(
         As `read_features` does, or if `source_list` is damaged or does not belong to the cache.
     """
     if source is None:
-        write_cache(array_path, list_path, np.empty((0, N_FEATURES), np.float32), [], allow_empty=True)
+        write_cache(array_path, list_path, *empty_cache(count_columns(features)), allow_empty=True)
         return
-    features = read_features(source)
+    rows = read_features(source, features=features)
     if source_list is None:
-        clips = [ClipRecord(f"{Path(source).name}[{row}]") for row in range(len(features))]
+        clips = [ClipRecord(f"{Path(source).name}[{row}]") for row in range(len(rows))]
     else:
         clips = read_clip_list(source_list, given=True)
-        if len(clips) != len(features):
+        if len(clips) != len(rows):
             raise UserError(
-                f"{source_list} lists {len(clips)} clips, but {source} has {len(features)} rows. Make both again, or "
+                f"{source_list} lists {len(clips)} clips, but {source} has {len(rows)} rows. Make both again, or "
                 "move the list away."
             )
         with named(source):
-            _compare(features, clips, Path(source_list), given=True)
-    clips = [replace(clip, recordings="", extraction="given") for clip in clips]
-    write_cache(array_path, list_path, features, clips, origin=origin)
-    logger.info("%s: %d clips", source, len(features))
+            _compare(rows, clips, Path(source_list), given=True)
+    clips = [replace(clip, recordings="", extraction=f"given{mark_of(features)}") for clip in clips]
+    write_cache(array_path, list_path, rows, clips, origin=origin)
+    logger.info("%s: %d clips", source, len(rows))

@@ -2,11 +2,16 @@
 
 A module of its own, so that code which only uses features does not depend on the code that extracts them.  It needs
 no NumPy.
+
+Features come in sets.  ``mfcc`` and ``basic`` are the published ones, and all that the DDAE sees; ``temporal`` follows
+them in the array where it is asked for, so that the columns of a set never change places.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
+from typing import Literal, get_args
 
 MEL_BANDS = 128
 HIGHEST_FREQUENCY = 8000.0
@@ -18,6 +23,54 @@ MFCC_COLUMNS = slice(0, MEL_BANDS)
 BASIC_COLUMNS = slice(MEL_BANDS, MEL_BANDS + len(BASIC_NAMES))
 FEATURE_NAMES = (*(f"mfcc_{number}" for number in range(MEL_BANDS)), *BASIC_NAMES)
 N_FEATURES = len(FEATURE_NAMES)
+"""Of the sets ``mfcc`` and ``basic`` together: the columns that the DDAE sees come first in every array."""
+
+TEMPORAL_STATISTICS = ("std", "p99_p50", "delta", "max")
+"""What ``temporal`` has of each mel band; see `asd.features.acoustic.temporal_block`."""
+
+TEMPORAL_NAMES = tuple(f"log_mel_{name}_{band}" for name in TEMPORAL_STATISTICS for band in range(MEL_BANDS))
+TEMPORAL_COLUMNS = slice(N_FEATURES, N_FEATURES + len(TEMPORAL_NAMES))
+
+FeatureSet = Literal["mfcc", "basic", "temporal"]
+FEATURE_SETS: tuple[FeatureSet, ...] = get_args(FeatureSet)
+"""In the order of the columns."""
+
+OF_THE_DDAE: tuple[FeatureSet, ...] = ("mfcc", "basic")
+"""The sets that there always are."""
+
+_COLUMNS: dict[FeatureSet, slice] = {"mfcc": MFCC_COLUMNS, "basic": BASIC_COLUMNS, "temporal": TEMPORAL_COLUMNS}
+
+
+def in_order(features: Iterable[str]) -> tuple[FeatureSet, ...]:
+    """Sets of features in the order of the columns, those of the DDAE among them."""
+    asked = {*features, *OF_THE_DDAE}
+    return tuple(name for name in FEATURE_SETS if name in asked)
+
+
+def count_columns(features: Iterable[str]) -> int:
+    """Number of columns of some sets of features: 136 of ``mfcc`` and ``basic``, 648 with ``temporal``."""
+    return sum(_COLUMNS[name].stop - _COLUMNS[name].start for name in in_order(features))
+
+
+def sets_of(columns: int) -> tuple[FeatureSet, ...] | None:
+    """The sets of features that have so many columns together; None if there are no such sets."""
+    return next((features for features in (OF_THE_DDAE, FEATURE_SETS) if count_columns(features) == columns), None)
+
+
+def mark_of(features: Iterable[str]) -> str:
+    """What stands for sets of features in the settings of a file: nothing for those of the DDAE alone."""
+    return "".join(f"-{name}" for name in in_order(features) if name not in OF_THE_DDAE)
+
+
+def sets_marked(settings: str) -> tuple[FeatureSet, ...]:
+    """The sets of features of settings that end in what `mark_of` gave."""
+    return in_order(name for name in settings.split("-") if name in FEATURE_SETS)
+
+
+def in_words(features: Sequence[str]) -> str:
+    """Sets of features as the configuration has them: ``[mfcc, basic]``."""
+    return f"[{', '.join(features)}]"
+
 
 # Slaney's mel scale (Auditory Toolbox), as in librosa's defaults: linear below the knee, logarithmic above
 _KNEE = 1000.0  # Hz

@@ -21,9 +21,9 @@ from ..recordings import audio
 from ..recordings.layout import Recording
 from ..recordings.state import content_checksum, state_of_files
 from .acoustic import clip_features
-from .caches import Features, checksum, read_features, write_cache
+from .caches import Features, checksum, empty_cache, read_features, write_cache
 from .cliplist import ClipRecord, attributes_text, read_clip_list, read_skipped, write_skipped
-from .columns import N_FEATURES
+from .columns import OF_THE_DDAE, count_columns
 
 logger = logging.getLogger(__name__)
 
@@ -49,17 +49,20 @@ class Reading:
         ``"error"`` to stop and name the broken recordings; ``"skip"`` to leave them out and list them.
     extraction
         Hash of all that the features depend on but the recording: code and settings.
+    features
+        Sets of `asd.features.columns.FEATURE_SETS`.
     """
 
     channel: audio.Channel
     seconds: float | None
     on_bad_clip: OnBadClip
     extraction: str
+    features: Sequence[str] = OF_THE_DDAE
 
 
 @dataclass(frozen=True)
 class _Row:
-    """Features of a clip, float32 [136], and its line in the clip list; the checksum is added when it is written.
+    """Features of a clip, float32 [columns], and its line in the clip list; the checksum is added when it is written.
 
     `notes` are those of `asd.recordings.audio.Clip`.
     """
@@ -138,7 +141,7 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
             rows = [] if clip.start is None else rows
             rows.append(_Problem(replace(about, start=start), clip.reason))
             continue
-        features = clip_features(clip.samples)
+        features = clip_features(clip.samples, reading.features)
         if not np.isfinite(features).all():
             rows.append(_Problem(replace(about, start=start), f"{recording.file}: {NOT_FINITE}"))
             continue
@@ -163,7 +166,8 @@ Result = list[_Row | _Problem]
 def features_problem(samples: NDArray[np.float32]) -> str | None:
     """Why a clip, float32 [samples], that could be read has no features, or None.
 
-    Features are computed only where they may fail, so that this takes next to no time.
+    Features are computed only where they may fail, so that this takes next to no time.  Where the published ones are
+    finite, so are all.
     """
     if np.abs(samples).max(initial=0) < _CERTAINLY_FINITE:
         return None
@@ -232,7 +236,8 @@ def extract_cache(
         raise UserError(_bad_clips_message(messages, len(rows) + len(problems), can_skip=bool(rows)))
     for message in messages:
         logger.warning("skipped: %s", message)
-    features = np.stack([row.features for row in rows]) if rows else np.empty((0, N_FEATURES), np.float32)
+    nothing = empty_cache(count_columns(reading.features)).features
+    features = np.stack([row.features for row in rows]) if rows else nothing
     clips = [replace(row.clip, recordings=state) for row in rows]
     write_cache(array_path, list_path, features, clips, origin=origin, allow_empty=not recordings)
     skipped = ((one.clip.file, one.reason, one.clip.size, one.clip.modified_ns, one.clip.content) for one in problems)

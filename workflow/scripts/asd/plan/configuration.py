@@ -16,6 +16,7 @@ from ..ddae.settings import resolved
 from ..detection.detectors import METHODS, PYOD_PREFIX, Method, complete, find_method
 from ..detection.views import ID_EMBEDDING
 from ..errors import UserError
+from ..features.columns import OF_THE_DDAE, in_order, in_words
 from ..recordings.discovery import complete_from_folders
 from ..recordings.layout import CACHE_FIELDS, RECORDING_FIELDS, clean_path, placeholders
 from ..recordings.listing import existing_path
@@ -122,6 +123,8 @@ def checked(
     if not problems:
         if "detectors" not in config:
             config.setdefault("ensembles", [{"name": "Ensemble", "detectors": ["HULL", "HULL-whitened", "IDS"]}])
+        if value_at(config, ("dataset", "cache")) is not None:
+            config.setdefault("features", list(OF_THE_DDAE))
         fill_in_defaults(config, schema)
         problems = consistency_problems(config, written)
         problems += sheet_problems(config, samples) if samples else []
@@ -192,6 +195,7 @@ def make_canonical(config: dict[str, Any], schema: Mapping[str, Any]) -> None:
     config["machines"] = dict(sorted(config["machines"].items()))
     for settings in config["machines"].values():
         settings["ids"] = sorted(settings["ids"])
+    config["features"] = list(in_order(config["features"]))
     config["protocols"] = [name for name in PROTOCOLS if name in config["protocols"]]
     for key in ("noise_factors", "seeds"):
         config[key] = sorted(config[key])
@@ -442,6 +446,12 @@ def consistency_problems(config: Mapping[str, Any], written: Written = NOTHING_W
         problems.append(
             f"reference_snr: {config['reference_snr']!r} is not among the snrs ({', '.join(snrs)}). It names the noise "
             "level that fits the scaling and trains the DDAE"
+        )
+    missing_sets = [name for name in OF_THE_DDAE if name not in config["features"]]
+    if missing_sets:
+        problems.append(
+            f"features: {', '.join(missing_sets)} can't be left out, the DDAE is trained on them. Use "
+            f"{in_words(in_order(config['features']))}"
         )
     problems.extend(_name_problems(config))
     problems.extend(_detector_problems(config, written))

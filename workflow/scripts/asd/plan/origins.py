@@ -27,13 +27,9 @@ def of_cache(plan: Plan, folder: Folder) -> Origin:
     there = folder.kind in plan.kinds_of(folder.machine, folder.machine_id)
     return Origin(
         *(folder.machine, folder.snr, folder.machine_id, folder.kind),
-        settings=_settings_of_caches(plan),
+        settings=parameters.settings_of_features(plan),
         made_from="" if there else NOTHING,
     )
-
-
-def _settings_of_caches(plan: Plan) -> str:
-    return "" if plan.cache is not None else parameters.settings_of_features(plan)
 
 
 def _of_run(machine: str, run: Run, settings: Any) -> Origin:
@@ -51,7 +47,7 @@ def of_weights(plan: Plan, machine: str, run: Run) -> Origin:
     """Of what a training leaves.  On which device it ran does not decide the content, but for the last digits."""
     settings = parameters.train_ddae(plan, machine, run)
     del settings["device"]
-    return _of_run(machine, run, [settings, _settings_of_caches(plan)])
+    return _of_run(machine, run, [settings, parameters.settings_of_features(plan)])
 
 
 @cache
@@ -62,7 +58,7 @@ def of_classifier(plan: Plan, machine: str | None, seed: int, protocol: Protocol
         "" if plan.one_classifier else str(machine),
         seed=str(seed),
         protocol=protocol,
-        settings=digest([settings, _settings_of_caches(plan)]),
+        settings=digest([settings, parameters.settings_of_features(plan)]),
     )
 
 

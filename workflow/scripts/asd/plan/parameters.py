@@ -12,8 +12,9 @@ from typing import Any
 
 from ..ddae.run import Run
 from ..ddae.settings import AUTO, FEWEST_TO_HOLD_OUT
+from ..detection.views import columns_seen
 from ..errors import UserError
-from ..features.columns import N_FEATURES
+from ..features.columns import mark_of
 from ..recordings.layout import Folder
 from ..recordings.listing import left_out, sentences_about
 from ..splits import AskedCounts, ProtocolName, given_share
@@ -47,14 +48,23 @@ def extract_features(plan: Plan, code: str) -> Settings:
         "channel": settings["channel"],
         "seconds": plan.clip_seconds,
         "on_bad_clip": settings["on_bad_clip"],
+        "features": list(plan.features),
         "extraction": f"{code}-{settings_of_features(plan)}",
     }
 
 
+def import_features(plan: Plan) -> Settings:
+    """What feature caches that exist already have to hold."""
+    return {"features": list(plan.features)}
+
+
 def settings_of_features(plan: Plan) -> str:
-    """What the features of a recording depend on, in a word."""
+    """What the features of a recording depend on, in a word; of a feature cache that is given, what it holds."""
+    mark = mark_of(plan.features)
+    if plan.cache is not None:
+        return mark.removeprefix("-")
     seconds = "" if plan.clip_seconds is None else f"-{plan.clip_seconds:g}s"
-    return f"{plan.config['dataset']['channel']}{seconds}"
+    return f"{plan.config['dataset']['channel']}{seconds}{mark}"
 
 
 def recordings_of(plan: Plan, folder: Folder) -> list[list[Any]]:
@@ -132,7 +142,9 @@ def _computations(plan: Plan, machine: str, protocol: ProtocolName) -> Iterator[
             "fewest_to_hold_out": FEWEST_TO_HOLD_OUT if training["epochs"] == AUTO else 0,
             "threshold_percentile": plan.config["threshold_percentile"],
             "whitened_columns": {
-                str(one["name"]): N_FEATURES * len(one["representation"].split("+"))
+                str(one["name"]): columns_seen(
+                    one["representation"], plan.features, plan.config["classifier"]["networks"]
+                )
                 for one in plan.detectors
                 if one["projection"] == "whitening"
             },

@@ -12,6 +12,7 @@ from typing import Any
 from ..ddae.run import Run
 from ..detection.detectors import find_method
 from ..detection.views import ID_EMBEDDING
+from ..features.columns import FeatureSet, in_order
 from ..features.rows import count_rows
 from ..recordings.headers import DeclaredFormatError, declared_format
 from ..recordings.layout import (
@@ -246,6 +247,11 @@ class Plan:
         return None if given is None else str(given)
 
     @property
+    def features(self) -> tuple[FeatureSet, ...]:
+        """The sets of features that clips have, in the order of the columns."""
+        return in_order(self.config["features"])
+
+    @property
     def root(self) -> str:
         """Folder of the recordings; without one there are feature caches, and nothing else to read."""
         return existing_path(clean_path(self.config["dataset"].get("root", ".")))
@@ -351,7 +357,7 @@ def clips(plan: Plan, folder: Folder) -> int:
         listed = recordings(plan, folder)
         return len(listed) if plan.clip_seconds is None else sum(_pieces(one.file, plan.clip_seconds) for one in listed)
     path = given_cache(plan, folder)
-    return 0 if path is None else count_rows(path)
+    return 0 if path is None else count_rows(path, features=plan.features)
 
 
 def _pieces(file: str, seconds: float) -> int:
