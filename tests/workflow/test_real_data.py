@@ -160,7 +160,7 @@ def test_run_from_real_recordings_alone(from_recordings: Run, fan_caches: Path) 
             features = np.load(results / f"features/fan/snr_6_{name}_{kind}.npy")
             known = np.load(fan_caches / f"snr_6_{name}_{kind}.npy")[:count]
             np.testing.assert_allclose(features[:, :128], known[:, :128], rtol=0, atol=2e-4)
-            np.testing.assert_allclose(features[:, 128:], known[:, 128:], rtol=1e-3, atol=1e-6)
+            np.testing.assert_allclose(features[:, 128:136], known[:, 128:], rtol=1e-3, atol=1e-6)
             with open(results / f"features/fan/snr_6_{name}_{kind}.csv", newline="", encoding="utf-8") as file:
                 clips = list(csv.DictReader(file))
             assert [clip["file"].rsplit("/", 1)[1] for clip in clips] == [f"{n:08d}.wav" for n in range(count)]
