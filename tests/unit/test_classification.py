@@ -139,6 +139,15 @@ def test_an_embedding_has_the_length_it_is_said_to_have_and_constant_columns_say
     assert np.array_equal(networks.embed(changed), embedded)
 
 
+def test_temporal_columns_count_as_much_as_for_detectors() -> None:
+    features = np.random.default_rng(0).normal(3, 2, (40, 648)).astype(np.float32)
+    ids = [ClipsOfId("snr6", str(number), features[start : start + 20], []) for number, start in ((0, 0), (1, 20))]
+    ((networks,),) = train_classifier(ids, ["snr6"], ClassifierSettings(1, 1, 0)).of_snr.values()
+    variance = ((features - networks.mean) * networks.scale).var(axis=0)
+    assert variance[:136].sum() == pytest.approx(136, rel=1e-3)
+    assert variance[136:].sum() == pytest.approx(64, rel=1e-3)
+
+
 def test_shares_of_a_mixture_have_the_beta_distribution() -> None:
     drawn = _shares(torch.Size((20_000,)), torch.Generator().manual_seed(0)).numpy()
     assert stats.kstest(drawn, stats.beta(0.5, 0.5).cdf).pvalue > 0.01

@@ -445,7 +445,9 @@ def test_the_demo_needs_no_recordings(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_machine_that_can_not_be_simulated_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    plan = plan_of(config(dataset={"root": "resources/demo"}, machines={"gearbox": {"ids": ["a"]}}, protocols=["strict"]))
+    plan = plan_of(
+        config(dataset={"root": "resources/demo"}, machines={"gearbox": {"ids": ["a"]}}, protocols=["strict"])
+    )
     (problem,) = checks.data_problems(plan)
     assert "gearbox" in problem
     assert "dataset.root" in problem

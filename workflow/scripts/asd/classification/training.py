@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ..features.columns import TEMPORAL_COLUMNS, TEMPORAL_SCALE
 from ..splits import FEWEST_CLIPS, Indices, fold_numbers
 from .classifier import EPSILON, Classifier, Networks
 from .clips import ClipsOfId
@@ -172,7 +173,9 @@ def _standardisations(clips: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, Te
     means = torch.stack([one.mean(dim=0, keepdim=True) for one in chosen])
     spreads = torch.stack([one.std(dim=0, correction=0, keepdim=True) for one in chosen])
     varies = spreads > 1e-12 * (1 + means.abs())
-    return means.float(), torch.where(varies, 1 / spreads, 0.0).float()
+    scales = torch.where(varies, 1 / spreads, 0.0)
+    scales[:, :, TEMPORAL_COLUMNS] *= TEMPORAL_SCALE
+    return means.float(), scales.float()
 
 
 def _initial(networks: int, columns: int, classes: int, generator: torch.Generator) -> list[Tensor]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..features.columns import BASIC_COLUMNS, MEL_BANDS, MFCC_COLUMNS, TEMPORAL_COLUMNS, TEMPORAL_NAMES
+from ..features.columns import BASIC_COLUMNS, MFCC_COLUMNS, TEMPORAL_COLUMNS, TEMPORAL_SCALE
 from .representations import Blocks
 from .views import ProjectionName
 
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 MAX_COMPONENTS = 20
 _TINY = 1e-12
 _FLAT = 1e-7
-
-TEMPORAL_SCALE = (0.5 * MEL_BANDS / len(TEMPORAL_NAMES)) ** 0.5
-"""Standard deviation of standardised temporal columns, so that all of them together count half as much as the mean
-spectrum.  At full weight they outvote the other columns four to one: a fault of a machine that runs steadily, which the
-mean hears best, then drowns in what happens around the machine."""
 
 
 def map_test(rows: NDArray[np.floating]) -> int:

@@ -31,6 +31,11 @@ TEMPORAL_STATISTICS = ("std", "p99_p50", "delta", "max")
 TEMPORAL_NAMES = tuple(f"log_mel_{name}_{band}" for name in TEMPORAL_STATISTICS for band in range(MEL_BANDS))
 TEMPORAL_COLUMNS = slice(N_FEATURES, N_FEATURES + len(TEMPORAL_NAMES))
 
+TEMPORAL_SCALE = (0.5 * MEL_BANDS / len(TEMPORAL_NAMES)) ** 0.5
+"""Standard deviation of standardised temporal columns, so that all of them together count half as much as the mean
+spectrum.  At full weight they outvote the other columns four to one: a fault of a machine that runs steadily, which the
+mean hears best, then drowns in what happens around the machine."""
+
 FeatureSet = Literal["mfcc", "basic", "temporal"]
 FEATURE_SETS: tuple[FeatureSet, ...] = get_args(FeatureSet)
 """In the order of the columns."""
