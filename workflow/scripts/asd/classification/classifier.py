@@ -43,7 +43,7 @@ class Networks:
     ----------
     mean, scale
         Of the columns of these clips, what is subtracted, and what the difference is multiplied by (1 / standard
-        deviation, 0 where that is 0; of temporal columns times `asd.features.columns.TEMPORAL_SCALE`), float32 [columns].
+        deviation, 0 where that is 0; of temporal columns times `TEMPORAL_SCALE`), float32 [columns].
     weights
         Of each hidden layer weight [networks, in, out], and bias, gain and shift [networks, 1, out]; of the last one
         weight and bias; all float32.
