@@ -3,6 +3,8 @@
 # make setup  only the virtual environment .venv
 # make lint   only lint, format check and types
 # make bench  the workflow's speed beside that of a plain script, about ten minutes; BENCH='--quick training' for less
+# make quality CACHES='/data/cache_{machine}/{snr}_{id}_{kind}.npy'  AUCs, spread over seeds and false alarms of all detectors,
+#             from feature caches alone; QUALITY='--machines fan --calibration' for more or less
 # make clean  remove what `make run` made (results, and the simulated recordings in resources/demo)
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 PIP_OPTIONS := --quiet --disable-pip-version-check
 
-.PHONY: run test test-fast setup lint bench clean
+.PHONY: run test test-fast setup lint bench quality clean
 
 run: setup
 	$(BIN)/snakemake --cores $(CORES)
@@ -32,6 +34,9 @@ lint: .venv/.installed-dev
 
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
+
+quality: .venv/.installed
+	PYTHONPATH=workflow/scripts $(BIN)/python -m benchmarks.quality --caches '$(CACHES)' $(QUALITY)
 
 clean:
 	[ ! -d results ] || find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
