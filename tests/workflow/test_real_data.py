@@ -22,7 +22,7 @@ TOLERANCE = {"OCSVM": 0.004, "LOF": 0.008, "IF": 0.025}
 
 
 PAPER = ["IF", "OCSVM", "LOF"]
-VIEWS = ["HULL", "HULL-whitened"]
+MEMBERS = ["HULL", "HULL-whitened", "IDS"]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def fan(tmp_path_factory: pytest.TempPathFactory, fan_caches: Path) -> Path:
         "dataset": {"cache": str(fan_caches / "{snr}_{id}_{kind}.npy")},
         "machines": {"fan": mimii["machines"]["fan"]},
         "ddae": {**mimii["ddae"], "device": "cpu"},
-        "detectors": [named[name] for name in (*PAPER, *VIEWS)],
+        "detectors": [named[name] for name in (*PAPER, *MEMBERS)],
         "noise_factors": [0.7],
         "seeds": [0, 1],
         "protocols": ["paper", "strict"],
@@ -81,7 +81,7 @@ def test_test_set_counts(as_published: pd.DataFrame, expected: pd.DataFrame) -> 
 
 def test_summary_and_scores_agree_with_the_table(fan: Path, auc: pd.DataFrame) -> None:
     summary = pd.read_csv(fan / "summary.csv")
-    assert len(summary) == 2 * 3 * 6
+    assert len(summary) == 2 * 3 * 7
     for row in summary.itertuples():
         same = auc[(auc["snr"] == row.snr) & (auc["detector"] == row.detector) & (auc["protocol"] == row.protocol)]
         assert row.auc_mean == pytest.approx(same["auc"].mean())
@@ -98,16 +98,16 @@ def test_summary_and_scores_agree_with_the_table(fan: Path, auc: pd.DataFrame) -
 
 def test_the_default_ensemble_beats_the_paper_s_detectors_at_every_snr(fan: Path) -> None:
     every = pd.read_csv(fan / "leaderboard.csv")
-    for protocol, at_least, spread in (("paper", 0.985, 0.0005), ("strict", 0.963, 0.003)):
+    for protocol, at_least, spread in (("paper", 0.988, 0.001), ("strict", 0.966, 0.003)):
         ranking = every[every["protocol"] == protocol].set_index("detector")
-        best = ranking.loc["HULL-mean"]
+        best = ranking.loc["Ensemble"]
         assert best["auc"] >= at_least
         assert best["auc_std"] <= spread
-        assert ranking["auc"].idxmax() in ("HULL", "HULL-mean")
-    comparisons = pd.read_csv(fan / "comparisons.csv").query("protocol == 'paper' and detector == 'HULL-mean'")
+        assert ranking["auc"].idxmax() == "Ensemble"
+    comparisons = pd.read_csv(fan / "comparisons.csv").query("protocol == 'paper' and detector == 'Ensemble'")
     for snr in ("snr6", "snr0", "snr_6"):
         against = comparisons[comparisons["snr"] == snr].set_index("other_detector")
-        for name in PAPER:  # only where HULL-mean is the better one is it named first
+        for name in PAPER:  # only where the Ensemble is the better one is it named first
             assert against.loc[name, "difference"] > 0
             assert against.loc[name, "p_value"] < 0.05
             assert against.loc[name, "p_delong"] < 0.05
@@ -116,8 +116,8 @@ def test_the_default_ensemble_beats_the_paper_s_detectors_at_every_snr(fan: Path
 def test_the_strict_protocol_s_false_alarms_are_those_asked_for(auc: pd.DataFrame) -> None:
     """5 % asked for; averaged over IDs and seeds. The paper's thresholds flag more."""
     rates = auc.groupby(["protocol", "detector", "snr"])["false_alarm_rate"].mean()
-    assert (rates["strict"] - 0.05).abs().max() < 0.02
-    assert (rates["strict", "HULL-mean"].mean() - 0.05) < 0.01
+    assert (rates["strict"] - 0.05).abs().max() < 0.025
+    assert (rates["strict", "Ensemble"].mean() - 0.05) < 0.01
     assert rates["paper"].mean() > 0.07
 
 
@@ -167,7 +167,7 @@ def test_run_from_real_recordings_alone(from_recordings: Run, fan_caches: Path) 
             assert {(clip["duration"], clip["sample_rate"], clip["channels"]) for clip in clips} == {
                 ("10", "16000", "8")
             }
-    assert len(pd.read_csv(results / "auc.csv")) == 2 * 2 * 6
+    assert len(pd.read_csv(results / "auc.csv")) == 2 * 2 * 7
     for seed in ("seed0", "seed0_strict"):
         assert len(list(results.glob(f"figures/confusion/{seed}/fan_NF0.7_snr_6_*.png"))) == 6
     for path in ("summary.csv", "figures/auc/fan.png", "checkpoints/fan/nf0.7_seed0.pt", "leaderboard.md"):

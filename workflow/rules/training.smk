@@ -49,7 +49,7 @@ if PLAN.has_classifier:
         wildcard_constraints:
             seed=any_of(PLAN.seeds),
         group:
-            grouped("training")
+            grouped("classifiers")
         conda:
             training_environment()
         # as for train_ddae
