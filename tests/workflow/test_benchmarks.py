@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
+import yaml
 
 from asd.features.acoustic import clip_features
 from asd.recordings.audio import read_clip
-from benchmarks import jobs, plain
+from benchmarks import jobs, plain, quality
 from places import REPOSITORY
 from small_data import write_clip
 
@@ -62,3 +64,35 @@ def test_what_the_jobs_of_a_run_took(tmp_path) -> None:
     text = jobs.table(jobs.measured(tmp_path))
     assert "| detect_anomalies | 2 | 6.0 | 3.0 | 4.0 | 250 |" in text
     assert "| collect_results | 1 | 0.5 | 0.5 | 0.5 | nan |" in text
+
+
+def test_quality_from_caches_alone(tmp_path, capsys) -> None:
+    """Faults that are far off, and normal test clips that are drawn like the training clips."""
+    random = np.random.default_rng(0)
+    for machine_id, kind in product(("a", "b"), ("normal", "abnormal")):
+        rows = random.normal(0 if machine_id == "a" else 1, 1, (60 if kind == "normal" else 12, 136))
+        np.save(tmp_path / f"s_{machine_id}_{kind}.npy", (rows + 5 * (kind == "abnormal")).astype(np.float32))
+    config = {
+        "dataset": {"cache": "another"},
+        "snrs": {"s": "s"},
+        "reference_snr": "s",
+        "machines": {"fan": {"ids": ["a", "b"]}, "pump": {"ids": ["a", "b"]}},
+        "ddae": {"epochs": 1},
+        "classifier": {"networks": 1, "epochs": 2},
+        "detectors": ["LOF", "HULL", "IDS"],
+        "ensembles": [{"name": "Both", "detectors": ["HULL", "IDS"]}],
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    caches = str(tmp_path / "{snr}_{id}_{kind}.npy")
+    options = ["--machines", "fan", "--seeds", "0", "1", "--protocols", "strict", "--calibration"]
+    quality.main(["--config", str(tmp_path / "config.yaml"), "--caches", caches, *options])
+    aucs, p_values = capsys.readouterr().out.split("\n\n")
+    rows = [line.strip("| ").split(" | ") for line in aucs.splitlines()[2:]]
+    assert [cells[:2] for cells in rows] == [["strict", "fan"]] * 4
+    assert {cells[2]: cells[3:6] for cells in rows if cells[2] in ("HULL", "Both")} == {
+        name: ["1.0000", "1.0000", "0.0000"] for name in ("HULL", "Both")
+    }
+    assert all(0 <= float(cells[6].removesuffix(" %")) < 20 for cells in rows)
+    rows = [line.strip("| ").split(" | ") for line in p_values.splitlines()[2:]]
+    assert [cells[2:4] for cells in rows] == [[name, of] for name in "ab" for of in ("LOF", "HULL", "IDS", "Both")]
+    assert all(float(cells[4]) < 0.4 for cells in rows)  # 2 x 14 clips each

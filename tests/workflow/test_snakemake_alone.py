@@ -75,8 +75,8 @@ def test_the_plan_is_imported(python: str, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("conda")
 def test_the_demo(python: str, tmp_path: Path) -> None:
     jobs = plan(python, tmp_path)
-    assert (jobs["simulate_recordings"], jobs["train_ddae"]) == (6, 6)
-    assert plan(python, tmp_path, "check") == {"simulate_recordings": 6, "check": 1}
+    assert (jobs["simulate_recordings"], jobs["train_ddae"]) == (8, 8)
+    assert plan(python, tmp_path, "check") == {"simulate_recordings": 8, "check": 1}
 
 
 def recorded(directory: Path, machines: Sequence[str] = ("fan",)) -> Path:

@@ -217,7 +217,7 @@ def test_slurm_profile_asks_for_a_gpu_to_train_and_nowhere_else(tmp_path: Path) 
     assert {"simulate_recordings", "extract_features", "detect_anomalies", "plot_confusion"} <= set(run.requests)
     submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
     assert sum(len(jobs) for jobs in run.requests.values()) > 80
-    once = dict.fromkeys(("extraction", "training", "detection", "ensembles", "tables"), 1)
+    once = dict.fromkeys(("extraction", "training", "classifiers", "detection", "ensembles", "tables"), 1)
     assert submissions == {**once, "figures": 2}  # 40 go together
 
 
