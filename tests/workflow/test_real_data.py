@@ -169,7 +169,7 @@ def test_run_from_real_recordings_alone(from_recordings: Run, fan_caches: Path) 
             }
     assert len(pd.read_csv(results / "auc.csv")) == 2 * 2 * 7
     for seed in ("seed0", "seed0_strict"):
-        assert len(list(results.glob(f"figures/confusion/{seed}/fan_NF0.7_snr_6_*.png"))) == 6
+        assert len(list(results.glob(f"figures/confusion/{seed}/fan_NF0.7_snr_6_*.png"))) == 7
     for path in ("summary.csv", "figures/auc/fan.png", "checkpoints/fan/nf0.7_seed0.pt", "leaderboard.md"):
         assert (results / path).stat().st_size > 0
     assert "mean AUC over 2 IDs" in from_recordings.output

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _LEARNING_RATE = 1e-3
 _WEIGHT_DECAY = 1e-2
+_BETAS = (0.9, 0.999)  # torch.optim.AdamW's defaults
+_EPSILON_OF_ADAM = 1e-8
 _BATCH_SIZE = 128
 
 
@@ -140,7 +142,8 @@ def train_networks(
     chosen = [torch.from_numpy(np.asarray(one, np.int64)) for one in rows]
     mean, scale = _standardisations(clips, chosen)
     weights = _initial(len(rows), features.shape[1], int(labels.max()) + 1, generator)
-    optimizer = torch.optim.AdamW(weights, lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY, fused=True)
+    optimizer = _AdamW(weights)
+    weights = optimizer.weights
     size = min(_BATCH_SIZE, *map(len, chosen))
     steps = -(-max(map(len, chosen)) // size)
     losses = []
@@ -151,10 +154,10 @@ def train_networks(
             partner = batch.roll(1, dims=1)  # as good as any other, since the order is random
             share = _shares(batch.shape, generator)
             mixed = torch.lerp(clips[partner], clips[batch], share[:, :, None])
-            logits = _logits(weights, (mixed - mean) * scale)
-            loss = share * _cross_entropy(logits, numbers[batch])
-            loss = loss + (1 - share) * _cross_entropy(logits, numbers[partner])
-            optimizer.zero_grad()
+            log_likelihood = functional.log_softmax(_logits(weights, (mixed - mean) * scale), dim=-1)
+            of_both = torch.stack([numbers[batch], numbers[partner]], dim=-1)
+            likely = log_likelihood.gather(2, of_both)
+            loss = -torch.lerp(likely[:, :, 1], likely[:, :, 0], share)
             loss.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += float(loss.detach().mean())
@@ -187,7 +190,42 @@ def _initial(networks: int, columns: int, classes: int, generator: torch.Generat
         weights.append(torch.empty(networks, 1, outputs).uniform_(-limit, limit, generator=generator))
         if len(weights) <= 4 * len(HIDDEN_WIDTHS):
             weights += [torch.ones(networks, 1, outputs), torch.zeros(networks, 1, outputs)]
-    return [weight.requires_grad_() for weight in weights]
+    return weights
+
+
+class _AdamW:
+    """AdamW on several arrays as one vector, with the numbers of ``torch.optim.AdamW``.  That one imports torch's compiler,
+    which takes longer than a training with few clips.
+
+    Attributes
+    ----------
+    weights
+        Where the trained weights are; their gradients add up to the next step.
+    """
+
+    def __init__(self, initial: Sequence[Tensor]) -> None:
+        self._vector = torch.cat([array.reshape(-1) for array in initial])
+        self._gradient, self._mean, self._mean_square = (torch.zeros_like(self._vector) for _ in range(3))
+        self._steps = 0
+        self.weights = []
+        start = 0
+        for array in initial:
+            of_array = slice(start, start + array.numel())
+            weight = self._vector[of_array].view(array.shape).requires_grad_()
+            weight.grad = self._gradient[of_array].view(array.shape)
+            self.weights.append(weight)
+            start = of_array.stop
+
+    @torch.no_grad()
+    def step(self) -> None:
+        self._steps += 1
+        decay, decay_of_square = _BETAS
+        self._vector.mul_(1 - _LEARNING_RATE * _WEIGHT_DECAY)
+        self._mean.lerp_(self._gradient, 1 - decay)
+        self._mean_square.mul_(decay_of_square).addcmul_(self._gradient, self._gradient, value=1 - decay_of_square)
+        scale = self._mean_square.sqrt().div_((1 - decay_of_square**self._steps) ** 0.5).add_(_EPSILON_OF_ADAM)
+        self._vector.addcdiv_(self._mean, scale, value=-_LEARNING_RATE / (1 - decay**self._steps))
+        self._gradient.zero_()
 
 
 def _order(rows: Tensor, length: int, generator: torch.Generator) -> Tensor:
@@ -211,8 +249,3 @@ def _logits(weights: Sequence[Tensor], x: Tensor) -> Tensor:
         x = functional.silu(x * gain + shift)
     embedding = EMBEDDING_LENGTH * functional.normalize(torch.baddbmm(bias, x, weight), dim=-1)
     return torch.baddbmm(class_bias, embedding, class_weight)
-
-
-def _cross_entropy(logits: Tensor, numbers: Tensor) -> Tensor:
-    """Of each clip, float32 [networks, clips]."""
-    return functional.cross_entropy(logits.transpose(1, 2), numbers, reduction="none")
