@@ -194,8 +194,8 @@ def _initial(networks: int, columns: int, classes: int, generator: torch.Generat
 
 
 class _AdamW:
-    """AdamW on several arrays as one vector, with the numbers of ``torch.optim.AdamW``.  That one imports torch's compiler,
-    which takes longer than a training with few clips.
+    """AdamW on several arrays as one vector, with the numbers of ``torch.optim.AdamW``.  That one imports torch's
+    compiler, which takes longer than a training with few clips.
 
     Attributes
     ----------
