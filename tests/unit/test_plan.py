@@ -256,6 +256,9 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     assert work.scores_at(plan, "fan", 0.5, "paper") == 2 * 2 * 19 * 3 * 2
     assert work.scores_of_machine(plan, "pump") == 2 * 19 * (4 * 3 + 2 + 1)
     assert work.scores_averaged(plan, "pump", Run(None, None, "paper")) == 2 * 19 * 2 * 4
+    assert work.clips_classified(plan, None) == work.clips_of_machine(plan, "fan") + work.clips_of_machine(plan, "pump")
+    assert work.clips_times_networks_times_epochs(plan, "fan", "paper") == 2 * 2 * 19 * 3 * 20
+    assert work.clips_times_networks_times_epochs(plan, "fan", "strict") == 2 * 2 * 19 * (3 + 5) * 20
     folder = Folder("pump", "snr6", "id_00", "normal")
     sizes = [os.path.getsize(path) / 1e6 for path in files_of(recordings(plan, folder))]
     assert work.megabytes_recorded(plan, folder) == pytest.approx(sum(sizes))

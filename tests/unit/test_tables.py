@@ -585,6 +585,16 @@ def test_p_values_are_adjusted_for_the_comparisons_of_the_ranking():
     assert ranking["p_holm"].tolist() == pytest.approx([math.nan, 0.16, 0.06, 0.42], nan_ok=True)
 
 
+def test_of_equally_good_ones_an_ensemble_comes_first():
+    names = ["A", "B", "Mean"]
+    values = made_replicates(
+        [(name, "0.7") for name in names], [[0.9], [0.8], [0.9]], np.full((3, 1, 9), 0.9), ["snr6"]
+    )
+    views = {"Mean": {"representation": "ensemble", "projection": "z"}}
+    table = auc_table(row(detector=name, **views.get(name, {})) for name in names)
+    assert leaderboard(table, {"fan": {"paper": values}}, 95.0)["detector"].tolist() == ["Mean", "A", "B"]
+
+
 def test_equal_detectors_keep_their_order_and_are_not_told_apart():
     values = made_replicates(ENTRIES, [[0.8, 0.6], [0.7, 0.7]], np.full((2, 2, 9), 0.7))
     table = auc_table(row(detector=name, snr=snr) for name in ("LOF", "IF") for snr in ("snr6", "snr0"))

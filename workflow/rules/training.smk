@@ -55,9 +55,9 @@ if PLAN.has_classifier:
         # as for train_ddae
         threads: 1
         resources:
-            mem_mb=megabytes(600, 0.02, planned(work.clips_times_networks, "scope", "protocol")),
+            mem_mb=megabytes(500, 0.01, planned(work.clips_classified, "scope")),
             runtime=minutes(
-                5, 4e-5, planned(work.clips_times_networks_times_epochs, "scope", "protocol")
+                5, 1e-5, planned(work.clips_times_networks_times_epochs, "scope", "protocol")
             ),
         params:
             settings=planned(parameters.train_classifier, "scope", "seed", "protocol"),

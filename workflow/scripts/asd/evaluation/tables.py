@@ -415,7 +415,9 @@ def _ranking(
         here[(here["detector"] == detector) & (here["noise_factor"] == _number(factor))] for detector, factor in entries
     ]
     alarms = [_false_alarms(group, confidence, asked) for group in groups]
-    order = np.lexsort((-auc.mean(axis=1), [of["false_alarms_off"] for of in alarms]))
+    # of two that are equally good, a mean of detectors depends less on luck than any of them
+    single = [group["representation"].iloc[0] != "ensemble" for group in groups]
+    order = np.lexsort((single, -auc.mean(axis=1).round(9), [of["false_alarms_off"] for of in alarms]))
     first = order[0]
     clips = [_smaller_class(group) for group in groups]
     p_values = np.array(

@@ -35,17 +35,16 @@ def clips_times_epochs(plan: Plan, machine: str) -> int:
     return rows_seen(settings["epochs"], settings["batch_size"], clips_of_reference(plan, machine))
 
 
-def clips_times_networks(plan: Plan, machine: str | None, protocol: ProtocolName) -> int:
-    """Clips times networks of an ID classifier, all of which train at once."""
-    every = sum(clips_of_machine(plan, name) for name in plan.classified_with(machine))
-    networks: int = plan.config["classifier"]["networks"]
-    return every * networks * (1 + (plan.folds(protocol) or 0))
+def clips_classified(plan: Plan, machine: str | None) -> int:
+    """Clips that the training of an ID classifier reads."""
+    return sum(clips_of_machine(plan, name) for name in plan.classified_with(machine))
 
 
 def clips_times_networks_times_epochs(plan: Plan, machine: str | None, protocol: ProtocolName) -> int:
-    """The same times epochs."""
-    epochs: int = plan.config["classifier"]["epochs"]
-    return clips_times_networks(plan, machine, protocol) * epochs
+    """Of the training of an ID classifier."""
+    settings = plan.config["classifier"]
+    networks: int = settings["networks"] + (plan.folds(protocol) or 0)
+    return clips_classified(plan, machine) * networks * int(settings["epochs"])
 
 
 def clips_of_machine(plan: Plan, machine: str) -> int:
