@@ -283,7 +283,16 @@ def test_detector_by_other_ids_trains_a_classifier_that_noise_factors_share(fini
     finished.config["machines"]["fan"]["ddae"] = {"epochs": 3}
     assert finished.plan(TABLES) == to_tables(from_training("fan"))
     del finished.config["machines"]["fan"]["ddae"]
+    # without a record, it is known for what it is, and for what it is not
+    shutil.move(finished.directory / ".snakemake", finished.directory / "records")
+    assert finished.plan(TABLES) == {job("collect_results")}
     damaged = finished.directory / "results/classifiers/seed0.npz"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-9])
+    assert finished.plan(TABLES) == classifier | to_tables(FROM_DETECTION)
+    damaged.write_bytes(whole)
+    shutil.rmtree(finished.directory / ".snakemake")
+    shutil.move(finished.directory / "records", finished.directory / ".snakemake")
     damaged.write_bytes(damaged.read_bytes()[:-9])
     unusable = finished.run_anyway(TABLES, "--forcerun", "detect_anomalies")
     assert "results/classifiers/seed0.npz: this ID classifier can't be used" in unusable.output
