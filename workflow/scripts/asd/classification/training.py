@@ -30,6 +30,7 @@ _WEIGHT_DECAY = 1e-2
 _BETAS = (0.9, 0.999)  # torch.optim.AdamW's defaults
 _EPSILON_OF_ADAM = 1e-8
 _BATCH_SIZE = 128
+_FLAT = 1e-7  # of a standard deviation: that of a column that is constant but for rounding
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _standardisations(clips: Tensor, rows: Sequence[Tensor]) -> tuple[Tensor, Te
     chosen = [clips[one].double() for one in rows]
     means = torch.stack([one.mean(dim=0, keepdim=True) for one in chosen])
     spreads = torch.stack([one.std(dim=0, correction=0, keepdim=True) for one in chosen])
-    varies = spreads > 1e-12 * (1 + means.abs())
+    varies = spreads > _FLAT * (1 + means.abs())
     scales = torch.where(varies, 1 / spreads, 0.0)
     scales[:, :, TEMPORAL_COLUMNS] *= TEMPORAL_SCALE
     return means.float(), scales.float()
