@@ -917,6 +917,10 @@ def test_what_learns_from_other_ids_is_left_out_where_there_are_none_and_that_is
         return
     assert config["detectors"] == ["LOF"]
     assert [(one["name"], one["detectors"]) for one in config["ensembles"]] == [("three", ["LOF"])]
+    with pytest.raises(ConfigurationError, match=f"IDS learns from .*but one ID of {single[0]}. Add another detector"):
+        checked(
+            {**config, "detectors": ["IDS"], "ensembles": []}, command_line={}, files=[], schema_folder=SCHEMA_FOLDER
+        )
     (remark,) = found.remarks
     assert remark.startswith("IDS, K: left out, since it learns from the other IDs of a machine")
     assert f"one ID of {single[0]}; three goes without; two is left out, too" in remark

@@ -250,7 +250,9 @@ def test_training_does_not_depend_on_detectors_and_statistics() -> None:
     assert rooms("train_ddae") == {"files", "features", "ddae"}
     of_detection = {name for name in modules("train_classifier") if name.startswith("detection/")}
     assert of_detection == {"detection/__init__", "detection/units", "detection/clips"}
-    assert rooms("train_classifier") == {"files", "features", "classification", "detection"}
+    of_ddae = {name for name in modules("train_classifier") if name.startswith("ddae/")}
+    assert of_ddae == {"ddae/__init__", "ddae/adam", "ddae/origins"}
+    assert rooms("train_classifier") == {"files", "features", "ddae", "classification", "detection"}
 
 
 def test_figures_of_features_do_not_depend_on_detectors() -> None:

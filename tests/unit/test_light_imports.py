@@ -47,7 +47,6 @@ def test_packages_are_blocked() -> None:
             "asd.detection.detectors",
             "asd.detection.origins",
             "asd.ddae.origins",
-            "asd.classification.origins",
         ),
         *("asd.plan.origins", "asd.plan.provenance", "asd.plan.leftovers"),
     ],

@@ -117,7 +117,7 @@ def test_the_strict_protocol_s_false_alarms_are_those_asked_for(auc: pd.DataFram
     """5 % asked for; averaged over IDs and seeds. The paper's thresholds flag more."""
     rates = auc.groupby(["protocol", "detector", "snr"])["false_alarm_rate"].mean()
     assert (rates["strict"] - 0.05).abs().max() < 0.025
-    assert (rates["strict", "Ensemble"].mean() - 0.05) < 0.01
+    assert abs(rates["strict", "Ensemble"].mean() - 0.05) < 0.01
     assert rates["paper"].mean() > 0.07
 
 

@@ -423,7 +423,7 @@ def test_normal_recording_at_the_reference_snr_trains_its_machine_again(finished
 
 CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "features": ("asd/features/acoustic.py", "LOG_FLOOR = 1e-8", "LOG_FLOOR = 2e-8", ALL_EXTRACTIONS | FROM_TRAINING),
-    "training": ("asd/ddae/training.py", "_EPSILON = 1e-8", "_EPSILON = 2e-8", FROM_TRAINING),
+    "training": ("asd/ddae/training.py", "_ROWS_TO_VALIDATE = 256", "_ROWS_TO_VALIDATE = 128", FROM_TRAINING),
     "components": ("asd/detection/projections.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
     "detectors": (
         "asd/detection/detectors.py",

@@ -6,7 +6,6 @@ with job_log(snakemake.log[0]):
     from dataclasses import replace
 
     from asd.classification.classifier import Classifier
-    from asd.classification.origins import expected_classifiers
     from asd.ddae.denoiser import Denoiser
     from asd.ddae.origins import expected_weights
     from asd.detection.detectors import Detector
@@ -21,7 +20,7 @@ with job_log(snakemake.log[0]):
     lists = [*files.normal_clips, *files.abnormal_clips, *files.unlabelled_clips]
     weights, *_ = expected_weights(origins, "weights", files.reference)
     denoiser = Denoiser.load(files.weights, weights)
-    classifiers = expected_classifiers(origins, "classifier", files.classified)
+    classifiers = expected_weights(origins, "classifier", files.classified, "classified")
     snrs = list(dict.fromkeys(snr for snr, _ in settings["units"]))
     of_snr = {}
     for path, expected in zip(files.classifier, classifiers, strict=True):  # one, or none

@@ -5,8 +5,8 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from dataclasses import replace
 
-    from asd.classification.origins import expected_classifiers
     from asd.classification.training import ClassifierSettings, train_classifier
+    from asd.ddae.origins import expected_weights
     from asd.detection.units import read_clips_of_machines
     from asd.files.origin import origins_of
 
@@ -17,5 +17,6 @@ with job_log(snakemake.log[0]):
     classifier = train_classifier(
         [unit.of_id() for unit in clips], settings["snrs"], training, settings["folds"], snakemake.threads
     )
-    (origin,) = expected_classifiers(origins, "own", [*files.normal_clips, *files.abnormal_clips])
+    lists = [*files.normal_clips, *files.abnormal_clips]
+    (origin,) = expected_weights(origins, "own", lists, "classified")
     classifier.save(snakemake.output.classifier, replace(origin, code=snakemake.params.code))

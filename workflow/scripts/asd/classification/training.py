@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from ..ddae.adam import Adam
 from ..features.columns import TEMPORAL_COLUMNS, TEMPORAL_SCALE
 from ..splits import FEWEST_CLIPS, Indices, fold_numbers
 from .classifier import EPSILON, Classifier, Networks
@@ -27,8 +28,6 @@ logger = logging.getLogger(__name__)
 
 _LEARNING_RATE = 1e-3
 _WEIGHT_DECAY = 1e-2
-_BETAS = (0.9, 0.999)  # torch.optim.AdamW's defaults
-_EPSILON_OF_ADAM = 1e-8
 _BATCH_SIZE = 128
 _FLAT = 1e-7  # of a standard deviation: that of a column that is constant but for rounding
 
@@ -142,9 +141,8 @@ def train_networks(
     clips, numbers = torch.from_numpy(features), torch.from_numpy(np.asarray(labels, np.int64))
     chosen = [torch.from_numpy(np.asarray(one, np.int64)) for one in rows]
     mean, scale = _standardisations(clips, chosen)
-    weights = _initial(len(rows), features.shape[1], int(labels.max()) + 1, generator)
-    optimizer = _AdamW(weights)
-    weights = optimizer.weights
+    weights, vector, gradient = _as_one_vector(_initial(len(rows), features.shape[1], int(labels.max()) + 1, generator))
+    optimizer = Adam(vector, gradient, _LEARNING_RATE, _WEIGHT_DECAY)
     size = min(_BATCH_SIZE, *map(len, chosen))
     steps = -(-max(map(len, chosen)) // size)
     losses = []
@@ -160,7 +158,9 @@ def train_networks(
             likely = log_likelihood.gather(2, of_both)
             loss = -torch.lerp(likely[:, :, 1], likely[:, :, 0], share)
             loss.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            with torch.no_grad():
+                optimizer.step()
+                gradient.zero_()
             total += float(loss.detach().mean())
         losses.append(total / steps)
     arrays = [each.detach().numpy() for each in (mean[:, 0], scale[:, 0], *weights[:-2])]
@@ -194,39 +194,17 @@ def _initial(networks: int, columns: int, classes: int, generator: torch.Generat
     return weights
 
 
-class _AdamW:
-    """AdamW on several arrays as one vector, with the numbers of ``torch.optim.AdamW``.  That one imports torch's
-    compiler, which takes longer than a training with few clips.
-
-    Attributes
-    ----------
-    weights
-        Where the trained weights are; their gradients add up to the next step.
-    """
-
-    def __init__(self, initial: Sequence[Tensor]) -> None:
-        self._vector = torch.cat([array.reshape(-1) for array in initial])
-        self._gradient, self._mean, self._mean_square = (torch.zeros_like(self._vector) for _ in range(3))
-        self._steps = 0
-        self.weights = []
-        start = 0
-        for array in initial:
-            of_array = slice(start, start + array.numel())
-            weight = self._vector[of_array].view(array.shape).requires_grad_()
-            weight.grad = self._gradient[of_array].view(array.shape)
-            self.weights.append(weight)
-            start = of_array.stop
-
-    @torch.no_grad()
-    def step(self) -> None:
-        self._steps += 1
-        decay, decay_of_square = _BETAS
-        self._vector.mul_(1 - _LEARNING_RATE * _WEIGHT_DECAY)
-        self._mean.lerp_(self._gradient, 1 - decay)
-        self._mean_square.mul_(decay_of_square).addcmul_(self._gradient, self._gradient, value=1 - decay_of_square)
-        scale = self._mean_square.sqrt().div_((1 - decay_of_square**self._steps) ** 0.5).add_(_EPSILON_OF_ADAM)
-        self._vector.addcdiv_(self._mean, scale, value=-_LEARNING_RATE / (1 - decay**self._steps))
-        self._gradient.zero_()
+def _as_one_vector(initial: Sequence[Tensor]) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Weights whose values and gradients are views of one vector each, and these vectors."""
+    vector = torch.cat([array.reshape(-1) for array in initial])
+    gradient = torch.zeros_like(vector)
+    sizes = [array.numel() for array in initial]
+    weights = []
+    for array, values, slopes in zip(initial, torch.split(vector, sizes), torch.split(gradient, sizes), strict=True):
+        weight = values.view(array.shape).requires_grad_()
+        weight.grad = slopes.view(array.shape)
+        weights.append(weight)
+    return weights, vector, gradient
 
 
 def _order(rows: Tensor, length: int, generator: torch.Generator) -> Tensor:

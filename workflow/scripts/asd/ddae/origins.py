@@ -13,23 +13,25 @@ from ..files.integrity import read_origin_of_archive
 from ..files.origin import Origin, Origins, made_from, origins_of
 
 
-def expected_weights(about: Origins, name: str, reference: Sequence[StrPath]) -> list[Origin]:
-    """Whose weights or loss curves have to be, what they have to be made from included.
+def expected_weights(
+    about: Origins, name: str, clip_lists: Sequence[StrPath], lists: str = "reference"
+) -> list[Origin]:
+    """Whose weights, loss curves or ID classifiers have to be, what they have to be made from included.
 
     Parameters
     ----------
     about
-        Under `name` the trainings; under ``reference`` the clip lists that are given here in the same order.
-    reference
-        Of the caches whose clips train them, in the order of the IDs.
+        Under `name` the trainings; under `lists` the clip lists that are given here in the same order.
+    clip_lists
+        Of the caches whose clips train them.
 
     Raises
     ------
     UserError
         If a clip list is not the expected one.
     """
-    lists = zip(reference, origins_of(about, "reference"), strict=True)
-    clips = made_from([read_list_checksum(*pair) for pair in lists])
+    pairs = zip(clip_lists, origins_of(about, lists), strict=True)
+    clips = made_from([read_list_checksum(*pair) for pair in pairs])
     return [replace(origin, made_from=clips) for origin in origins_of(about, name)]
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .adam import Adam
 from .denoiser import LEAKY_SLOPE
 from .loss import Curve
 from .settings import (
@@ -26,10 +27,6 @@ from .settings import (
     TrainingSettings,
     batch_size_of,
 )
-
-_BETAS = (0.9, 0.999)  # torch.optim.Adam's defaults
-_EPSILON = 1e-8
-
 
 _ROWS_TO_VALIDATE = 256  # at least; where fewer clips are held out, each has several draws of noise
 
@@ -207,24 +204,6 @@ class _Backpropagation(_ForwardPass):
         return before
 
 
-class _Adam:
-    """Adam on one vector of weights (Kingma & Ba, 2015), as ``torch.optim.Adam`` does it by default."""
-
-    def __init__(self, weights: Tensor, gradients: Tensor, learning_rate: float) -> None:
-        self.weights, self.gradients, self.learning_rate = weights, gradients, learning_rate
-        self.mean, self.mean_square, self.scale = (torch.zeros_like(weights) for _ in range(3))
-        self.steps = 0
-
-    def step(self) -> None:
-        self.steps += 1
-        decay, decay_of_square = _BETAS
-        self.mean.lerp_(self.gradients, 1 - decay)
-        self.mean_square.mul_(decay_of_square).addcmul_(self.gradients, self.gradients, value=1 - decay_of_square)
-        torch.sqrt(self.mean_square, out=self.scale)
-        self.scale.div_((1 - decay_of_square**self.steps) ** 0.5).add_(_EPSILON)
-        self.weights.addcdiv_(self.mean, self.scale, value=-(self.learning_rate / (1 - decay**self.steps)))
-
-
 class _Passes:
     """Passes over the training rows in mini-batches, each in an order and with noise of its own.
 
@@ -261,7 +240,7 @@ class _Trainer:
 
     def __init__(self, network: nn.Sequential, learning_rate: float, device: torch.device) -> None:
         self.weights, gradients, self.layers = _vectorise(network, device)
-        self.optimizer = _Adam(self.weights, gradients, learning_rate)
+        self.optimizer = Adam(self.weights, gradients, learning_rate)
         self.backpropagation: dict[int, _Backpropagation] = {}
 
     def step(self, noisy: Tensor, clean: Tensor) -> Tensor:

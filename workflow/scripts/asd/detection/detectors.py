@@ -221,18 +221,21 @@ def nearest_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     return Fitted(score, lambda: np.asarray(model.kneighbors()[0].mean(axis=1), np.float64))
 
 
+_OF_LDN = {
+    "n_neighbors": {
+        "description": "training clips that a density or a score is averaged over (all, where there are fewer)",
+        "type": "integer",
+        "minimum": 1,
+        "default": 5,
+    }
+}
+
+
 @detector(
     "LDN",
     representation="log-mel+denoised",
     projection="standard",
-    parameters={
-        "n_neighbors": {
-            "description": "training clips that a density or a score is averaged over (all, where there are fewer)",
-            "type": "integer",
-            "minimum": 1,
-            "default": 5,
-        }
-    },
+    parameters=_OF_LDN,
 )
 def locally_normalised_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     """Nearest training clips, by distances in units of how far these are from their own neighbours (local density
@@ -402,14 +405,7 @@ def gaussian_mixture(train: Projected, seed: int, n_components: int) -> Fitted:
     "IDS",
     representation=ID_EMBEDDING,
     projection="none",
-    parameters={
-        "n_neighbors": {
-            "description": "training clips that a density or a score is averaged over (all, where there are fewer)",
-            "type": "integer",
-            "minimum": 1,
-            "default": 5,
-        }
-    },
+    parameters=_OF_LDN,
 )
 def outlier_exposure_by_machine_id(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     """Outlier exposure by machine-ID classification: `LDN` in what networks see that tell the ID from others.

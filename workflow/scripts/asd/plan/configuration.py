@@ -157,6 +157,11 @@ def leave_out_single_ids(config: dict[str, Any]) -> list[str]:
     """Leave out what tells IDs apart where there is but one, in place; a sentence for each detector and ensemble.
 
     One machine with a single ID is enough: every table compares the same detectors on all machines.
+
+    Raises
+    ------
+    ConfigurationError
+        If no detector is left.
     """
     counts = {name: len(settings["ids"]) for name, settings in config["machines"].items()}
     if config["classifier"]["scope"] == "run":
@@ -167,6 +172,13 @@ def leave_out_single_ids(config: dict[str, Any]) -> list[str]:
     if not single or not left_out:
         return []
     entries = zip(config["detectors"], detector_settings(config), strict=True)
+    if len(left_out) == len(config["detectors"]):
+        raise ConfigurationError(
+            [
+                f"detectors: {', '.join(left_out)} learns from the other IDs of a machine, and there is but one ID of "
+                f"{', '.join(single)}. Add another detector, for example HULL"
+            ]
+        )
     config["detectors"] = [entry for entry, settings in entries if settings["name"] not in left_out]
     without = []
     for ensemble in config["ensembles"]:

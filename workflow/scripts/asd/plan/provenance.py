@@ -13,9 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from ..classification.origins import expected_classifiers
 from ..ddae.origins import expected_weights
-from ..ddae.run import Run, suffix_of
+from ..ddae.run import Run
 from ..detection.origins import expected_evaluations, expected_scores, read_summary, summary_path
 from ..errors import UserError
 from ..features.cliplist import read_first_clip
@@ -84,10 +83,10 @@ def classifier_is_as_planned(
 ) -> bool:
     """Whether an ID classifier was trained with the clips that are there now."""
     lists = _placed(results, paths.classified_lists(plan, machine))
-    (expected,) = expected_classifiers(origins.train_classifier(plan, machine, seed, protocol), "own", lists)
-    values = {"machine": machine or "", "seed": str(seed), "protocol": suffix_of(protocol)}
-    name = paths.filled(paths.classifier_name(plan), values)
-    found, _ = read_origin_of_archive(f"{results}{paths.CLASSIFIERS}/{name}.npz")
+    about = origins.train_classifier(plan, machine, seed, protocol)
+    (expected,) = expected_weights(about, "own", lists, "classified")
+    (path,) = _placed(results, paths.classifiers_of_run(plan, machine or "", Run(None, seed, protocol)))
+    found, _ = read_origin_of_archive(path)
     return found == replace(expected, code=code)
 
 
