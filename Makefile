@@ -1,6 +1,6 @@
 # make run    the default configuration (a demo on simulated recordings), from nothing but Python >= 3.11
 # make test   lint, format check, types and all tests; make test-fast: the tests that take less than two minutes
-# make setup  only the virtual environment .venv
+# make setup  only the virtual environment .venv, with the command .venv/bin/asd
 # make lint   only lint, format check and types
 # make bench  the workflow's speed beside that of a plain script, about ten minutes; BENCH='--quick training' for less
 # make quality CACHES='/data/cache_{machine}/{snr}_{id}_{kind}.npy'  AUCs, spread over seeds and false alarms of all detectors,
@@ -51,8 +51,9 @@ clean:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
-.venv/.installed: .venv/.python requirements.txt
+.venv/.installed: .venv/.python requirements.txt pyproject.toml
 	$(BIN)/python -m pip install $(PIP_OPTIONS) -r requirements.txt
+	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-slurm.txt requirements-pyod.txt

@@ -21,6 +21,8 @@ LAYERS = [
     ["detection"],
     ["evaluation"],
     ["figures"],
+    ["models"],
+    ["scoring"],
     ["plan"],
 ]
 """From the bottom up; those of a line know nothing of each other."""

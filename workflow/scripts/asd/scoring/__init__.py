@@ -1,0 +1,1 @@
+"""What a model says of new recordings: scores, p-values, reasons, and whether it still holds."""

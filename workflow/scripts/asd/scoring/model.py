@@ -1,0 +1,237 @@
+"""A model in use: load it, and ask what it says of recordings."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from ..files import StrPath
+from ..models.files import read_model
+from ..models.metadata import DetectorRecord, Metadata
+from .bands import reasons
+from .p_values import p_values, require_enough
+from .windows import NoWindow, Window, read_windows
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
+
+_AT_ONCE = 64  # windows
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a model says of a recording, or of a window of it.
+
+    Attributes
+    ----------
+    file
+        As it was given.
+    start, end
+        Seconds in it.
+    score
+        Higher is more anomalous; NaN where it could not be scored.
+    p_value
+        Share of normal clips that would score as high (`.p_values`); NaN where it could not be scored.
+    anomalous
+        Whether the score is above the threshold.
+    reasons
+        The most unusual bands, in words; or why it could not be scored.
+    detector
+        Whose score it is.
+    remarks
+        In what the recording differs from those that trained the model.
+    """
+
+    file: str
+    start: float
+    end: float
+    score: float
+    p_value: float
+    anomalous: bool
+    reasons: tuple[str, ...]
+    detector: str = ""
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """``normal``, ``anomalous`` or ``error``."""
+        return "error" if math.isnan(self.score) else "anomalous" if self.anomalous else "normal"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model of one machine, ID and SNR.
+
+    Examples
+    --------
+    >>> model = Model.load("results/models/fan/nf0.7_seed0_strict/snr6_id_00.onnx")  # doctest: +SKIP
+    >>> [verdict] = model.score("clip.wav")  # doctest: +SKIP
+    >>> verdict.anomalous, verdict.p_value, verdict.reasons  # doctest: +SKIP
+    (True, 0.0016, ('2.1-2.6 kHz, 7 dB above normal', ...))
+    """
+
+    path: str
+    about: Metadata
+    graph: bytes = field(repr=False)
+
+    @classmethod
+    def load(cls, path: StrPath) -> Model:
+        """Read a model file.  Nothing in it is executed but operators of ONNX.
+
+        Raises
+        ------
+        UserError
+            If the file is missing, damaged, of another format, or no model of this package.
+        """
+        content = read_model(path)
+        return cls(os.fspath(path), content.about, content.graph)
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(4)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of many types, none of them documented
+            raise UserError(f"{self.path}: ONNX Runtime {onnxruntime.__version__} can't load it ({error})") from error
+
+    def outputs(self, features: NDArray[np.float32], names: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Outputs of the graph for some clips; only what these take is computed.
+
+        Parameters
+        ----------
+        features
+            Unscaled, float32 [clips, columns].
+        names
+            ``score_<detector>``, float32 [clips]; ``nearest_normal``, the features of the nearest normal training
+            clip, float32 [clips, columns]; or ``normal_features``, those of all of them, float32 [n, columns].
+        """
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        options.only_execute_path_to_fetches = True
+        found = self._session.run(list(names), {"features": np.ascontiguousarray(features, np.float32)}, options)
+        return [np.asarray(one) for one in found]
+
+    @cached_property
+    def normal_features(self) -> NDArray[np.float32]:
+        """Features of the normal training clips, float32 [n, columns]."""
+        nothing = np.zeros((1, self.about.columns), np.float32)
+        return self.outputs(nothing, ["normal_features"])[0]
+
+    def record(self, detector: str | None = None) -> DetectorRecord:
+        """What is known of a detector; by default, of the one whose verdict counts.
+
+        Raises
+        ------
+        UserError
+            If the model has none of that name.
+        """
+        name = detector or self.about.detector
+        if name not in self.about.detectors:
+            why = self.about.left_out.get(name, f"it has {', '.join(self.about.detectors)}")
+            raise UserError(f"{self.path}: the model has no detector {name!r}: {why}")
+        return self.about.detectors[name]
+
+    def scores(self, features: NDArray[np.float32], detector: str | None = None) -> NDArray[np.float64]:
+        """Scores of clips by their features, float32 [clips, columns]; float64 [clips]."""
+        self.record(detector)
+        (found,) = self.outputs(features, [f"score_{detector or self.about.detector}"])
+        return found.astype(np.float64)
+
+    def score(
+        self,
+        recordings: StrPath | Iterable[StrPath],
+        *,
+        detector: str | None = None,
+        false_alarms: float | None = None,
+    ) -> list[Verdict]:
+        """What the model says of recordings.
+
+        Parameters
+        ----------
+        recordings
+            A file, or several.
+        detector
+            Name of a detector or ensemble; by default, `Metadata.detector`.
+        false_alarms
+            Share of normal clips that may be taken for anomalous, which the threshold is then chosen for; by default,
+            the threshold is the run's.
+
+        Returns
+        -------
+        list of Verdict
+            In the order of the recordings, one for each window of a recording that is longer than the training clips.
+            What can't be scored says why.
+
+        Raises
+        ------
+        UserError
+            If there is no such detector, or there are too few calibration clips for the share of false alarms.
+        """
+        files = [recordings] if isinstance(recordings, str | os.PathLike) else recordings
+        return list(self.verdicts(files, detector=detector, false_alarms=false_alarms))
+
+    def verdicts(
+        self, files: Iterable[StrPath], *, detector: str | None = None, false_alarms: float | None = None
+    ) -> Iterator[Verdict]:
+        """The same one by one, as soon as they are known."""
+        record = self.record(detector)
+        if false_alarms is not None:
+            require_enough(false_alarms, record.calibration)
+        name = detector or self.about.detector
+        waiting: list[tuple[str, Window | NoWindow, tuple[str, ...]]] = []
+        for given in files:
+            file = os.fspath(given)
+            recorded = read_windows(file, self.about)
+            waiting += [(file, window, recorded.remarks) for window in recorded.windows]
+            if len(waiting) >= _AT_ONCE:
+                yield from self._decided(waiting, name, record, false_alarms)
+                waiting = []
+        yield from self._decided(waiting, name, record, false_alarms)
+
+    def _decided(
+        self,
+        windows: Sequence[tuple[str, Window | NoWindow, tuple[str, ...]]],
+        name: str,
+        record: DetectorRecord,
+        false_alarms: float | None,
+    ) -> Iterator[Verdict]:
+        readable = [window.features for _, window, _ in windows if isinstance(window, Window)]
+        scores = iter(self.scores(np.stack(readable), name) if readable else ())
+        for file, window, remarks in windows:
+            if isinstance(window, NoWindow):
+                yield Verdict(
+                    file, window.start, window.end, math.nan, math.nan, False, (window.reason,), name, remarks
+                )
+                continue
+            score = float(next(scores))
+            p_value = float(p_values(score, record.calibration))
+            anomalous = score > record.threshold if false_alarms is None else p_value <= false_alarms + 1e-12
+            why = reasons(window.features, self.about.normal)
+            yield Verdict(file, window.start, window.end, score, p_value, bool(anomalous), why, name, remarks)
+
+    def explain(self, recording: StrPath, *, detector: str | None = None) -> Explanation:
+        """Why a recording got its score.
+
+        Raises
+        ------
+        UserError
+            If the recording can't be read, or there is no such detector.
+        """
+        from .explanation import explain
+
+        return explain(self, os.fspath(recording), detector)
