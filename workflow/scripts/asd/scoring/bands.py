@@ -86,7 +86,7 @@ def _regions(differences: NDArray[np.float64], spread: NDArray[np.float64], *, s
     """From differences and standard deviations of the bands, natural logarithms, float64 [128] both."""
     deviations = differences / np.maximum(spread, 1e-6)
     free = np.ones(MEL_BANDS, bool)
-    found = []
+    found: list[Region] = []
     while len(found) < count and free.any():
         peak = int(np.argmax(np.where(free, np.abs(deviations), -1.0)))
         belongs = free & (deviations * np.sign(deviations[peak]) >= _NEIGHBOURS * abs(deviations[peak]))

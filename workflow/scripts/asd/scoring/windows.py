@@ -104,13 +104,13 @@ def _parts(file: str, header: Header, about: Metadata) -> Iterator[Window | NoWi
             samples = clip.samples[start : start + length]
             yield _window(file, samples, start / SAMPLE_RATE, (start + length) / SAMPLE_RATE, about)
     else:  # hours: as a stream, whose rest is left out
-        for clip in read_clips(file, about.channel, seconds):
-            if isinstance(clip, BadClip):
-                if clip.start is None:
-                    raise BadClipError(clip.reason)
-                yield NoWindow(clip.start, clip.start + seconds, clip.reason)
+        for part in read_clips(file, about.channel, seconds):
+            if isinstance(part, BadClip):
+                if part.start is None:
+                    raise BadClipError(part.reason)
+                yield NoWindow(part.start, part.start + seconds, part.reason)
             else:
-                yield _window(file, clip.samples, clip.start, clip.start + clip.duration, about)
+                yield _window(file, part.samples, part.start, part.start + part.duration, about)
 
 
 def _window(file: str, samples: NDArray[np.float32], start: float, end: float, about: Metadata) -> Window | NoWindow:
