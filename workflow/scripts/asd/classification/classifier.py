@@ -53,8 +53,13 @@ class Networks:
     scale: NDArray[np.float32]
     weights: Sequence[NDArray[np.float32]]
 
+    @property
+    def count(self) -> int:
+        """Number of networks."""
+        return len(self.weights[0])
+
     def embed(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the networks make of clips.
+        """What the networks make of clips; sums in double precision, as in `asd.ddae.denoiser.forward`.
 
         Parameters
         ----------
@@ -67,7 +72,7 @@ class Networks:
             Side by side, each of length 8.
         """
         *hidden, weight, bias = self.weights
-        x = np.repeat(((features - self.mean) * self.scale)[None], len(weight), axis=0)
+        x = np.repeat(((features - self.mean) * self.scale)[None], len(weight), axis=0).astype(np.float64)
         for start in range(0, len(hidden), len(_OF_HIDDEN)):
             x = _hidden(x, *hidden[start : start + len(_OF_HIDDEN)])
         x = x @ weight + bias
@@ -76,18 +81,18 @@ class Networks:
 
 
 def _hidden(
-    x: NDArray[np.float32],
+    x: NDArray[np.float64],
     weight: NDArray[np.float32],
     bias: NDArray[np.float32],
     gain: NDArray[np.float32],
     shift: NDArray[np.float32],
-) -> NDArray[np.float32]:
+) -> NDArray[np.float64]:
     """A layer with normalised outputs and SiLU, [networks, clips, in] to [networks, clips, out]."""
     x = x @ weight + bias
     x -= x.mean(axis=-1, keepdims=True)
-    x /= np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + np.float32(EPSILON))
+    x /= np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + EPSILON)
     x = x * gain + shift
-    return np.asarray(x * scipy.special.expit(x), np.float32)
+    return np.asarray(x * scipy.special.expit(x), np.float64)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ LEAKY_SLOPE = 0.01  # as torch has it by default
 NETWORKS = {"mfcc": MFCC_COLUMNS, "basic": BASIC_COLUMNS}
 """The columns that each of the two networks sees."""
 
-ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "leaky_relu": lambda x: np.maximum(x, np.float32(LEAKY_SLOPE) * x),
     "silu": lambda x: x * scipy.special.expit(x),
@@ -44,7 +44,8 @@ def forward(layers: Layers, x: NDArray[np.float32], activation: str = "relu") ->
     """Output of one network.
 
     The activation follows every layer but two: the code layer (the middle one) is linear, the last one ends in a
-    sigmoid.
+    sigmoid.  Sums are in double precision, so that the same numbers come out wherever they are added up (in an ONNX
+    graph, too): what follows, such as the trees of an isolation forest, may hang on the last digit.
 
     Parameters
     ----------
@@ -61,11 +62,12 @@ def forward(layers: Layers, x: NDArray[np.float32], activation: str = "relu") ->
         In (0, 1).
     """
     code = len(layers) // 2 - 1
+    y = np.asarray(x, np.float64)
     for number, (weight, bias) in enumerate(layers):
-        x = x @ weight.T + bias
+        y = y @ weight.T + bias
         if number not in (code, len(layers) - 1):
-            x = ACTIVATIONS[activation](x)
-    return np.asarray(scipy.special.expit(x), np.float32)
+            y = ACTIVATIONS[activation](y)
+    return np.asarray(scipy.special.expit(y), np.float32)
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,15 @@ class MinMaxScaling:
         rows = np.concatenate(list(blocks))
         return cls(rows.min(axis=0), rows.max(axis=0))
 
+    @property
+    def span(self) -> NDArray[np.float32]:
+        """What differences from the minimum are divided by, float32 [columns], never 0."""
+        return np.asarray(self.maximum - self.minimum + np.float32(_EPSILON), np.float32)
+
     def apply(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale `features`, float32 [clips, columns], to the same shape and type."""
-        span = self.maximum - self.minimum + np.float32(_EPSILON)
-        return np.asarray((features - self.minimum) / span, np.float32)
+        return np.asarray((features - self.minimum) / self.span, np.float32)
 
     def invert(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Undo `apply`: float32 [clips, columns] in the features' own units."""
-        span = self.maximum - self.minimum + np.float32(_EPSILON)
-        return np.asarray(scaled * span + self.minimum, np.float32)
+        return np.asarray(scaled * self.span + self.minimum, np.float32)

@@ -10,7 +10,7 @@ this module each time Snakemake starts, be they installed there or not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -40,10 +40,13 @@ class Fitted:
         Scores rows that the detector has not seen.
     score_training
         Scores the training rows.
+    model
+        What `score` goes by, for `asd.models.detectors`; None where that can't make operators of it.
     """
 
     score: ScoreFunction
     score_training: Callable[[], NDArray[np.float64]]
+    model: Any = None
 
     @cached_property
     def training_scores(self) -> NDArray[np.float64]:
@@ -119,8 +122,8 @@ def find_method(name: str) -> Method:
     return METHODS[name]
 
 
-def _on_training_rows(score: ScoreFunction, train: Projected) -> Fitted:
-    return Fitted(score, lambda: score(train))
+def _on_training_rows(score: ScoreFunction, train: Projected, model: Any) -> Fitted:
+    return Fitted(score, lambda: score(train), model)
 
 
 # ------------------------------------------------------------------------------------ the paper's three detectors
@@ -132,7 +135,7 @@ def isolation_forest(train: Projected, seed: int) -> Fitted:
     from sklearn.ensemble import IsolationForest
 
     model = IsolationForest(random_state=seed).fit(train)
-    return _on_training_rows(lambda rows: -model.decision_function(rows), train)
+    return _on_training_rows(lambda rows: -model.decision_function(rows), train, model)
 
 
 @detector(
@@ -154,7 +157,7 @@ def one_class_svm(train: Projected, seed: int, nu: float) -> Fitted:
     from sklearn.svm import OneClassSVM
 
     model = OneClassSVM(gamma="scale", nu=nu).fit(train)
-    return _on_training_rows(lambda rows: -model.decision_function(rows), train)
+    return _on_training_rows(lambda rows: -model.decision_function(rows), train, model)
 
 
 @detector(
@@ -175,7 +178,7 @@ def local_outlier_factor(train: Projected, seed: int, n_neighbors: int) -> Fitte
     from sklearn.neighbors import LocalOutlierFactor
 
     model: Any = LocalOutlierFactor(n_neighbors=min(n_neighbors, len(train) - 1), novelty=True).fit(train)
-    return _on_training_rows(lambda rows: -model.score_samples(rows), train)
+    return _on_training_rows(lambda rows: -model.score_samples(rows), train, model)
 
 
 # ---------------------------------------------------------------------------------------- on whitened features
@@ -187,7 +190,15 @@ def mahalanobis(train: Projected, seed: int) -> Fitted:
     import numpy as np
 
     mean = train.mean(axis=0)
-    return _on_training_rows(lambda rows: np.linalg.norm(rows - mean, axis=1), train)
+    return _on_training_rows(lambda rows: np.linalg.norm(rows - mean, axis=1), train, mean)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Training rows, float [n, dimensions], of which the `count` nearest ones count."""
+
+    rows: Projected
+    count: int
 
 
 @detector(
@@ -218,7 +229,9 @@ def nearest_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     def score(rows: Projected) -> NDArray[np.float64]:
         return np.asarray(model.kneighbors(rows)[0].mean(axis=1), np.float64)
 
-    return Fitted(score, lambda: np.asarray(model.kneighbors()[0].mean(axis=1), np.float64))
+    return Fitted(
+        score, lambda: np.asarray(model.kneighbors()[0].mean(axis=1), np.float64), Neighbours(train, neighbours)
+    )
 
 
 _OF_LDN = {
@@ -253,6 +266,16 @@ def locally_normalised_neighbours(train: Projected, seed: int, n_neighbors: int)
     return _locally_normalised(train, n_neighbors)
 
 
+@dataclass(frozen=True)
+class LocallyNormalised:
+    """Training rows, float64 [n, dimensions], with the radius of each, float64 [n]; the mean of the `count` smallest
+    ratios counts."""
+
+    rows: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    count: int
+
+
 def _locally_normalised(train: Projected, n_neighbors: int) -> Fitted:
     import numpy as np
     from sklearn.metrics.pairwise import euclidean_distances
@@ -267,9 +290,10 @@ def _locally_normalised(train: Projected, n_neighbors: int) -> Fitted:
         return np.log(np.maximum(_mean_of_smallest(distances / radius, count), 1e-12))
 
     def score(others: Projected) -> NDArray[np.float64]:
-        return log_of_ratios(euclidean_distances(np.asarray(others, np.float64), rows), min(n_neighbors, len(rows)))
+        return log_of_ratios(euclidean_distances(np.asarray(others, np.float64), rows), model.count)
 
-    return Fitted(score, lambda: log_of_ratios(between, min(n_neighbors, len(rows) - 1)))
+    model = LocallyNormalised(rows, radius, min(n_neighbors, len(rows)))
+    return Fitted(score, lambda: log_of_ratios(between, min(n_neighbors, len(rows) - 1)), model)
 
 
 def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
@@ -280,6 +304,17 @@ def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.
 
 
 # ------------------------------------------------------------------------------------ on the spectrum, without DDAE
+
+
+@dataclass(frozen=True)
+class LocalHull:
+    """Training rows, float64 [n, dimensions], the distance of each to the hull of its own neighbours, float64 [n], the
+    `count` of neighbours, and the regularisation of their weights."""
+
+    rows: NDArray[np.float64]
+    usual: NDArray[np.float64]
+    count: int
+    regularization: float
 
 
 @detector(
@@ -334,7 +369,7 @@ def local_affine_hull(train: Projected, seed: int, n_neighbors: int, regularizat
         neighbours = _nearest(euclidean_distances(clips, rows), count)
         return log_of_ratios(_hull_distances(clips, rows, neighbours, regularization), neighbours)
 
-    return Fitted(score, lambda: log_of_ratios(left_out, nearest))
+    return Fitted(score, lambda: log_of_ratios(left_out, nearest), LocalHull(rows, usual, count, regularization))
 
 
 def _nearest(distances: NDArray[np.float64], count: int) -> NDArray[np.intp]:
@@ -372,6 +407,14 @@ def _hull_distances(
     return found
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """scikit-learn's mixture, of rows divided by `scale`."""
+
+    mixture: Any
+    scale: float
+
+
 @detector(
     "GMM",
     representation="raw+denoised",
@@ -395,10 +438,22 @@ def gaussian_mixture(train: Projected, seed: int, n_components: int) -> Fitted:
     scale = float(rows.std(axis=0).max()) or 1.0
     components = max(1, min(n_components, len(rows) // 20))
     model = GaussianMixture(components, reg_covar=1e-4, random_state=seed, n_init=3).fit(rows / scale)
-    return _on_training_rows(lambda rows: -model.score_samples(np.asarray(rows, np.float64) / scale), train)
+
+    def score(rows: Projected) -> NDArray[np.float64]:
+        return np.asarray(-model.score_samples(np.asarray(rows, np.float64) / scale), np.float64)
+
+    return _on_training_rows(score, train, Mixture(model, scale))
 
 
 # ------------------------------------------------------------------------------------------ by the other IDs' clips
+
+
+@dataclass(frozen=True)
+class OfNetworks:
+    """What is fitted in the embedding of each network, and mean and standard deviation of its training scores."""
+
+    each: Sequence[LocallyNormalised]
+    scales: Sequence[tuple[float, float]]
 
 
 @detector(
@@ -433,7 +488,8 @@ def outlier_exposure_by_machine_id(train: Projected, seed: int, n_neighbors: int
             [one.score(rows[:, start : start + EMBEDDING_WIDTH]) for one, start in zip(fitted, columns, strict=True)]
         )
 
-    return Fitted(score, lambda: averaged([one.training_scores for one in fitted]))
+    model = OfNetworks([one.model for one in fitted], scales)
+    return Fitted(score, lambda: averaged([one.training_scores for one in fitted]), model)
 
 
 # ---------------------------------------------------------------------------------------------------------- PyOD
@@ -541,6 +597,7 @@ class Detector:
         return Fitted(
             lambda rows: np.asarray(fitted.score(rows), np.float64),
             lambda: np.asarray(fitted.training_scores, np.float64),
+            fitted.model,
         )
 
 

@@ -25,10 +25,16 @@ def standardised(scores: NDArray[np.float64], train: NDArray[np.float64]) -> NDA
 
     Training scores that are all equal have no scale: what lies above, at or below them is then 1, 0 or -1.
     """
-    spread = float(train.std())
-    if spread <= 1e-12 * (1.0 + abs(float(train.mean()))):
-        return np.asarray(np.sign(scores - train.mean()), np.float64)
-    return np.asarray((scores - train.mean()) / spread, np.float64)
+    mean, spread = scale_of(train)
+    if spread is None:
+        return np.asarray(np.sign(scores - mean), np.float64)
+    return np.asarray((scores - mean) / spread, np.float64)
+
+
+def scale_of(train: NDArray[np.float64]) -> tuple[float, float | None]:
+    """Mean of training scores and their standard deviation; None in its place where they are all equal."""
+    mean, spread = float(train.mean()), float(train.std())
+    return mean, spread if spread > 1e-12 * (1.0 + abs(mean)) else None
 
 
 def ranked(scores: NDArray[np.float64], train: NDArray[np.float64]) -> NDArray[np.float64]:

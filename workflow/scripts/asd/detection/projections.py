@@ -104,10 +104,14 @@ class BlockProjection:
         numbers = [int(component.n_components_) for component in self.components]
         return sum(numbers[0::2]), sum(numbers[1::2])
 
-    def apply(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Project float [clips, columns] to float [clips, sum(counts)]."""
+    def apply(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Project float [clips, columns] to float64 [clips, sum(counts)].
+
+        In double precision whatever the rows are in, as `asd.ddae.denoiser.forward` is.
+        """
+        x = np.asarray(rows, np.float64)
         pairs = zip(self.blocks, self.components, strict=True)
-        return np.concatenate([component.transform(rows[:, block]) for block, component in pairs], axis=1)
+        return np.concatenate([(x[:, block] - one.mean_) @ one.components_.T for block, one in pairs], axis=1)
 
 
 @dataclass(frozen=True)

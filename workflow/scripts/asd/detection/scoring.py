@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +13,58 @@ from ..ddae.denoiser import Denoiser
 from ..features.columns import N_FEATURES
 from ..splits import FEWEST_CLIPS, PROTOCOLS, ProtocolName, fold_numbers
 from .detectors import Detector, Fitted
-from .projections import fit_projection
+from .projections import Projection, fit_projection
 from .representations import Represented, blocks_of
 from .scores import Scores, UnitScores, threshold_of
 from .units import UnitClips
 
 
-def _fit_and_score(
-    train: Represented, others: Represented, detectors: Sequence[Detector], seed: int
-) -> Iterator[tuple[Detector, Fitted, NDArray[np.float64], tuple[int, int] | None]]:
-    """Each detector, fitted, with its scores of the other clips, and its MAP counts.
+@dataclass(frozen=True)
+class FittedDetector:
+    """A detector, fitted on projected training clips.
 
-    Nothing about `others` reaches a fit.  Detectors that see the same share the projection.
+    Attributes
+    ----------
+    fitted
+        What scores projected clips.
     """
-    views: dict[tuple[str, str], tuple[NDArray[np.floating], NDArray[np.floating], tuple[int, int] | None]] = {}
+
+    detector: Detector
+    projection: Projection
+    fitted: Fitted
+
+    @property
+    def name(self) -> str:
+        """Of the detector."""
+        return self.detector.name
+
+    def score(self, clips: Represented) -> NDArray[np.float64]:
+        """Scores of clips that it has not seen, float64 [clips]."""
+        return self.fitted.score(self.projection.apply(clips.get(self.detector.representation)))
+
+
+def fit_detectors(train: Represented, detectors: Sequence[Detector], seed: int) -> Iterator[FittedDetector]:
+    """Each detector, fitted on training clips.  Detectors that see the same share the projection."""
+    views: dict[tuple[str, str], tuple[Projection, NDArray[np.floating]]] = {}
     for detector in detectors:
         view = (detector.representation, detector.projection)
         if view not in views:
             rows = train.get(detector.representation)
             projection = fit_projection(detector.projection, rows, blocks_of(detector.representation, rows.shape[1]))
-            projected = projection.apply(others.get(detector.representation))
-            views[view] = projection.apply(rows), projected, projection.counts
-        training_rows, other_rows, counts = views[view]
-        fitted = detector.fit(training_rows, seed)
-        yield detector, fitted, fitted.score(other_rows), counts
+            views[view] = projection, projection.apply(rows)
+        projection, projected = views[view]
+        yield FittedDetector(detector, projection, detector.fit(projected, seed))
+
+
+def training_groups(
+    every: Represented, n_train: int, detectors: Sequence[Detector]
+) -> tuple[tuple[Represented, list[Detector]], ...]:
+    """Training clips, and the detectors that are fitted on them: those that need no DDAE train on the clips that train
+    it, too, which stand behind the `n_train` others."""
+    return (
+        (every[:n_train], [detector for detector in detectors if detector.needs_ddae]),
+        (every, [detector for detector in detectors if not detector.needs_ddae]),
+    )
 
 
 def cross_fitted_scores(
@@ -71,8 +100,8 @@ def cross_fitted_scores(
         rest = np.flatnonzero(fold_of != fold)
         rest = rest if len(rest) >= FEWEST_CLIPS else np.arange(len(train))
         in_fold = train.in_fold(int(fold))
-        for detector, _, held_out_scores, _ in _fit_and_score(in_fold[rest], in_fold[held_out], detectors, seed):
-            scores[detector.name][held_out] = held_out_scores
+        for fitted in fit_detectors(in_fold[rest], detectors, seed):
+            scores[fitted.name][held_out] = fitted.score(in_fold[held_out])
     return scores
 
 
@@ -114,10 +143,7 @@ def detect(
     where = f"training clips of {clips.name}"
     recordings = clips.training_recordings()
     found = {}
-    for train, sharing in (
-        (every[:n_train], [detector for detector in detectors if detector.needs_ddae]),
-        (every, [detector for detector in detectors if not detector.needs_ddae]),
-    ):
+    for train, sharing in training_groups(every, n_train, detectors):
         of_train = recordings[: len(train)]
         cross_fitted = {}
         if PROTOCOLS[protocol].cross_fitted:
@@ -125,13 +151,13 @@ def detect(
                 detector for detector in sharing if not (_left_out_tells(detector, train) and _all_differ(of_train))
             ]
             cross_fitted = cross_fitted_scores(train, refitted, folds or 2, seed, of_train, where) if refitted else {}
-        for detector, fitted, test_scores, counts in _fit_and_score(train, test, sharing, seed):
-            known = cross_fitted.get(detector.name)
+        for one in fit_detectors(train, sharing, seed):
+            known = cross_fitted.get(one.name)
             # of the clips that train all detectors, so that their scores can be averaged
-            training_scores = (fitted.training_scores if known is None else known)[:n_train]
+            training_scores = (one.fitted.training_scores if known is None else known)[:n_train]
             threshold = threshold_of(training_scores, threshold_percentile, protocol)
-            labelled, unlabelled = np.split(test_scores, [n_labelled])
-            found[detector.name] = Scores(training_scores, labelled, threshold, counts, unlabelled)
+            labelled, unlabelled = np.split(one.score(test), [n_labelled])
+            found[one.name] = Scores(training_scores, labelled, threshold, one.projection.counts, unlabelled)
     return UnitScores(clips.names(), {detector.name: found[detector.name] for detector in detectors}, protocol)
 
 

@@ -135,6 +135,8 @@ class Metadata:
         Counts of clips, checksums of the clip lists, dates of the recordings; for people.
     versions
         Package -> version that made the file.
+    origin
+        What tells whether the file was made under the present configuration (`asd.files.origin.Origin`).
     normal, typical
         See there; without recordings there is no typical clip.
     """
@@ -158,6 +160,7 @@ class Metadata:
     channels: int | None = None
     trained_on: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
     typical: Typical | None = None
 
     @property
@@ -206,6 +209,7 @@ class Metadata:
             "channels": self.channels,
             "trained_on": dict(self.trained_on),
             "versions": dict(self.versions),
+            "origin": dict(self.origin),
             "normal": {
                 "clips": normal.clips,
                 "features": {"mean": normal.mean.tolist(), "spread": normal.spread.tolist()},
@@ -274,6 +278,7 @@ def _read(values: Mapping[str, Any]) -> Metadata:
         channels=_whole(values["channels"]),
         trained_on=dict(values["trained_on"]),
         versions={str(name): str(version) for name, version in values["versions"].items()},
+        origin={str(name): str(value) for name, value in values["origin"].items()},
         typical=None if values["typical"] is None else _unpacked(values["typical"]),
     )
 
