@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..detection.detectors import LocalHull, LocallyNormalised, Mixture, Neighbours, OfNetworks
 from ..detection.ensembles import Average, scale_of
-from .graph import Graph, Value
+from .graph import Graph, Trees, Value
 
 Converter = Callable[[Graph, Value, Any], Value]
 """Given projected clips, double [clips, dimensions], and `Fitted.model`; gives scores, double [clips]."""
@@ -50,58 +50,53 @@ def average_path_length(count: NDArray[np.int64]) -> NDArray[np.float64]:
 def isolation_forest(graph: Graph, rows: Value, model: Any) -> Value:
     """2 ** (-mean depth / average path length), less scikit-learn's offset.
 
-    scikit-learn compares rows in single precision with limits in double precision; the largest number of single
-    precision that is not above a limit divides them in the same way.
+    scikit-learn compares rows in single precision with limits in double precision.
     """
-    trees = [_tree(number, one.tree_, columns) for number, (one, columns) in enumerate(_members(model))]
-    attributes = {name: np.concatenate([tree[name] for tree in trees]) for name in trees[0]}
-    leaves = {name: attributes.pop(name) for name in ("target_treeids", "target_nodeids", "target_weights")}
-    is_leaf = attributes.pop("is_leaf")
-    depths = graph.trees(
-        graph.cast(rows, np.float32),
-        n_targets=1,
-        aggregate_function="SUM",
-        post_transform="NONE",
-        nodes_modes=["LEAF" if leaf else "BRANCH_LEQ" for leaf in is_leaf],
-        target_ids=[0] * len(leaves["target_nodeids"]),
-        **{name: values.tolist() for name, values in (attributes | leaves).items()},
-    )
-    total = graph.sum_of(graph.cast(depths, np.float64), 1)
-    whole = len(trees) * float(average_path_length(np.array(model.max_samples_)))
-    exponent = graph.add("Div", total, graph.constant(-whole, np.float64))
+    depths = graph.trees(graph.cast(graph.cast(rows, np.float32), np.float64), _forest(model))
+    whole = len(model.estimators_) * float(average_path_length(np.array(model.max_samples_)))
+    exponent = graph.add("Div", graph.sum_of(depths, 1), graph.constant(-whole, np.float64))
     power = graph.add("Pow", graph.constant(2.0, np.float64), exponent)
     return graph.add("Add", power, graph.constant(model.offset_, np.float64))
 
 
-def _members(model: Any) -> list[tuple[Any, NDArray[np.int64]]]:
-    return list(zip(model.estimators_, model.estimators_features_, strict=True))
+def _forest(model: Any) -> Trees:
+    """All trees of an isolation forest, one after the other; a leaf weighs as much as a clip there is deep."""
+    found, roots, n_inner, n_leaves = [], [], 0, 0
+    for one, columns in zip(model.estimators_, model.estimators_features_, strict=True):
+        found.append(_tree(one.tree_, columns, n_inner, n_leaves))
+        roots.append(n_inner)
+        n_inner, n_leaves = n_inner + len(found[-1].limits), n_leaves + len(found[-1].weights)
+    return Trees(
+        np.array(roots), *(np.concatenate(arrays) for arrays in zip(*(one.arrays for one in found), strict=True))
+    )
 
 
-def _tree(number: int, tree: Any, columns: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Attributes of a tree for ``TreeEnsembleRegressor``; its leaves weigh as much as a clip there is deep."""
-    nodes = np.arange(tree.node_count)
-    is_leaf = tree.children_left < 0
-    depth = np.zeros(tree.node_count)
-    for node in nodes:  # parents come before their children
+def _tree(tree: Any, columns: NDArray[np.int64], first_inner: int, first_leaf: int) -> Trees:
+    """A tree, its nodes and leaves numbered from these on."""
+    left, right, count = tree.children_left, tree.children_right, tree.node_count
+    is_leaf = left < 0
+    depth = np.zeros(count)
+    for node in range(count):  # parents come before their children
         if not is_leaf[node]:
-            depth[[tree.children_left[node], tree.children_right[node]]] = depth[node] + 1
-    lower = tree.threshold.astype(np.float32)
-    above = lower > tree.threshold
-    lower[above] = np.nextafter(lower[above], np.float32(-np.inf))
-    leaf = nodes[is_leaf]
-    weights = depth[leaf] + average_path_length(tree.n_node_samples[leaf])
-    return {
-        "nodes_treeids": np.full(tree.node_count, number),
-        "nodes_nodeids": nodes,
-        "nodes_featureids": np.where(is_leaf, 0, columns[np.maximum(tree.feature, 0)]),
-        "nodes_values": np.where(is_leaf, np.float32(0), lower).astype(np.float32),
-        "nodes_truenodeids": np.where(is_leaf, 0, tree.children_left),
-        "nodes_falsenodeids": np.where(is_leaf, 0, tree.children_right),
-        "target_treeids": np.full(len(leaf), number),
-        "target_nodeids": leaf,
-        "target_weights": weights.astype(np.float32),
-        "is_leaf": is_leaf,
-    }
+            depth[[left[node], right[node]]] = depth[node] + 1
+    number = np.where(is_leaf, first_leaf + np.cumsum(is_leaf) - 1, first_inner + np.cumsum(~is_leaf) - 1)
+    inner, leaves = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
+    weights = depth[leaves] + average_path_length(tree.n_node_samples[leaves])
+    if not len(inner):  # clips that are all alike: a node whose branches both end in the leaf
+        own = np.array([first_leaf])
+        return Trees(
+            np.array([first_inner]), np.zeros(1), np.zeros(1, np.int64), own, own, np.ones(1), np.ones(1), weights
+        )
+    return Trees(
+        np.array([first_inner]),
+        tree.threshold[inner],
+        columns[tree.feature[inner]],
+        number[left[inner]],
+        number[right[inner]],
+        is_leaf[left[inner]],
+        is_leaf[right[inner]],
+        weights,
+    )
 
 
 @operators_of("OCSVM")

@@ -37,7 +37,8 @@ from .metadata import Calibrated, DetectorRecord, Interval, Metadata, Normal, Ty
 logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-4
-"""Of the difference between the scores of a model and those of the run, in standard deviations of the latter."""
+"""Of the difference between the scores of a model and those of the run, in standard deviations of the latter.  Means of
+ranks may also differ by a rank: where a score lies next to a training score, the last digit says on which side."""
 
 _CONFIDENCE, _NORMAL_QUANTILE = 95.0, 1.959964
 _VARIES = 0.05  # share by which clips may differ in length and still have one
@@ -118,10 +119,12 @@ def build_model(
     _add_normal_clips(graph, given, features)
     content = graph.to_bytes()
     tested = np.concatenate([*clips.test(), clips.unlabelled.features])
+    ranks = {one.name: 1 / len(clips.split.train) for one in trained.ensembles if one.average == "rank"}
     for name, found in _outputs(content, tested, list(values)).items():
         known = np.concatenate([scores[name].test, scores[name].unlabelled])
-        difference = float(np.abs(found - known).max(initial=0.0)) / (float(scores[name].train.std()) or 1.0)
-        if difference > TOLERANCE:
+        spread = float(scores[name].train.std()) or 1.0
+        difference = float(np.abs(found - known).max(initial=0.0)) / spread
+        if difference > max(TOLERANCE, ranks.get(name, 0.0) / spread):
             left_out[name] = f"its operators give other scores ({difference:.1g} standard deviations away)"
             logger.warning("%s: %s is not in the model: %s", clips.name, name, left_out[name])
     kept = [name for name in values if name not in left_out]
@@ -188,7 +191,7 @@ def _scored(
             continue
         members = [(values[name], trained.scores.scores[name].train) for name in one.detectors]
         values[one.name] = ensemble(graph, members, one.average)
-    order = [one.name for one in (*trained.detectors, *trained.ensembles)]
+    order = [*(one.name for one in trained.detectors), *(one.name for one in trained.ensembles)]
     return {name: values[name] for name in order if name in values}, left_out
 
 

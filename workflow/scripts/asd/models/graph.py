@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,49 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 18
 """Of ONNX's operators: what ONNX Runtime has had since its version 1.14."""
 
-ML_OPSET = 3
+ML_OPSET = 5
+"""Of those of ONNX-ML: since version 1.20."""
 IR_VERSION = 10
 
 _ML = "ai.onnx.ml"
+_AT_MOST, _SUM, _NONE = 0, 1, 0  # of its operator TreeEnsemble: how nodes compare, and what is made of the leaves
 _TYPES = {np.float32: TensorProto.FLOAT, np.float64: TensorProto.DOUBLE, np.int64: TensorProto.INT64}
 
 Value = str
 """Name of what a node or constant gives."""
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Decision trees: inner nodes, and leaves, each numbered over all trees.
+
+    Attributes
+    ----------
+    roots
+        Inner node that each tree begins with, int [trees].
+    limits, columns
+        Of each inner node: what the value in a column is compared with, float64 and int [nodes].
+    below, above
+        Where to go if the value is at most the limit, and else: an inner node or a leaf, int [nodes].
+    below_is_leaf, above_is_leaf
+        Which of them it is, bool [nodes].
+    weights
+        Of the leaves, float64 [leaves].
+    """
+
+    roots: NDArray[Any]
+    limits: NDArray[Any]
+    columns: NDArray[Any]
+    below: NDArray[Any]
+    above: NDArray[Any]
+    below_is_leaf: NDArray[Any]
+    above_is_leaf: NDArray[Any]
+    weights: NDArray[Any]
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """All but the roots."""
+        return tuple(getattr(self, field.name) for field in fields(self))[1:]
 
 
 class Graph:
@@ -117,9 +153,29 @@ class Graph:
         """`value` squared."""
         return self.add("Mul", value, value)
 
-    def trees(self, value: Value, **attributes: Any) -> Value:
-        """Sums over the leaves that rows, float32 [clips, columns], end in; float32 [clips, 1]."""
-        return self.add("TreeEnsembleRegressor", value, domain=_ML, **attributes)
+    def trees(self, value: Value, trees: Trees) -> Value:
+        """Sums over the leaves that rows, double [clips, columns], end in; double [clips, 1]."""
+        whole = {
+            "tree_roots": trees.roots,
+            "nodes_featureids": trees.columns,
+            "nodes_truenodeids": trees.below,
+            "nodes_falsenodeids": trees.above,
+            "nodes_trueleafs": trees.below_is_leaf,
+            "nodes_falseleafs": trees.above_is_leaf,
+            "leaf_targetids": np.zeros(len(trees.weights)),
+        }
+        return self.add(
+            "TreeEnsemble",
+            value,
+            domain=_ML,
+            n_targets=1,
+            aggregate_function=_SUM,
+            post_transform=_NONE,
+            nodes_modes=numpy_helper.from_array(np.full(len(trees.limits), _AT_MOST, np.uint8)),
+            nodes_splits=numpy_helper.from_array(np.asarray(trees.limits, np.float64)),
+            leaf_weights=numpy_helper.from_array(np.asarray(trees.weights, np.float64)),
+            **{name: values.astype(np.int64).tolist() for name, values in whole.items()},
+        )
 
     def to_bytes(self) -> bytes:
         """The model, serialised.
