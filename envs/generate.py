@@ -76,6 +76,7 @@ def direct_packages(file: str) -> tuple[str, ...]:
     return tuple(name for name, _ in _PIN.findall(text.partition(_IN_TURN)[0]))
 
 
+_SOUND = ("av", "numpy", "scipy", "soundfile", "soxr")
 _TRAINING = ("numpy", "scipy", "torch")
 _DETECTION = ("numpy", "pandas", "scikit-learn", "scipy")
 
@@ -85,11 +86,15 @@ ENVIRONMENTS = {
         direct_packages(REQUIREMENTS[0]),
         note="PYTHONNOUSERSITE=1 conda env create --name asd --file envs/asd.yaml",
     ),
-    "audio": Environment("Recordings and features", ("av", "numpy", "scipy", "soundfile", "soxr")),
+    "audio": Environment("Recordings and features", _SOUND),
     "detection": Environment("Detection and evaluation", _DETECTION),
     "detection_pyod": Environment("Detection with detectors of PyOD", (*_DETECTION, "pyod")),
     "download": Environment("Fetching archives", ("requests", "urllib3")),
     "figures": Environment("Tables and figures", ("matplotlib", "numpy", "pandas", "scipy")),
+    "models": Environment(
+        "Models as files, and what they say of new recordings",
+        (*_SOUND, "librosa", "matplotlib", "onnx", "onnxruntime", "scikit-learn", "seaborn"),
+    ),
     "torch_cpu": Environment(
         "Training of the DDAE without a GPU",
         _TRAINING,

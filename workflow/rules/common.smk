@@ -248,6 +248,16 @@ def findings_read(wildcards, input):
     return planned(parameters.findings_of, "folder")(wildcards)
 
 
+def root_of_recordings(wildcards, input):
+    """Parameter function, not compared either: where recordings are, if a job can do without them."""
+    return f"{PREFIX if PLAN.is_demo else ''}{PLAN.root}"
+
+
+def files_of_recordings(wildcards, input):
+    """Parameter function, not compared either: the files of recordings that have one for each channel."""
+    return planned(parameters.files_of_recordings)(wildcards)
+
+
 def root_of_clips(wildcards, input):
     """Parameter function: the folder that names of recordings start from."""
     if not PLAN.is_demo:

@@ -47,6 +47,11 @@ def table_in_report(name, caption, label):
     return in_report(f"results/{name}", caption, "Tables", "all machines", table=label)
 
 
+def page_in_report(path, caption, category, label):
+    """A page of the whole run."""
+    return in_report(path, caption, category, "all machines", page=label)
+
+
 def confusion_figures(names):
     """Confusion matrices of some detectors or ensembles at every SNR; machine and run stay wildcards."""
     return [

@@ -6,8 +6,8 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +210,26 @@ def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | 
             f"{scores_path}, {summary_path}: these scores can't be read ({type(error).__name__}: {error}). Delete the "
             f"folder {Path(scores_path).parent} and run again."
         ) from error
+
+
+def read_scores_of_all(folders: Sequence[StrPath], snr: str, machine_id: str, expected: Sequence[Origin]) -> UnitScores:
+    """Scores of the detectors and of the ensembles of a run, from their folders, of one ID at one SNR.
+
+    Parameters
+    ----------
+    expected
+        Whose the scores in each folder have to be; SNR and ID are left open.
+
+    Raises
+    ------
+    UserError
+        As `read_scores`, or if the folders are about different clips.
+    """
+    contents = [
+        read_scores(*score_paths(folder, snr, machine_id), replace(whose, snr=snr, id=machine_id))
+        for folder, whose in zip(folders, expected, strict=True)
+    ]
+    first = contents[0]
+    if any(content.clips != first.clips for content in contents):
+        raise UserError(f"{', '.join(map(str, folders))}: these scores are of different clips. Run detection again.")
+    return replace(first, scores={name: one for content in contents for name, one in content.scores.items()})

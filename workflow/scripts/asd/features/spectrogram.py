@@ -1,25 +1,22 @@
-"""Spectrograms to look at, on the mel bands of the features.
-
-A module of its own, since features do not depend on it: a change here reads no recording again.
-"""
+"""The log-mel spectrogram of a clip in decibels, for people to look at: of the very frames that the features are of."""
 
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
-from ..recordings.audio import FRAME_LENGTH
-from .acoustic import FFT_LENGTH, HOP_LENGTH, LOG_FLOOR, mel_filter_bank
+# A module of its own, with a private function of its neighbour: a line more in there would have the features of every
+# data set extracted again.
+from .acoustic import HOP_LENGTH, _mean_and_courses
 
-_FRAMES_AT_ONCE = 1024
+DECIBELS = float(10 / np.log(10))
+"""In a unit of the natural logarithm of power."""
 
 
-def mel_spectrogram(samples: NDArray[np.float32], most_frames: int = 250) -> NDArray[np.float32]:
-    """Power in the mel bands over time, in decibels.
+def spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Power in each mel band over time.
 
-    Frames are those of the features; where there are more than `most_frames`, the power of neighbouring ones is
-    averaged.
+    Its mean over the frames is that of the features: 4.34 times `asd.features.bands.log_mel`.
 
     Parameters
     ----------
@@ -29,21 +26,27 @@ def mel_spectrogram(samples: NDArray[np.float32], most_frames: int = 250) -> NDA
     Returns
     -------
     float32 [128, frames]
-        ``10 * log10(power + 1e-8)``, bands from low to high.
+        Decibels, low bands first, a frame every 10 ms.
     """
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME_LENGTH, dtype=np.float32) / FRAME_LENGTH)
-    before = FRAME_LENGTH // 2
-    padded = np.zeros(len(samples) + FFT_LENGTH, np.float32)
-    padded[before : before + len(samples)] = samples
-    every_position = np.lib.stride_tricks.sliding_window_view(padded, FRAME_LENGTH)
-    frames = every_position[::HOP_LENGTH][: 1 + len(samples) // HOP_LENGTH]
-    together = -(-len(frames) // most_frames)
-    powers = []
-    size = max(1, _FRAMES_AT_ONCE // together) * together
-    for start in range(0, len(frames), size):
-        spectra = scipy.fft.rfft(frames[start : start + size] * window, FFT_LENGTH)
-        power = (np.abs(spectra) ** 2) @ mel_filter_bank()
-        powers.append(np.add.reduceat(power, range(0, len(power), together)))
-    counts = np.diff([*range(0, len(frames), together), len(frames)])
-    mean = np.concatenate(powers) / counts[:, None]
-    return np.asarray(10 * np.log10(mean + LOG_FLOOR).T, np.float32)
+    return _mean_and_courses(samples, keep=True)[1] * np.float32(DECIBELS)
+
+
+def thinned(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """A spectrogram, float32 [bands, frames], of at most so many frames, each the mean of equally many neighbours.
+
+    The last one is of what is left, so that all have the same length but for it.
+
+    Examples
+    --------
+    >>> thinned(np.array([[1.0, 3.0, 5.0]], np.float32), 2).tolist()
+    [[2.0, 5.0]]
+    """
+    together = max(1, -(-values.shape[1] // most))
+    starts = np.arange(0, values.shape[1], together)
+    counts = np.diff([*starts, values.shape[1]])
+    return np.asarray(np.add.reduceat(values, starts, axis=1, dtype=np.float64) / counts, np.float32)
+
+
+def seconds_of(frames: int) -> float:
+    """Length of so many frames of `spectrogram`."""
+    return frames * HOP_LENGTH / 16_000

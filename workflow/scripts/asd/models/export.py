@@ -27,7 +27,8 @@ from ..evaluation.statistics import delong_covariance, interval_of_few, mean_pla
 from ..features.bands import in_bands, log_mel
 from ..features.cliplist import ClipRecord, list_checksum
 from ..features.columns import sets_of
-from ..features.spectrogram import mel_spectrogram
+from ..features.spectrogram import spectrogram, thinned
+from ..recordings.audio import SAMPLE_RATE
 from ..splits import PROTOCOLS
 from . import views as operators
 from .detectors import CONVERTERS, distances_to, ensemble
@@ -41,6 +42,7 @@ TOLERANCE = 1e-4
 ranks may also differ by a rank: where a score lies next to a training score, the last digit says on which side."""
 
 _CONFIDENCE, _NORMAL_QUANTILE = 95.0, 1.959964
+_FRAMES = 250  # of a typical clip's spectrogram: a file needs no more
 _VARIES = 0.05  # share by which clips may differ in length and still have one
 _PACKAGES = ("asd", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
 
@@ -315,4 +317,4 @@ def _typical(features: NDArray[np.float32], records: Sequence[ClipRecord], sampl
     found = samples(record)
     if found is None:
         return None
-    return Typical(record.file, len(found) / 16_000, mel_spectrogram(found))
+    return Typical(record.file, len(found) / SAMPLE_RATE, thinned(spectrogram(found), _FRAMES))

@@ -394,6 +394,7 @@ def _detector_problems(config: Mapping[str, Any], written: Written) -> Iterator[
     for number, ensemble in enumerate(config["ensembles"]):
         yield from _ensemble_problems(f"ensembles[{number}]", ensemble, names, config["protocols"])
     names += [ensemble["name"] for ensemble in config["ensembles"]]
+    yield from _model_problems(config, names)
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield (
             f"detectors, ensembles: the name {name!r} stands there more than once. Give each entry a name of its own, "
@@ -435,6 +436,20 @@ def _ensemble_problems(
             f"{key}.over: seeds can't be averaged under the strict and given protocols, where each seed trains and "
             "tests with other clips. Leave seeds out, or use protocols: [paper]"
         )
+
+
+def _model_problems(config: Mapping[str, Any], names: list[str]) -> Iterator[str]:
+    """What is asked for of models and new recordings that there is none of."""
+    detector = config["models"].get("detector")
+    over = [ensemble["name"] for ensemble in config["ensembles"] if ensemble["over"]]
+    there = [name for name in names if name not in over]
+    if detector is not None and detector not in there:
+        several = " It averages over several trainings, and a model is of one" if detector in over else ""
+        yield f"models.detector: {detector!r} is none of {', '.join(there)}.{several}"
+    asked = config["score"]
+    for key, known in (("machine", list(config["machines"])), ("snr", list(config["snrs"]))):
+        if asked.get(key, known[0]) not in known:
+            yield f"score.{key}: {asked[key]!r} is none of {', '.join(known)}"
 
 
 def _share_problems(config: Mapping[str, Any], written: Written) -> Iterator[str]:

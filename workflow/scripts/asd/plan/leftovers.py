@@ -35,7 +35,7 @@ class Leftover:
 
 def planned_files(plan: Plan) -> set[str]:
     """All files under ``results/`` that a run makes, but for logs and measured times."""
-    listed = [*paths.final_outputs(plan), *paths.skipped(plan), paths.DATES]
+    listed = [*paths.final_outputs(plan), *paths.listening(plan), *paths.skipped(plan), paths.DATES]
     for suffix in ("csv", "comparisons.csv", "conditions.csv", "npz"):
         listed += paths.evaluations(plan, suffix)
     for machine in plan.machines:
@@ -44,6 +44,8 @@ def planned_files(plan: Plan) -> set[str]:
         listed += [f"{folder}/{_MARK}" for folder in folders]
         summaries = [summary_path(folder, *unit) for folder, unit in product(folders, plan.units(machine))]
         listed += [str(path.with_suffix(suffix)) for path in summaries for suffix in (".csv", ".json")]
+        listed += [f"{folder}/{_MARK}" for folder in paths.models(plan, machine)]
+        listed += [paths.model(machine, *unit, run) for run, unit in product(plan.exported, plan.units(machine))]
     return set(listed)
 
 

@@ -87,6 +87,13 @@ def of_ensembles(plan: Plan, machine: str, run: Run) -> Origin:
 
 
 @cache
+def of_models(plan: Plan, machine: str, run: Run) -> Origin:
+    """Of the models of a training; SNR and ID are left open."""
+    settings = parameters.export_models(plan, machine, run)
+    return _of_run(machine, run, [settings, *(one.settings for one in _of_folders(plan, machine, [run]))])
+
+
+@cache
 def of_evaluation(plan: Plan, machine: str) -> Origin:
     """Of the tables and the bootstrap of a machine."""
     settings = parameters.evaluate_scores(plan, machine)
@@ -181,6 +188,20 @@ def combine_scores(plan: Plan, machine: str, run: Run) -> Origins:
         "scores": _listed(of_scores(plan, machine, member) for member in members),
         **_sources(plan, machine, [run]),
     }
+
+
+def export_models(plan: Plan, machine: str, run: Run) -> Origins:
+    """Models of a training, and what they are made from."""
+    return {
+        **detect_anomalies(plan, machine, run),
+        "own": [of_models(plan, machine, run).values()],
+        "scores": _listed(_of_folders(plan, machine, [run])),
+    }
+
+
+def list_hardest(plan: Plan) -> Origins:
+    """Machine -> the scores of the run that is listened to, and what they are made from."""
+    return {machine: scores_of_run(plan, machine, plan.run_for_new_recordings) for machine in plan.machines}
 
 
 def _read_scores(plan: Plan, machine: str, runs: Sequence[Run]) -> Origins:

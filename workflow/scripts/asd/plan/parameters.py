@@ -6,6 +6,7 @@ numbers that change places would go unnoticed, and dictionaries as text, so that
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -236,6 +237,48 @@ def detect_anomalies(plan: Plan, machine: str, run: Run) -> Settings:
         "detectors": plan.detectors,
         "threshold_percentile": plan.config["threshold_percentile"],
         "folds": plan.folds(run.protocol),
+    }
+
+
+def export_models(plan: Plan, machine: str, run: Run) -> Settings:
+    """Clips, detectors and ensembles of a training's models, and how recordings are read."""
+    return {
+        **_clips_of_detection(plan, machine, run.protocol, plan.ids(machine)),
+        "noise_factor": run.noise_factor_text,
+        "seed": run.seed,
+        "detectors": plan.detectors,
+        "ensembles": [_sorted(ensemble) for ensemble in plan.ensembles],
+        "detector": plan.deciding_detector,
+        "snr_labels": snr_labels(plan),
+        "channel": plan.config["dataset"]["channel"],
+        "seconds": plan.clip_seconds,
+    }
+
+
+def files_of_recordings(plan: Plan) -> dict[str, list[str]]:
+    """The files of each recording that has several, one for each channel, by the name that clip lists have."""
+    if plan.cache is not None or plan.config["dataset"]["channels_as_files"] is False:
+        return {}
+    every = (one for folder in plan.folders() for one in recordings(plan, folder))
+    return {os.path.relpath(one.file, plan.root): list(one.files) for one in every if len(one.files) > 1}
+
+
+def list_hardest(plan: Plan) -> Settings:
+    """The clips of the run that is listened to, and how they are read."""
+    run = plan.run_for_new_recordings
+    return {
+        "machines": [
+            {**_clips_of_detection(plan, name, run.protocol, plan.ids(name)), "seed": run.seed}
+            for name in plan.machines
+        ],
+        "noise_factor": run.noise_factor_text,
+        "seed": run.seed,
+        "protocol": run.protocol,
+        "detector": plan.deciding_detector,
+        "folders": len(paths.scored(plan, [run])),
+        "snr_labels": snr_labels(plan),
+        "channel": plan.config["dataset"]["channel"],
+        "seconds": plan.clip_seconds,
     }
 
 

@@ -21,6 +21,10 @@ SCORES = f"results/scores/{RUN}"
 ENSEMBLES = f"results/ensembles/{RUN}"
 EVALUATION = "results/evaluation/{machine}"
 CLASSIFIERS = "results/classifiers"
+MODELS = f"results/models/{RUN}"
+FEATURE_EXTRACTOR = "results/models/features.onnx"
+LISTENING_PAGE = "results/listen.html"
+SCORED = "results/scored/{machine}_{snr}_{id}"
 
 FIGURES = "results/figures"
 AUC_FIGURE = f"{FIGURES}/auc/{{machine}}{{protocol}}.png"
@@ -224,6 +228,27 @@ def members(plan: Plan, machine: str, run: Run) -> list[str]:
     return [of_run(SCORES, machine, member) for member in plan.members(run)]
 
 
+def models(plan: Plan, machine: str) -> list[str]:
+    """Folders of models for new recordings."""
+    return [of_run(MODELS, machine, run) for run in plan.exported]
+
+
+def model(machine: str, snr: str, machine_id: str, run: Run) -> str:
+    """The model of an ID at an SNR."""
+    return f"{of_run(MODELS, machine, run)}/{snr}_{machine_id}.onnx"
+
+
+def listening(plan: Plan) -> list[str]:
+    """The page to listen to; none without recordings."""
+    return [] if plan.cache is not None else [LISTENING_PAGE]
+
+
+def listened(plan: Plan) -> list[str]:
+    """Folders of the scores that it is about, of detectors and then of ensembles, of all machines."""
+    run = plan.run_for_new_recordings
+    return [folder for machine in plan.machines for folder in scores_of_run(plan, machine, run)]
+
+
 def losses(plan: Plan, machine: str, protocol: ProtocolName) -> list[str]:
     """Loss curves of a machine, in the order of noise factors and seeds."""
     return [of_run(f"{CHECKPOINT}.loss.csv", machine, run) for run in plan.trainings if run.protocol == protocol]
@@ -307,5 +332,7 @@ def final_outputs(plan: Plan) -> list[str]:
         ]
         outputs += classifiers(plan, machine, plan.trainings)
         outputs += scores(plan, machine, plan.scored_runs)
+        outputs += models(plan, machine)
         outputs += _figures_of_machine(plan, machine)
+    outputs += [FEATURE_EXTRACTOR] if plan.exported else []
     return outputs

@@ -238,6 +238,28 @@ class Plan:
         seeds = self.seeds if run.seed is None else [run.seed]
         return [Run(noise_factor, seed, run.protocol) for noise_factor, seed in product(noise_factors, seeds)]
 
+    # ---------------------------------------------------------------------------------------------------------- models
+
+    @property
+    def exported(self) -> list[Run]:
+        """The trainings of which there are models for new recordings."""
+        first = [
+            run for run in self.trainings if (run.noise_factor, run.seed) == (self.noise_factors[0], self.seeds[0])
+        ]
+        return {"none": [], "first": first, "all": self.trainings}[self.config["models"]["export"]]
+
+    @property
+    def deciding_detector(self) -> str:
+        """The detector or ensemble whose verdict on a new recording counts."""
+        ensembles = [str(one["name"]) for one in self.ensembles if not one["over"]]
+        return str(self.config["models"].get("detector") or (ensembles or self.detector_names)[0])
+
+    @property
+    def run_for_new_recordings(self) -> Run:
+        """The training whose models and clips people listen to: the first one of the first protocol, *strict* if it is
+        there."""
+        return Run(self.noise_factors[0], self.seeds[0], self.protocols[0])
+
     # ------------------------------------------------------------------------------------------------------ recordings
 
     @property

@@ -62,6 +62,16 @@ def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
     return clips_of_machine(plan, machine) * len(plan.detectors) * len(plan.members(run))
 
 
+def clips_times_detectors(plan: Plan, machine: str) -> int:
+    """Of the models of a training."""
+    return clips_of_machine(plan, machine) * len(plan.detectors)
+
+
+def units(plan: Plan) -> int:
+    """SNRs and IDs of all machines."""
+    return sum(len(plan.units(machine)) for machine in plan.machines)
+
+
 def _scores(plan: Plan, machine: str, runs: Iterable[Run]) -> int:
     return clips_of_machine(plan, machine) * sum(len(plan.names_at(run)) for run in runs)
 

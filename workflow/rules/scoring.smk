@@ -1,0 +1,109 @@
+# Models as files, what they say of new recordings, and the page to listen to.
+
+
+# One job for a machine and training, as in detection: each detector is fitted once more.
+rule export_models:
+    input:
+        scores=planned(paths.scores_of_run, "machine", "run"),
+        weights=f"{paths.CHECKPOINT}.npz",
+        normal=planned(paths.caches, "machine", kind="normal", suffix="npy"),
+        abnormal=planned(paths.caches, "machine", kind="abnormal", suffix="npy"),
+        normal_clips=planned(paths.caches, "machine", kind="normal", suffix="csv"),
+        abnormal_clips=planned(paths.caches, "machine", kind="abnormal", suffix="csv"),
+        unlabelled=planned(paths.caches, "machine", kind="unlabelled", suffix="npy"),
+        unlabelled_clips=planned(paths.caches, "machine", kind="unlabelled", suffix="csv"),
+        classifier=planned(paths.classifiers_of_run, "machine", "run"),
+        # of these, only what tells whether the weights were made from them
+        reference=planned(paths.reference_caches, "machine", suffix="csv"),
+        classified=planned(paths.classified_lists, "machine"),
+    output:
+        models=directory(paths.MODELS),
+    log:
+        f"results/logs/export_models/{paths.RUN}.log",
+    benchmark:
+        f"results/benchmarks/export_models/{paths.RUN}.tsv"
+    wildcard_constraints:
+        nf=any_of(NOISE_FACTORS),
+        seed=any_of(PLAN.seeds),
+    group:
+        grouped("models")
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(400, 0.01, planned(work.clips_of_machine, "machine")),
+        runtime=minutes(15, 2e-4, planned(work.clips_times_detectors, "machine")),
+    params:
+        settings=planned(parameters.export_models, "machine", "run"),
+        origins=planned(origins.export_models, "machine", "run"),
+        root=root_of_recordings,
+        recordings=files_of_recordings,
+        code=code("export_models.py"),
+    message:
+        f"Models for new recordings: {paths.RUN}"
+    script:
+        "../scripts/export_models.py"
+
+
+# From samples to features, for computers without Python
+rule export_features:
+    output:
+        paths.FEATURE_EXTRACTOR,
+    log:
+        "results/logs/export_features.log",
+    benchmark:
+        "results/benchmarks/export_features.tsv"
+    group:
+        grouped("models")
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(300),
+        runtime=minutes(10),
+    params:
+        features=list(PLAN.features),
+        code=code("export_features.py"),
+    message:
+        "Features as a model file"
+    script:
+        "../scripts/export_features.py"
+
+
+rule list_hardest:
+    input:
+        scores=paths.listened(PLAN),
+        weights=[
+            file
+            for name in PLAN.machines
+            for file in paths.weights_of_run(PLAN, name, PLAN.run_for_new_recordings)
+        ],
+        normal=[
+            file for name in PLAN.machines for file in paths.caches(PLAN, name, "normal", "npy")
+        ],
+        abnormal=[
+            file for name in PLAN.machines for file in paths.caches(PLAN, name, "abnormal", "npy")
+        ],
+        clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
+    output:
+        page=page_in_report(paths.LISTENING_PAGE, "listening", "Listen", "hardest clips"),
+    log:
+        "results/logs/list_hardest.log",
+    benchmark:
+        "results/benchmarks/list_hardest.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(600),
+        runtime=minutes(30, 2, lambda wildcards: work.units(PLAN)),
+    params:
+        settings=parameters.list_hardest(PLAN),
+        origins=planned(origins.list_hardest),
+        root=root_of_recordings,
+        recordings=files_of_recordings,
+        code=code("list_hardest.py"),
+    message:
+        "The clips that are hardest to tell, to listen to"
+    script:
+        "../scripts/list_hardest.py"
