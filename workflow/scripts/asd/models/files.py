@@ -8,6 +8,7 @@ before it: a damaged file is refused before ONNX Runtime sees it.  Nothing in a 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from .metadata import Metadata, MetadataError
 LARGEST = 2**30  # bytes of a model file, a hundred times those of this workflow
 
 ABOUT_KEY, SEAL_KEY = "asd", "asd_seal"
+
+FEATURES_KIND = "features"
+"""What ``kind`` says in the file that computes the features (`.feature_graph`)."""
 
 _METADATA_FIELD = 14  # metadata_props of onnx.ModelProto: entries with key (1) and value (2)
 _LENGTH_DELIMITED = 2
@@ -47,8 +51,13 @@ def write_model(path: StrPath, graph: bytes, about: Metadata) -> None:
     graph
         A serialised ``onnx.ModelProto``.
     """
+    write_sealed(path, graph, about.to_json())
+
+
+def write_sealed(path: StrPath, graph: bytes, about: str) -> None:
+    """Write a serialised ``onnx.ModelProto`` with JSON of what it says of itself, whole or not at all."""
     with whole_file(path) as temporary:
-        temporary.write_bytes(with_seal(graph + _entry(ABOUT_KEY, about.to_json())))
+        temporary.write_bytes(with_seal(graph + _entry(ABOUT_KEY, about)))
 
 
 def with_seal(content: bytes) -> bytes:
@@ -67,6 +76,11 @@ def read_model(path: StrPath) -> ModelFile:
     content = read_sealed(path)
     try:
         text = dict(metadata_entries(content))[ABOUT_KEY]
+        if _is_feature_extractor(text):
+            raise UserError(
+                f"{path}: this is no model of a machine, but the file that computes the features for programs without "
+                "this package. Give one of results/models/<machine>/<run>/."
+            )
         return ModelFile(content, Metadata.from_json(text))
     except MetadataError as error:
         raise UserError(f"{path}: this model can't be used: {error}.") from error
@@ -74,6 +88,14 @@ def read_model(path: StrPath) -> ModelFile:
         raise UserError(
             f"{path}: this is no model of a machine ({error}). Give one of results/models/<machine>/<run>/."
         ) from error
+
+
+def _is_feature_extractor(about: str) -> bool:
+    try:
+        values = json.loads(about)
+    except (ValueError, RecursionError):
+        return False  # which `Metadata.from_json` says
+    return isinstance(values, dict) and values.get("kind") == FEATURES_KIND
 
 
 def read_sealed(path: StrPath) -> bytes:
