@@ -15,7 +15,7 @@ LARGEST = 24 * 2**20
 
 
 @dataclass(frozen=True)
-class TestedUnit:
+class ListedUnit:
     """One ID at one SNR, as it was tested.
 
     Attributes
@@ -58,7 +58,7 @@ class Listened:
 
 def write_listening_page(
     path: StrPath,
-    units: Sequence[TestedUnit],
+    units: Sequence[ListedUnit],
     detector: str,
     *,
     title: str,
