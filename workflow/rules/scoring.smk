@@ -40,7 +40,7 @@ rule export_models:
         recordings=files_of_recordings,
         code=code("export_models.py"),
     message:
-        f"Models for new recordings: {paths.RUN}"
+        "Models for new recordings: {wildcards.machine}, noise factor {wildcards.nf}, seed {wildcards.seed}{wildcards.protocol}"
     script:
         "../scripts/export_models.py"
 

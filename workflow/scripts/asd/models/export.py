@@ -124,7 +124,7 @@ def build_model(
     ranks = {one.name: 1 / len(clips.split.train) for one in trained.ensembles if one.average == "rank"}
     for name, found in _outputs(content, tested, list(values)).items():
         known = np.concatenate([scores[name].test, scores[name].unlabelled])
-        spread = float(scores[name].train.std()) or 1.0
+        spread = float(scores[name].every.std()) or 1.0
         difference = float(np.abs(found - known).max(initial=0.0)) / spread
         if difference > max(TOLERANCE, ranks.get(name, 0.0) / spread):
             left_out[name] = f"its operators give other scores ({difference:.1g} standard deviations away)"
