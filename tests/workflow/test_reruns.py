@@ -54,7 +54,14 @@ def from_detection(machine: str, nf: float = 0.5, seed: int = 0, protocol: str =
 
 
 def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
-    return evaluation(machine) | of_scores(machine, nf, seed, protocol)
+    return evaluation(machine) | of_scores(machine, nf, seed, protocol) | exported(machine, nf, seed, protocol)
+
+
+def exported(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
+    """Models and what there is to listen to, which are of the first noise factor and seed."""
+    if seed:
+        return set()
+    return {job("export_models", machine=machine, nf=nf, seed=seed, protocol=protocol), job("list_hardest")}
 
 
 def evaluation(machine: str) -> set[str]:
@@ -96,7 +103,7 @@ TABLES = "results/auc.csv"  # a target without figures, which take most of the t
 
 
 def to_tables(jobs: set[str]) -> set[str]:
-    return {name for name in jobs if not name.startswith("plot_")}
+    return {name for name in jobs if not name.startswith(("plot_", "export_", "list_"))}
 
 
 class Finished:
@@ -168,7 +175,7 @@ def clone(finished: Finished, tmp_path: Path) -> Finished:
 
 
 def test_first_run_makes_each_target_once(first_run: tuple[Finished, Run]) -> None:
-    assert set(first_run[1].jobs) == ALL_EXTRACTIONS | FROM_TRAINING
+    assert set(first_run[1].jobs) == ALL_EXTRACTIONS | FROM_TRAINING | {job("export_features")}
 
 
 def test_nothing_changed_runs_nothing(finished: Finished) -> None:
@@ -323,7 +330,9 @@ def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished)
     over_all = combining("fan", "all") | combining("pump", "all")
     unit: Unit = {"nf": "all", "seed": 0, "protocol": PAPER, "detector": "ALL"}
     of_ensemble = {job("plot_confusion_over_trainings", machine=machine, **unit) for machine in MACHINES}
-    assert finished.plan() == over_all | STATISTICS | of_ensemble
+    # which models do not have, and say so
+    models = {name for machine in MACHINES for name in exported(machine) if name.startswith("export_")}
+    assert finished.plan() == over_all | STATISTICS | of_ensemble | models
 
 
 def test_replicates_of_the_bootstrap(finished: Finished) -> None:
