@@ -17,7 +17,18 @@ from .measure import ONE_THREAD, Result, machine
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = ("extraction", "two-cores", "memory", "one-clip", "training", "sweep", "empty-job", "planning")
+    names = (
+        "extraction",
+        "two-cores",
+        "memory",
+        "one-clip",
+        "training",
+        "sweep",
+        "empty-job",
+        "planning",
+        "score-one",
+        "score-many",
+    )
     parser.add_argument("only", nargs="*", choices=[*names, []], help="what to measure; everything if left out")
     parser.add_argument("--quick", action="store_true", help="tiny data and one round, to see that it runs")
     parser.add_argument("--recordings", help="glob of recordings")
@@ -25,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.update(ONE_THREAD)  # before NumPy is imported
 
-    from . import data, extraction, training, workflow
+    from . import data, extraction, scoring, training, workflow
 
     size = data.QUICK if arguments.quick else data.FULL
     print(machine(), "\n", sep="", flush=True)
@@ -43,6 +54,8 @@ def main() -> None:
             "sweep": lambda: workflow.sweep(caches, folder, size),
             "empty-job": lambda: workflow.empty_job(folder, size),
             "planning": lambda: workflow.planning(folder, size),
+            "score-one": lambda: scoring.one_clip(recordings, caches, folder, size),
+            "score-many": lambda: scoring.many_clips(recordings, caches, folder, size),
         }
         for name in arguments.only or names:
             for result in benches[name]():

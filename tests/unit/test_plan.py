@@ -132,7 +132,8 @@ def test_patterns_of_rules_match_the_files_of_a_run() -> None:
     lost = [
         output
         for output in paths.final_outputs(plan)
-        if Path(output).name not in (*paths.TABLES, "features.onnx") and not any(pattern.fullmatch(output) for pattern in compiled)
+        if Path(output).name not in (*paths.TABLES, "features.onnx")
+        and not any(pattern.fullmatch(output) for pattern in compiled)
     ]
     assert lost == []
 

@@ -11,7 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from scipy.stats import kstest
 
+from asd.scoring.model import Model
+from asd.scoring.p_values import p_values
 from places import REPOSITORY, SHARED
 from workflow_runner import Run, snakemake, write_config
 
@@ -44,7 +47,8 @@ def fan(tmp_path_factory: pytest.TempPathFactory, fan_caches: Path) -> Path:
         "protocols": ["paper", "strict"],
         "statistics": {"replicates": 300},
     }
-    arguments = ("results/leaderboard.csv", "--configfile", write_config(directory, config))
+    models = [f"results/models/fan/nf0.7_seed0{suffix}" for suffix in ("", "_strict")]
+    arguments = ("results/leaderboard.csv", *models, "--configfile", write_config(directory, config))
     snakemake(directory, *arguments, cores=2).ok()
     return directory / "results"
 
@@ -133,6 +137,46 @@ def test_the_strict_protocol_tests_every_abnormal_clip_and_no_clip_twice(fan: Pa
         for snr in ("snr6", "snr_6")
     ]
     assert roles[0].tolist() == roles[1].tolist()
+
+
+@pytest.mark.parametrize("suffix", ["", "_strict"])
+def test_models_give_the_workflow_s_scores_and_decisions(fan: Path, fan_caches: Path, suffix: str) -> None:
+    """Every detector and ensemble, ID and SNR; decisions but for ties."""
+    folder = fan / f"models/fan/nf0.7_seed0{suffix}"
+    models = {path.stem: Model.load(path) for path in sorted(folder.glob("*.onnx"))}
+    assert len(models) == 12
+    for unit, model in models.items():
+        assert list(model.about.detectors) == [*PAPER, *MEMBERS, "Ensemble"], model.about.left_out
+        tables = [
+            pd.read_csv(fan / f"{kind}/fan/nf0.7_seed0{suffix}/{unit}.csv").query("part == 'test'")
+            for kind in ("scores", "ensembles")
+        ]
+        table = pd.concat([tables[0], tables[1][["Ensemble_score", "Ensemble_decision"]]], axis=1)
+        rows = table["file"].str.extract(r"\[(\d+)\]")[0].astype(int).to_numpy()
+        features = {kind: np.load(fan_caches / f"{unit}_{kind}.npy") for kind in ("normal", "abnormal")}
+        clips = np.stack([features[kind][row] for kind, row in zip(table["label"], rows, strict=True)])
+        for name, record in model.about.detectors.items():
+            expected, found = table[f"{name}_score"].to_numpy(), model.scores(clips, name)
+            spread = expected.std()
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * spread, err_msg=f"{unit} {name}")
+            tied = np.abs(expected - record.threshold) < 1e-5 * spread
+            assert ((found > record.threshold) == (table[f"{name}_decision"] == "abnormal"))[~tied].all()
+            assert tied.mean() < 0.01
+
+
+def test_p_values_of_normal_test_clips_are_uniform(fan: Path) -> None:
+    """Under the strict protocol, over the SNRs of an ID; a clip's three SNRs are not independent, so that chance alone
+    gives distances up to 0.09."""
+    for machine_id in ("id_00", "id_02", "id_04", "id_06"):
+        found = []
+        for snr in ("snr6", "snr0", "snr_6"):
+            model = Model.load(fan / f"models/fan/nf0.7_seed0_strict/{snr}_{machine_id}.onnx")
+            table = pd.read_csv(fan / f"ensembles/fan/nf0.7_seed0_strict/{snr}_{machine_id}.csv")
+            normal = table.query("part == 'test' and label == 'normal'")["Ensemble_score"]
+            found.append(p_values(normal.to_numpy(), model.record().calibration))
+        p = np.concatenate(found)
+        assert kstest(p, "uniform").statistic < 0.09
+        assert abs(np.mean(p <= 0.05) - 0.05) < 0.03
 
 
 def audio_config(root: Path) -> dict[str, Any]:

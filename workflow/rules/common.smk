@@ -97,6 +97,7 @@ from asd.plan import (
     configuration,
     fingerprint,
     leftovers,
+    new_recordings,
     origins,
     parameters,
     paths,
@@ -246,6 +247,15 @@ def recordings_read(wildcards, input):
 def findings_read(wildcards, input):
     """Parameter function, not compared for the same reason: what is odd about the recordings."""
     return planned(parameters.findings_of, "folder")(wildcards)
+
+
+@cache
+def asked(rule):
+    """What is asked about new recordings."""
+    try:
+        return new_recordings.asked(PLAN, rule)
+    except UserError as error:
+        stop("New recordings can't be scored:", [str(error)])
 
 
 def root_of_recordings(wildcards, input):

@@ -67,7 +67,10 @@ def leftovers(plan: Plan, results: str, is_of_a_rule: Callable[[str], bool]) -> 
         return path not in known and not is_of_a_rule(path)
 
     top = f"{results}results"
-    folders = [entry.path for entry in os.scandir(top) if entry.is_dir()] if os.path.isdir(top) else []
+    # answers about new recordings are nothing that a configuration asks for again
+    kept = os.path.basename(paths.ANSWERS)
+    entries = os.scandir(top) if os.path.isdir(top) else ()
+    folders = [entry.path for entry in entries if entry.is_dir() and entry.name != kept]
     found = [one for folder in folders for one in _left_in(folder, is_left)]
     return sorted(found, key=lambda one: (-one.size, one.path))
 

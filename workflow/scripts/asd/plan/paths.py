@@ -24,7 +24,9 @@ CLASSIFIERS = "results/classifiers"
 MODELS = f"results/models/{RUN}"
 FEATURE_EXTRACTOR = "results/models/features.onnx"
 LISTENING_PAGE = "results/listen.html"
-SCORED = "results/scored/{machine}_{snr}_{id}"
+ANSWERS = "results/scored"
+SCORED_NAME = "{machine}_{snr}_{id}"
+SCORED = f"{ANSWERS}/{SCORED_NAME}"
 
 FIGURES = "results/figures"
 AUC_FIGURE = f"{FIGURES}/auc/{{machine}}{{protocol}}.png"
@@ -231,6 +233,11 @@ def members(plan: Plan, machine: str, run: Run) -> list[str]:
 def models(plan: Plan, machine: str) -> list[str]:
     """Folders of models for new recordings."""
     return [of_run(MODELS, machine, run) for run in plan.exported]
+
+
+def models_for_new_recordings(plan: Plan, machine: str) -> str:
+    """The folder of models that new recordings of a machine are scored by."""
+    return of_run(MODELS, machine, plan.run_for_new_recordings)
 
 
 def model(machine: str, snr: str, machine_id: str, run: Run) -> str:
