@@ -22,8 +22,6 @@ from .frugal import be_frugal
 if TYPE_CHECKING:
     from argparse import Namespace, _SubParsersAction
 
-    SubParsers = _SubParsersAction[argparse.ArgumentParser]
-
 NOTHING_ANOMALOUS, SOME_ANOMALOUS, FAILED = 0, 1, 2
 """Exit statuses of ``asd score``; the last one of the others, too."""
 
@@ -59,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        _nothing_to_write_to()
+        discard_output()
         return _NOBODY_READS
     except UserError as error:
         tell(str(error))
     except MemoryError:
         tell("there is not enough memory")
     except OSError as error:
-        _nothing_to_write_to()
+        discard_output()
         tell(disk_problem(error, error.filename or "the output") or str(error))
     return FAILED
 
@@ -80,8 +78,8 @@ def tell(message: str) -> None:
         print(f"asd: {for_terminal(message)}", file=sys.stderr, flush=True)
 
 
-def _nothing_to_write_to() -> None:
-    """Let what is left go nowhere, or Python complains of it at its end."""
+def discard_output() -> None:
+    """Let what is still to be written go nowhere, or Python complains of it at its end."""
     with suppress(OSError, AttributeError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -107,8 +105,8 @@ class _Version(argparse.Action):
 
 
 class _Parser(argparse.ArgumentParser):
-    def __init__(self, *positional: Any, **named: Any) -> None:
-        super().__init__(*positional, allow_abbrev=False, **named)
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named, allow_abbrev=False)
         # MIMII's folders are called -6_dB_fan: as in Python 3.14, what begins like a negative number is no option
         self._negative_number_matcher = re.compile(r"-\.?\d")
 
@@ -127,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: SubParsers, name: str, run: Callable[[Namespace], int], summary: str, more: str = ""
+    commands: _SubParsersAction[_Parser], name: str, run: Callable[[Namespace], int], summary: str, more: str = ""
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -162,7 +160,7 @@ Exit status: 0 if all is normal, 1 if anything is anomalous, 2 if anything could
 """
 
 
-def _add_score(commands: SubParsers) -> None:
+def _add_score(commands: _SubParsersAction[_Parser]) -> None:
     parser = _command(
         commands, "score", _score, "say which recordings are anomalous, how surely, and why", _MORE_ABOUT_SCORE
     )
@@ -190,7 +188,7 @@ def _add_score(commands: SubParsers) -> None:
     parser.add_argument("--quiet", action="store_true", help="nothing but the rows, unless something is wrong")
 
 
-def _add_watch(commands: SubParsers) -> None:
+def _add_watch(commands: _SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "watch", _watch, "score recordings as they come into a folder", _MORE_ABOUT_WATCH)
     parser.add_argument("model", metavar="MODEL", help="a model (.onnx)")
     parser.add_argument("folder", metavar="DIR", help="folder to which recordings come, with all below it")
@@ -224,7 +222,7 @@ Ctrl-C and SIGTERM end it, with status 0. Recordings are never changed or remove
 """
 
 
-def _add_explain(commands: SubParsers) -> None:
+def _add_explain(commands: _SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "explain", _explain, "show why a recording got its score")
     parser.add_argument("model", metavar="MODEL", help="a model (.onnx)")
     parser.add_argument("recording", metavar="RECORDING", help="a sound file")
@@ -235,7 +233,7 @@ def _add_explain(commands: SubParsers) -> None:
     )
 
 
-def _add_monitor(commands: SubParsers) -> None:
+def _add_monitor(commands: _SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "monitor", _monitor, "say whether a model still holds, from what asd watch has written")
     parser.add_argument("scores", metavar="SCORES.csv", help="table of asd watch")
     parser.add_argument("--model", metavar="MODEL", help="the model that scored")
@@ -250,7 +248,7 @@ def _add_monitor(commands: SubParsers) -> None:
     )
 
 
-def _add_info(commands: SubParsers) -> None:
+def _add_info(commands: _SubParsersAction[_Parser]) -> None:
     parser = _command(commands, "info", _info, "say what a model is, and how to run it elsewhere")
     parser.add_argument("model", metavar="MODEL", help="a model (.onnx)")
     parser.add_argument("--json", action="store_true", help="as one object")

@@ -42,7 +42,7 @@ class Walk:
     Attributes
     ----------
     files
-        Path -> its status, of files that are sound by the ending of their names.
+        Path -> its status, of what is sound by the ending of its name; in no order.
     hidden, others
         Numbers of hidden files and folders, and of files with other endings.
     problems
@@ -75,7 +75,6 @@ def walk(folder: str) -> Walk:
                         (links if entry.is_symlink() else waiting).append(entry.path)
         except OSError as error:
             found.problems.append(f"{in_one_line(current)}: can't be looked into ({error.strerror or error})")
-    found.files = {path: found.files[path] for path in sorted(found.files, key=natural_order)}
     return found
 
 
@@ -150,7 +149,7 @@ def listed(arguments: Iterable[str]) -> Listed:
                 f"{in_one_line(argument)}: there are no recordings in this folder (files that end in .wav, .flac, "
                 f".mp3 and the like){_but(found)}"
             )
-        for file in found.files:
+        for file in sorted(found.files, key=natural_order):
             add(file)
     return Listed(list(files.values()), _left_out(hidden, others), tuple(problems))
 

@@ -154,6 +154,7 @@ class TableWriter:
         """Write the header."""
         self._write(COLUMNS[:-1])
         self._file.write(f"{_INDENT}{COLUMNS[-1]}\n")
+        self._file.flush()
 
     def add(self, verdict: Verdict) -> None:
         """Write a row, and the reasons below it."""
