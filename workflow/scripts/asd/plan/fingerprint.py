@@ -76,8 +76,16 @@ def _names_in(tree: ast.Module) -> set[str]:
     return names
 
 
+def _is_for_others(node: ast.stmt) -> bool:
+    """Whether it is what gives a package's names to other programs when they ask for them (PEP 562): a job can't, see
+    `_imported_files`, and does not depend on it."""
+    return isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
+
+
 def _parsed(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    tree.body = [node for node in tree.body if not _is_for_others(node)]
+    return tree
 
 
 def _imported_files(file: Path, tree: ast.Module, package: Path) -> set[Path]:

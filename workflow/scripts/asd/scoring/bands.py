@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,19 +51,27 @@ class Region:
         """Such as ``2.1-2.6 kHz, 7 dB above normal``."""
         direction = "above" if self.decibels > 0 else "below"
         what = f"{_range(*self.hertz)}, {'short sounds ' if self.short else ''}"
-        return f"{what}{abs(self.decibels):.2g} dB {direction} normal"
+        return f"{what}{_two_digits(abs(self.decibels))} dB {direction} normal"
 
 
+@cache
 def band_limits() -> NDArray[np.float64]:
     """Frequencies in Hz between the mel bands, from 0 to 8000: halfway between their centres, float64 [129]."""
     centres = np.array(mel_centres())
-    return np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [8000.0]])
+    limits = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [8000.0]])
+    limits.flags.writeable = False  # it is the same one for all
+    return limits
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _range(low: float, high: float) -> str:
     if high < 1000:
         return f"{low:.0f}-{high:.0f} Hz"
-    return f"{low / 1000:.1f}-{high / 1000:.1f} kHz"
+    digits = 1 if low >= 1000 and high - low >= 200 else 2
+    return f"{low / 1000:.{digits}f}-{high / 1000:.{digits}f} kHz"
 
 
 def unusual_regions(features: NDArray[np.float32], normal: Normal, count: int = 3) -> list[Region]:
@@ -72,6 +81,8 @@ def unusual_regions(features: NDArray[np.float32], normal: Normal, count: int = 
     ----------
     features
         Of one clip, unscaled, float32 [columns].
+    count
+        There are fewer where no others deviate at all.
     """
     differences = log_mel(features[None])[0] - normal.band_mean
     found = _regions(differences, normal.band_spread, short=False, count=count)
@@ -89,6 +100,8 @@ def _regions(differences: NDArray[np.float64], spread: NDArray[np.float64], *, s
     found: list[Region] = []
     while len(found) < count and free.any():
         peak = int(np.argmax(np.where(free, np.abs(deviations), -1.0)))
+        if deviations[peak] == 0:
+            break
         belongs = free & (deviations * np.sign(deviations[peak]) >= _NEIGHBOURS * abs(deviations[peak]))
         first = last = peak
         while first > 0 and belongs[first - 1]:

@@ -17,8 +17,8 @@ from ..files import StrPath
 from ..models.files import read_model
 from ..models.metadata import DetectorRecord, Metadata
 from .bands import reasons
-from .p_values import p_values, require_enough
-from .windows import NoWindow, Window, read_windows
+from .p_values import is_anomalous, p_values, require_enough
+from .windows import NoWindow, Recorded, Window, read_windows
 
 if TYPE_CHECKING:
     from .explanation import Explanation
@@ -123,8 +123,12 @@ class Model:
 
         options = onnxruntime.RunOptions()
         options.only_execute_path_to_fetches = True
-        found = self._session.run(list(names), {"features": np.ascontiguousarray(features, np.float32)}, options)
-        return [np.asarray(one) for one in found]
+        given = {"features": np.ascontiguousarray(features, np.float32)}
+        session = self._session
+        try:
+            return [np.asarray(one) for one in session.run(list(names), given, options)]
+        except Exception as error:  # of many types, none of them documented
+            raise UserError(f"{self.path}: ONNX Runtime {onnxruntime.__version__} can't run it ({error})") from error
 
     @cached_property
     def normal_features(self) -> NDArray[np.float32]:
@@ -188,41 +192,34 @@ class Model:
     def verdicts(
         self, files: Iterable[StrPath], *, detector: str | None = None, false_alarms: float | None = None
     ) -> Iterator[Verdict]:
-        """The same one by one, as soon as they are known."""
+        """The same one by one, as soon as they are known.
+
+        Clips are scored some dozens at a time, and a recording of any length takes little memory.
+        """
+        judge = self.judge(detector, false_alarms)
+        waiting: list[tuple[str, Recorded]] = []
+        windows = 0
+        for given in files:
+            file = os.fspath(given)
+            waiting.append((file, read_windows(file, self.about, keep_samples=False)))
+            windows += len(waiting[-1][1].windows)
+            if windows >= _AT_ONCE:
+                yield from judge(waiting)
+                waiting, windows = [], 0
+        yield from judge(waiting)
+
+    def judge(self, detector: str | None = None, false_alarms: float | None = None) -> Judge:
+        """What decides on recordings that have been read.
+
+        Raises
+        ------
+        UserError
+            As `score` does.
+        """
         record = self.record(detector)
         if false_alarms is not None:
             require_enough(false_alarms, record.calibration)
-        name = detector or self.about.detector
-        waiting: list[tuple[str, Window | NoWindow, tuple[str, ...]]] = []
-        for given in files:
-            file = os.fspath(given)
-            recorded = read_windows(file, self.about)
-            waiting += [(file, window, recorded.remarks) for window in recorded.windows]
-            if len(waiting) >= _AT_ONCE:
-                yield from self._decided(waiting, name, record, false_alarms)
-                waiting = []
-        yield from self._decided(waiting, name, record, false_alarms)
-
-    def _decided(
-        self,
-        windows: Sequence[tuple[str, Window | NoWindow, tuple[str, ...]]],
-        name: str,
-        record: DetectorRecord,
-        false_alarms: float | None,
-    ) -> Iterator[Verdict]:
-        readable = [window.features for _, window, _ in windows if isinstance(window, Window)]
-        scores = iter(self.scores(np.stack(readable), name) if readable else ())
-        for file, window, remarks in windows:
-            if isinstance(window, NoWindow):
-                yield Verdict(
-                    file, window.start, window.end, math.nan, math.nan, False, (window.reason,), name, remarks
-                )
-                continue
-            score = float(next(scores))
-            p_value = float(p_values(score, record.calibration))
-            anomalous = score > record.threshold if false_alarms is None else p_value <= false_alarms + 1e-12
-            why = reasons(window.features, self.about.normal)
-            yield Verdict(file, window.start, window.end, score, p_value, bool(anomalous), why, name, remarks)
+        return Judge(self, detector or self.about.detector, record, false_alarms)
 
     def explain(self, recording: StrPath, *, detector: str | None = None) -> Explanation:
         """Why a recording got its score.
@@ -235,3 +232,46 @@ class Model:
         from .explanation import explain
 
         return explain(self, os.fspath(recording), detector)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Scores of one detector of a model, and the threshold between normal and anomalous.
+
+    Attributes
+    ----------
+    false_alarms
+        Share of normal clips that may be taken for anomalous; None takes the run's threshold.
+    """
+
+    model: Model
+    detector: str
+    record: DetectorRecord
+    false_alarms: float | None = None
+
+    def __call__(self, recordings: Sequence[tuple[str, Recorded]]) -> Iterator[Verdict]:
+        """Verdicts on the windows of recordings (name and what was read), in their order."""
+        features = [window.features for _, one in recordings for window in one.windows if isinstance(window, Window)]
+        scores: Iterator[np.float64] = iter(self.model.scores(np.stack(features), self.detector) if features else ())
+        for file, recorded in recordings:
+            for window in recorded.windows:
+                if isinstance(window, NoWindow):
+                    yield self._no_verdict(file, window, window.reason.removeprefix(f"{file}: "), recorded)
+                    continue
+                score = float(next(scores))
+                if math.isfinite(score):
+                    yield self._verdict(file, window, score, recorded)
+                else:
+                    yield self._no_verdict(file, window, f"its score is no finite number ({score})", recorded)
+
+    def _verdict(self, file: str, window: Window, score: float, recorded: Recorded) -> Verdict:
+        p_value = float(p_values(score, self.record.calibration))
+        anomalous = (
+            score > self.record.threshold if self.false_alarms is None else is_anomalous(p_value, self.false_alarms)
+        )
+        why = reasons(window.features, self.model.about.normal)
+        return Verdict(file, window.start, window.end, score, p_value, anomalous, why, self.detector, recorded.remarks)
+
+    def _no_verdict(self, file: str, window: Window | NoWindow, why: str, recorded: Recorded) -> Verdict:
+        start, end, remarks = window.start, window.end, recorded.remarks
+        return Verdict(file, start, end, math.nan, math.nan, False, (why,), self.detector, remarks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,19 +11,20 @@ from numpy.typing import NDArray
 
 from ..features.acoustic import clip_features
 from ..models.metadata import Metadata
-from ..recordings.audio import (
-    FRAME_LENGTH,
-    LONGEST,
-    SAMPLE_RATE,
-    BadClip,
-    BadClipError,
-    Header,
-    read_clip,
-    read_clip_header,
-    read_clips,
-)
+from ..recordings.audio import SAMPLE_RATE, BadClip, Clip, Header
+from ..recordings.to_the_end import read_clips_to_the_end
 
 _SAME = 0.05  # share of the length by which a recording may differ and still be one window
+_NOTHING = np.empty(0, np.float32)
+
+_OF_A_CONFIGURATION = (
+    (r"but dataset\.channel asks for number (\d+)", r"but the model was trained on number \1"),
+    (r"; if its channels cancel each other, take one: dataset\.channel: 0", ""),
+    (r"; cut it into clips \(dataset\.clip_seconds\)", "; cut it into shorter ones"),
+    (r" \(dataset\.clip_seconds\)", ""),
+    (r"pip install -r requirements\.txt", "pip install av"),
+)
+"""Words about keys of a configuration, which there is none of here, and what stands in their place."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Window:
     start, end
         Seconds.
     samples
-        float32 [samples] at 16 kHz.
+        float32 [samples] at 16 kHz; none if they were not to be kept.
     features
         float32 [columns].
     """
@@ -67,59 +69,65 @@ class Recorded:
     windows: list[Window | NoWindow]
     remarks: tuple[str, ...] = ()
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether all of it could not be read."""
+        first = self.windows[0]
+        return isinstance(first, NoWindow) and first.end == 0
 
-def read_windows(file: str, about: Metadata) -> Recorded:
+
+def read_windows(file: str, about: Metadata, *, keep_samples: bool = True) -> Recorded:
     """Read a recording as the model's training clips were read, in windows of their length where it is longer.
 
-    The last window ends where the recording does, so that it may overlap the one before.  A shorter recording is one
-    window, with a remark.
+    Each window is read and resampled as if it were a recording.  The last one ends where the recording does, so that it
+    may overlap the one before.  A shorter recording is one window, with a remark.
+
+    Parameters
+    ----------
+    keep_samples
+        Without, a recording of any length takes little memory.
     """
+    headers: list[Header] = []
+
+    def length(header: Header) -> float | None:
+        headers.append(header)
+        seconds = about.seconds
+        return None if seconds is None or header.duration <= (1 + _SAME) * seconds else seconds
+
+    windows: list[Window | NoWindow] = []
     try:
-        header = read_clip_header(file, about.channel)
-        parts = list(_parts(file, header, about))
-    except BadClipError as error:
-        return Recorded([NoWindow(0.0, 0.0, _without_configuration(str(error)))])
-    return Recorded(parts, tuple(_remarks(header, about)))
+        for part in read_clips_to_the_end(file, about.channel, length):
+            if isinstance(part, Clip):
+                windows.append(_window(file, part, about, keep_samples))
+            elif part.start is None:
+                return _unreadable(part)
+            else:
+                end = part.start + (about.seconds or 0.0)
+                windows.append(NoWindow(part.start, end, _without_configuration(part.reason)))
+    except MemoryError:
+        return Recorded([NoWindow(0.0, 0.0, f"{file}: there is not enough memory for it")])
+    return Recorded(windows, tuple(_remarks(headers[0], about)))
+
+
+def _unreadable(why: BadClip) -> Recorded:
+    return Recorded([NoWindow(0.0, 0.0, _without_configuration(why.reason))])
 
 
 def _without_configuration(message: str) -> str:
-    """What is wrong, without the keys of a configuration that there is none of here."""
-    return message.replace("dataset.channel asks for", "the model was trained on").replace(
-        "; cut it into clips (dataset.clip_seconds)", "; cut it into shorter ones"
-    )
+    for pattern, words in _OF_A_CONFIGURATION:
+        message = re.sub(pattern, words, message)
+    return message
 
 
-def _parts(file: str, header: Header, about: Metadata) -> Iterator[Window | NoWindow]:
-    seconds = about.seconds
-    if seconds is None or header.duration <= (1 + _SAME) * seconds:
-        clip = read_clip(file, about.channel)
-        yield _window(file, clip.samples, 0.0, clip.duration, about)
-    elif max(header.frames, header.duration * SAMPLE_RATE) <= LONGEST:
-        clip = read_clip(file, about.channel)
-        length = round(seconds * SAMPLE_RATE)
-        starts = list(range(0, len(clip.samples) - length + 1, length))
-        if len(clip.samples) - starts[-1] - length >= FRAME_LENGTH:
-            starts.append(len(clip.samples) - length)
-        for start in starts:
-            samples = clip.samples[start : start + length]
-            yield _window(file, samples, start / SAMPLE_RATE, (start + length) / SAMPLE_RATE, about)
-    else:  # hours: as a stream, whose rest is left out
-        for part in read_clips(file, about.channel, seconds):
-            if isinstance(part, BadClip):
-                if part.start is None:
-                    raise BadClipError(part.reason)
-                yield NoWindow(part.start, part.start + seconds, part.reason)
-            else:
-                yield _window(file, part.samples, part.start, part.start + part.duration, about)
-
-
-def _window(file: str, samples: NDArray[np.float32], start: float, end: float, about: Metadata) -> Window | NoWindow:
-    if len(samples) and samples.min() == samples.max():
+def _window(file: str, clip: Clip, about: Metadata, keep_samples: bool) -> Window | NoWindow:
+    start, end = clip.start, clip.start + clip.duration
+    if clip.samples.min() == clip.samples.max():  # after resampling
         return NoWindow(start, end, f"{file}: is silent or constant from {start:g} to {end:g} s")
-    features = clip_features(samples, about.features)
+    with np.errstate(all="ignore"):  # what isn't finite is said
+        features = clip_features(clip.samples, about.features)
     if not np.isfinite(features).all():
         return NoWindow(start, end, f"{file}: its features are not finite, the samples are too large")
-    return Window(start, end, samples, features)
+    return Window(start, end, clip.samples if keep_samples else _NOTHING, features)
 
 
 def _remarks(header: Header, about: Metadata) -> Iterator[str]:
