@@ -190,7 +190,7 @@ function details(window, { record: { calibration, threshold }, centres }) {
     reasons.length ? element("ol", { class: "reasons" }, ...reasons) : element("p", { text: say("nothingUnusual") }),
     ...window.deviations.flatMap((one) => [
       element("h3", { text: say(one.short ? "shortSounds" : "bands") }),
-      bandsChart(one, window.regions, centres),
+      bandsChart(one, window.regions, centres, window.anomalous),
     ]),
   );
   return [element("div", { class: "columns" }, left, right)];
@@ -234,7 +234,7 @@ async function judgeOne(one) {
   show();
   await new Promise((resolve) => setTimeout(resolve)); // lets the browser draw
   try {
-    one.recording ??= await openRecording(one.name, await one.file.arrayBuffer());
+    one.recording ??= await openRecording(one.name, await contentOf(one.file));
     const started = performance.now();
     one.result = await judge(one.recording, extractor, model, detector);
     one.milliseconds = performance.now() - started;
@@ -246,6 +246,14 @@ async function judgeOne(one) {
   Object.assign(one, { card: null });
   state.working = null;
   show();
+}
+
+async function contentOf(file) {
+  try {
+    return await file.arrayBuffer();
+  } catch {
+    throw new Problem("changed", { name: file.name });
+  }
 }
 
 // Frees the sounds of windows that are no longer shown.
@@ -263,7 +271,7 @@ function take(files) {
   const all = [...files];
   const models = all.filter((file) => file.name.toLowerCase().endsWith(".onnx"));
   if (models.length) state.problems.length = 0;
-  for (const file of models) enqueue(async () => useModelFile(file.name, await file.arrayBuffer()));
+  for (const file of models) enqueue(async () => useModelFile(file.name, await contentOf(file)));
   for (const file of all.filter((one) => !models.includes(one))) enqueue(() => add({ name: file.name, file }));
 }
 

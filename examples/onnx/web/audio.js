@@ -141,46 +141,44 @@ function monoOf({ name, channels, at }, channel, start, length) {
   return samples;
 }
 
-// Band-limited interpolation with a Kaiser window: up to 91 % of the lower Nyquist frequency pass, 120 dB less above it.
-const PASS = 0.913;
-const BETA = 12.27;
-const CROSSINGS = 90; // zero crossings of the kernel on each side, for that band and that attenuation
-const STEPS = 2048; // entries of its table between two of them
+// Band-limited interpolation by the kernel of soxr's high quality, which the package uses: a sinc in a Kaiser window that
+// passes 91 % of what is below the lower Nyquist frequency, and 126 dB less above it.  The numbers are fitted to soxr's.
+const CUTOFF = 0.956872; // of the lower Nyquist frequency
+const BETA = 13.04009;
+const REACH = 96.8335; // samples of the lower rate on each side
 
 export function resample(samples, from, to) {
   if (from === to) return samples;
-  const kernel = resamplingKernel();
+  const divisor = greatestDivisor(from, to);
+  const [steps, phases] = [from / divisor, to / divisor];
   const scale = Math.min(1, to / from); // of the lower sample rate, in samples of the input
-  const reach = CROSSINGS / scale;
+  const reach = Math.ceil(REACH / scale);
+  const kernels = new Map();
   const found = new Float32Array(Math.round((samples.length * to) / from));
   for (let index = 0; index < found.length; index += 1) {
-    const centre = (index * from) / to;
-    const last = Math.min(samples.length - 1, Math.floor(centre + reach));
+    const [centre, phase] = [Math.floor((index * steps) / phases), (index * steps) % phases];
+    if (!kernels.has(phase)) kernels.set(phase, kernelAt(phase / phases, reach, scale));
+    const kernel = kernels.get(phase);
+    const first = centre - reach;
+    const last = Math.min(samples.length - 1, centre + reach);
     let sum = 0;
-    for (let place = Math.max(0, Math.ceil(centre - reach)); place <= last; place += 1) {
-      const distance = Math.abs(place - centre) * scale * STEPS;
-      const below = Math.floor(distance);
-      sum += samples[place] * (kernel[below] + (kernel[below + 1] - kernel[below]) * (distance - below));
-    }
-    found[index] = sum * scale;
+    for (let place = Math.max(0, first); place <= last; place += 1) sum += samples[place] * kernel[place - first];
+    found[index] = sum;
   }
   return found;
 }
 
-let table = null;
+const greatestDivisor = (one, other) => (other ? greatestDivisor(other, one % other) : one);
 
-function resamplingKernel() {
-  if (table) return table;
-  const cutoff = (1 + PASS) / 2;
-  table = new Float64Array(CROSSINGS * STEPS + 2);
-  for (let index = 0; index <= CROSSINGS * STEPS; index += 1) {
-    const place = index / STEPS;
-    const angle = Math.PI * cutoff * place;
-    const sinc = index === 0 ? 1 : Math.sin(angle) / angle;
-    const window = bessel(BETA * Math.sqrt(1 - (place / CROSSINGS) ** 2)) / bessel(BETA);
-    table[index] = cutoff * sinc * window;
-  }
-  return table;
+// Weights of the samples around one, for a place so far behind it.
+function kernelAt(behind, reach, scale) {
+  return Float64Array.from({ length: 2 * reach + 1 }, (_, number) => {
+    const place = Math.abs(number - reach - behind) * scale;
+    if (place >= REACH) return 0;
+    const angle = Math.PI * CUTOFF * place;
+    const sinc = place === 0 ? 1 : Math.sin(angle) / angle;
+    return (scale * CUTOFF * sinc * bessel(BETA * Math.sqrt(1 - (place / REACH) ** 2))) / bessel(BETA);
+  });
 }
 
 // Modified Bessel function of the first kind and order 0.

@@ -76,7 +76,7 @@ export function calibrationChart(calibration, threshold, score, anomalous) {
 }
 
 // Bars of the mel bands in standard deviations of normal clips; those of the unusual regions stand out.
-export function bandsChart({ short, deviations }, regions, centres) {
+export function bandsChart({ short, deviations }, regions, centres, anomalous) {
   const height = 190;
   const [top, floor] = [12, height - BOTTOM];
   const limits = bandLimits(centres);
@@ -88,7 +88,7 @@ export function bandsChart({ short, deviations }, regions, centres) {
   const bars = deviations.map((value, band) => {
     const title = svg("title", {}, `${limits[band].toFixed(0)}–${limits[band + 1].toFixed(0)} Hz: ${number(value, 2)}`);
     const [upper, lower] = [y(Math.max(value, 0)), y(Math.min(value, 0))];
-    const kind = inRegion(band) ? "band unusual" : "band";
+    const kind = inRegion(band) ? `band unusual ${anomalous ? "bad" : ""}` : "band";
     return bar(LEFT + band * width + 0.4, upper, width - 0.8, Math.max(lower - upper, 0.5), kind, title);
   });
   const grid = ticks(low, high, 5).flatMap((value) => [

@@ -79,6 +79,7 @@ const ENGLISH = {
     fewFeatures: ({ name, model, missing }) =>
       `${model} takes ${missing} features more than ${name} computes. Take the features.onnx of the same results.`,
     missing: ({ name }) => `${name} could not be loaded.`,
+    changed: ({ name }) => `${name} was changed or removed since it was chosen. Choose it again.`,
     noAudio: ({ name }) => `${name} can't be read as audio. WAV files always can.`,
     truncated: ({ name }) => `${name} is truncated: it is shorter than its header says.`,
     silent: ({ name }) => `${name} is silent: every sample is the same. If its channels cancel each other, take one of them.`,
@@ -165,6 +166,7 @@ const KOREAN = {
     fewFeatures: ({ name, model, missing }) =>
       `${model}에는 ${name}이 계산하는 것보다 ${missing}개 많은 특징이 필요합니다. 같은 결과의 features.onnx를 쓰세요.`,
     missing: ({ name }) => `${name}: 불러올 수 없습니다.`,
+    changed: ({ name }) => `${name}: 고른 뒤에 바뀌었거나 지워졌습니다. 다시 고르세요.`,
     noAudio: ({ name }) => `${name}: 소리로 읽을 수 없습니다. WAV 파일은 언제나 됩니다.`,
     truncated: ({ name }) => `${name}: 잘렸습니다. 헤더에 적힌 것보다 짧습니다.`,
     silent: ({ name }) => `${name}: 소리가 없습니다(모든 샘플이 같음). 채널끼리 상쇄된다면 한 채널만 쓰세요.`,
