@@ -20,24 +20,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from chromium import PATIENCE, chromium, console_errors
 from small_data import SNRS, make_recordings, small_config
 from workflow_runner import snakemake, write_config
 
 pytestmark = pytest.mark.slow
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1400,1000",
-)
-PATIENCE = 20  # seconds that a page or an image may take
 GENERAL = ("Workflow", "Statistics", "About")  # what is in every menu of Snakemake's reports
 NOT_REPORTED = {"results/skipped_clips.csv"}
 MORE_DETECTORS = ["PYOD:ECOD"] if importlib.util.find_spec("pyod") else []
@@ -131,7 +119,7 @@ class Page:
 
     def errors(self) -> list[str]:
         """What went wrong since the last call: errors of scripts, files that are missing."""
-        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+        return console_errors(self.browser)
 
     def tables(self, selector: str = "table") -> list[dict[str, Any]]:
         return self.browser.execute_script(TABLES, selector)
@@ -239,24 +227,8 @@ def report(finished: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("Chromium and chromedriver (Debian: chromium, chromium-driver) are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # with its path given, selenium doesn't look for a driver itself
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        chrome.set_page_load_timeout(PATIENCE)
-        chrome.set_script_timeout(PATIENCE)
+    with chromium(tmp_path_factory.mktemp("chromium")) as chrome:
         yield chrome
-    finally:
-        chrome.quit()
 
 
 @pytest.fixture
