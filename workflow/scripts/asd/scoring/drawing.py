@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import matplotlib
 import numpy as np
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from ..features.columns import HIGHEST_FREQUENCY, MEL_BANDS, hertz_to_mel, mel_centres
 from ..features.spectrogram import thinned
-from ..files.neutral import in_one_line
 from ..figures.style import ABNORMAL, LARGE, MEDIUM, NEUTRAL, NORMAL, PAGE_WIDTH, SMALL, fitted, new_figure
+from ..files.neutral import in_one_line
 
 if TYPE_CHECKING:
     from .explanation import Explanation
@@ -151,7 +151,7 @@ def panels(explanation: Explanation) -> dict[str, Panel]:
         if found.typical is None
         else (thinned(found.typical.spectrogram, found.spectrogram.shape[1]), found.typical.seconds)
     )
-    shades = {"low": low, "high": high, "label": "dB"}
+    shades: dict[str, Any] = {"low": low, "high": high, "label": "dB"}
     limit = difference_limit(found.difference)
     top = "; ".join(found.verdict.reasons)
     ranked = [range_in_words(part.hertz) for part in found.attribution.ranked[:3]]
@@ -422,7 +422,7 @@ def all_panels(explanation: Explanation) -> Figure:
     with themed(LIGHT):
         figure = new_figure(PAGE_WIDTH, 10.0)
         names = ("clip", "typical", "difference", "deviations", "attribution", "basic", "scores")
-        parts = figure.subfigures(4, 2).ravel()  # each with a layout of its own, for labels differ in length
+        parts = cast(Any, figure.subfigures(4, 2)).ravel()  # each with a layout of its own, for labels differ in length
         for part, name in zip(parts, names, strict=False):
             drawn[name].draw(part.subplots(), LIGHT)
         _write_facts(parts[-1].subplots(), figure, explanation)

@@ -242,15 +242,15 @@ def _p_in_words(found: Explanation) -> Iterator[str]:
     as_high = round(p_value * (count + 1)) - 1
     scores = "score" if as_high != 1 else "scores"
     yield (
-        f"p is the share of normal clips that would score as high or higher. The model was calibrated on {count} normal "
-        f"clips ({found.about.calibrated}); {as_high} of them {scores} as high as this one, which is itself counted, "
-        f"too: p = {as_high + 1}/{count + 1}. A smaller p than 1/{count + 1} can't be had from so few."
+        "p is the share of normal clips that would score as high or higher. The model was calibrated on "
+        f"{count} normal clips ({found.about.calibrated}); {as_high} of them {scores} as high as this one, which is "
+        f"itself counted, too: p = {as_high + 1}/{count + 1}. A smaller p than 1/{count + 1} can't be had from so few."
     )
     yield (
-        "It holds as long as a normal recording of today is like those clips: the same machine, load, microphone, place "
-        "and background noise. If one of them has changed, scores rise without any fault, and p says nothing; asd "
-        "monitor is there to notice that. p is not the probability that the machine is sound. And of a hundred normal "
-        "recordings, one has p = 0.01 or less: who looks at many has to expect some."
+        "It holds as long as a normal recording of today is like those clips: the same machine, load, microphone, "
+        "place and background noise. If one of them has changed, scores may rise without any fault, and p says "
+        "nothing; asd monitor is there to notice that. p is not the probability that the machine is sound. And of a "
+        "hundred normal recordings, about one has p = 0.01 or less: who looks at many has to expect some."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def sound_of(samples: NDArray[np.float32], kilobits: float = GOOD, loudest: floa
     peak = max(float(np.abs(kept).max()), loudest)
     factor = max(1.0, _PEAK / peak) if peak > 0 else 1.0
     opus = "OPUS" in soundfile.available_subtypes("OGG")
-    form = {"format": "OGG", "subtype": "OPUS"} if opus else {"format": "FLAC", "subtype": "PCM_16"}
+    form: dict[str, Any] = {"format": "OGG", "subtype": "OPUS"} if opus else {"format": "FLAC", "subtype": "PCM_16"}
     if opus:
         form["compression_level"] = (_HIGHEST - kilobits) / (_HIGHEST - _LOWEST)
     buffer = io.BytesIO()
