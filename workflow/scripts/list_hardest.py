@@ -5,12 +5,11 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     import itertools
 
-    from asd.scoring.listening import ListedUnit, write_listening_page
-
     from asd.detection.origins import expected_scores
     from asd.detection.scores import read_scores_of_all
     from asd.detection.units import read_clips_of_machines
     from asd.files.origin import origins_of
+    from asd.scoring.listening import ListedUnit, write_listening_page
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     folders, lists, weights = iter(files.scores), iter(files.clips), iter(files.weights)

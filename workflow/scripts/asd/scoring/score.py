@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 import sys
@@ -12,12 +13,16 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from ..errors import UserError
+from ..files import StrPath
+from ..files.atomic import whole_file
 from ..files.neutral import in_one_line
 from .command import FAILED, NOTHING_ANOMALOUS, SOME_ANOMALOUS, tell
 from .inputs import STANDARD_INPUT, Listed, listed, spooled_standard_input
 from .library import Library, chosen_model
 from .model import Model, Verdict
 from .output import WIDTH, CsvWriter, JsonWriter, TableWriter, Writer
+
+logger = logging.getLogger(__name__)
 
 _NARROWEST = 80
 
@@ -53,6 +58,15 @@ class _Count:
         failed = f"; {self.failed} could not be scored, the first: {self.first_failure}" if self.failed else ""
         return f"{self.anomalous} of {of} anomalous{failed}"
 
+    def sentences(self, recordings: Listed) -> Iterator[str]:
+        """The same, what was left out, and in what recordings differ from those that trained the model."""
+        yield self.sentence()
+        if recordings.left_out:
+            yield f"left out of folders: {recordings.left_out}"
+        for remark, files in self.remarks.items():
+            others = f" and {_many(len(files) - 1, 'other')}" if len(files) > 1 else ""
+            yield f"{in_one_line(files[0])}{others}: {remark}"
+
 
 def _many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
@@ -80,12 +94,41 @@ def score_command(arguments: Namespace) -> int:
     for problem in recordings.problems:
         tell(problem)
     if not arguments.quiet:
-        _say(count, recordings)
+        for sentence in count.sentences(recordings):
+            tell(sentence)
     elif count.failed:
         tell(count.sentence())
     if count.failed or recordings.problems:
         return FAILED
     return SOME_ANOMALOUS if count.anomalous else NOTHING_ANOMALOUS
+
+
+def score_into(path: StrPath, model: StrPath, recordings: Sequence[str], false_alarms: float | None = None) -> None:
+    """Write what a model says of recordings as CSV, whole or not at all, and say in the log how many are anomalous.
+
+    Parameters
+    ----------
+    recordings
+        Files and folders.
+
+    Raises
+    ------
+    UserError
+        If the model can't be used, a recording is not there, or there are none at all.
+    """
+    found = listed(recordings)
+    for problem in found.problems:
+        raise UserError(problem)
+    count = _Count()
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = CsvWriter(file)
+        writer.begin()
+        for verdict in Model.load(model).verdicts(found.files, false_alarms=false_alarms):
+            writer.add(verdict)
+            count.add(verdict)
+        writer.end()
+    for sentence in count.sentences(found):
+        logger.info("%s", sentence)
 
 
 def _writer(arguments: Namespace, models: _Models) -> Writer:
@@ -97,15 +140,6 @@ def _writer(arguments: Namespace, models: _Models) -> Writer:
     if sys.stdout.isatty():
         width = max(_NARROWEST, min(WIDTH, shutil.get_terminal_size((WIDTH, 1)).columns))
     return TableWriter(sys.stdout, models.detectors, width)
-
-
-def _say(count: _Count, recordings: Listed) -> None:
-    tell(count.sentence())
-    if recordings.left_out:
-        tell(f"left out of folders: {recordings.left_out}")
-    for remark, files in count.remarks.items():
-        others = f" and {_many(len(files) - 1, 'other')}" if len(files) > 1 else ""
-        tell(f"{in_one_line(files[0])}{others}: {remark}")
 
 
 class _Models:
