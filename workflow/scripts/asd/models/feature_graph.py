@@ -27,40 +27,10 @@ from ..features.columns import (
 from ..files import StrPath
 from ..recordings.audio import FRAME_LENGTH, SAMPLE_RATE
 from .files import FEATURES_KIND, write_sealed
+from .graph import Graph, Value
 from .metadata import FORMAT
 
-OPSET, IR_VERSION = 18, 10
-"""Of ONNX; ONNX Runtime reads them from 1.20 on."""
-
 _TINY = 1e-12  # as in `asd.features.acoustic.basic_block`
-
-Operand = str | NDArray[Any]
-"""Of an operator: the name of another one's result, or a constant."""
-
-
-class _Graph:
-    """A graph in the making: a call adds an operator, and gives the name of its result."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def __call__(self, operator: str, *operands: Operand, results: int = 1, **attributes: Any) -> str:
-        """Add an operator; of several results, the first one's name is given, and the others are not used."""
-        from onnx import helper
-
-        names = [operand if isinstance(operand, str) else self._constant(operand) for operand in operands]
-        result = f"{operator}_{len(self.nodes)}"
-        outputs = [result, *(f"{result}_{number}" for number in range(1, results))]
-        self.nodes.append(helper.make_node(operator, names, outputs, name=result, **attributes))
-        return result
-
-    def _constant(self, array: NDArray[Any]) -> str:
-        from onnx import numpy_helper
-
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
 
 
 def feature_graph(features: Sequence[FeatureSet]) -> bytes:
@@ -87,29 +57,14 @@ def feature_graph(features: Sequence[FeatureSet]) -> bytes:
     >>> session.run(["features"], {"samples": clip})[0].shape
     (136,)
     """
-    import onnx
-    from onnx import TensorProto, helper
-
-    add = _Graph()
-    samples = add("Cast", "samples", to=TensorProto.DOUBLE)
-    log_mel = _log_mel(add, samples)
-    blocks = [_cepstrum(add, log_mel), _basic_block(add, samples)]
+    graph = Graph()
+    samples = graph.cast(graph.input("samples", ("n",)), np.float64)
+    log_mel = _log_mel(graph, samples)
+    blocks = [_cepstrum(graph, log_mel), _basic_block(graph, samples)]
     if "temporal" in features:
-        blocks.append(_temporal_block(add, log_mel))
-    every = add("Concat", *blocks, axis=0)
-    add.nodes.append(helper.make_node("Cast", [every], ["features"], name="features", to=TensorProto.FLOAT))
-    graph = helper.make_graph(
-        add.nodes,
-        "acoustic_features",
-        [helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["n"])],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [count_columns(features)])],
-        add.constants,
-    )
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="asd"
-    )
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
+        blocks.append(_temporal_block(graph, log_mel))
+    graph.output("features", graph.add("Concat", *blocks, axis=0), (count_columns(features),))
+    return graph.to_bytes()
 
 
 def write_feature_extractor(path: StrPath, features: Sequence[FeatureSet]) -> None:
@@ -142,8 +97,9 @@ def _double(number: float) -> NDArray[np.float64]:
     return np.array(number, np.float64)
 
 
-def _log_mel(add: _Graph, samples: str) -> str:
+def _log_mel(graph: Graph, samples: str) -> str:
     """Log mel spectra, float64 [frames, MEL_BANDS], of float64 [samples]."""
+    add = graph.add
     before = FRAME_LENGTH // 2  # the window stands at the start of the FFT, as in `asd.features.acoustic`
     window = np.zeros(FFT_LENGTH)
     window[:FRAME_LENGTH] = np.hanning(FRAME_LENGTH + 1)[:-1]
@@ -155,14 +111,16 @@ def _log_mel(add: _Graph, samples: str) -> str:
     return add("Log", add("Add", mel, _double(LOG_FLOOR)))
 
 
-def _cepstrum(add: _Graph, log_mel: str) -> str:
+def _cepstrum(graph: Graph, log_mel: str) -> str:
     """The MFCC block, float64 [MEL_BANDS]."""
+    add = graph.add
     mean = add("ReduceMean", log_mel, _whole(0), keepdims=0)
     return add("MatMul", mean, scipy.fft.dct(np.eye(MEL_BANDS), type=2, norm="ortho", axis=1))
 
 
-def _basic_block(add: _Graph, samples: str) -> str:
+def _basic_block(graph: Graph, samples: str) -> str:
     """The basic block, float64 [8], of float64 [samples]."""
+    add = graph.add
     low, high = (add(name, samples, keepdims=1) for name in ("ReduceMin", "ReduceMax"))
     extent = add("Sub", high, low)
     mean = add("ReduceMean", samples, keepdims=1)
@@ -177,30 +135,32 @@ def _basic_block(add: _Graph, samples: str) -> str:
     rms = add("Sqrt", add("Add", add("Add", variance, add("Mul", mean, mean)), _double(_TINY)))
     peak = add("Max", add("Abs", low), add("Abs", high))
     crest = add("Div", add("Add", peak, _double(_TINY)), add("Add", rms, _double(_TINY)))
-    entropy = _entropy(add, samples, low, extent)
+    entropy = _entropy(graph, samples, low, extent)
     return add("Concat", rms, kurtosis, skewness, extent, crest, mean, deviation, entropy, axis=0)
 
 
-def _entropy(add: _Graph, samples: str, low: str, extent: str) -> str:
+def _entropy(graph: Graph, samples: str, low: str, extent: str) -> str:
     """``-sum h * log2(h + 1e-12)`` of the histogram of densities, float64 [1]."""
+    add = graph.add
     from onnx import TensorProto, helper
 
     # a division, not a product: values on the edge of a bin then fall where `basic_block` puts them
     position = add("Div", add("Sub", samples, low), add("Div", extent, _double(HISTOGRAM_BINS)))
-    bins = add("Cast", position, to=TensorProto.INT64)
+    bins = graph.cast(position, np.int64)
     # the maximum belongs to the last bin; a constant signal, where positions are no numbers, must not reach outside
     bins = add("Max", add("Min", bins, _whole(HISTOGRAM_BINS - 1)), _whole(0))
     length = add("Shape", samples)
     each = add("ConstantOfShape", length, value=helper.make_tensor("one", TensorProto.DOUBLE, [1], [1.0]))
     counts = add("ScatterElements", np.zeros(HISTOGRAM_BINS), bins, each, axis=0, reduction="add")
-    count = add("Cast", length, to=TensorProto.DOUBLE)
+    count = graph.cast(length, np.float64)
     density = add("Mul", counts, add("Div", _double(HISTOGRAM_BINS), add("Mul", count, extent)))
     bits = add("Div", add("Log", add("Add", density, _double(_TINY))), _double(float(np.log(2.0))))
     return add("Neg", add("ReduceSum", add("Mul", density, bits), keepdims=1))
 
 
-def _temporal_block(add: _Graph, log_mel: str) -> str:
+def _temporal_block(graph: Graph, log_mel: str) -> str:
     """The temporal block, float64 [512], of float64 [frames, MEL_BANDS]."""
+    add = graph.add
     axis = _whole(0)
     frames = add("Slice", add("Shape", log_mel), _whole(0), _whole(1))
     last = add("Sub", frames, _whole(1))
@@ -210,17 +170,17 @@ def _temporal_block(add: _Graph, log_mel: str) -> str:
     after = add("Slice", log_mel, _whole(1), frames, axis)
     before = add("Slice", log_mel, _whole(0), last, axis)
     steps = add("ReduceSum", add("Abs", add("Sub", after, before)), axis, keepdims=0)
-    delta = add("Div", steps, _as_double(add, add("Max", last, _whole(1))))
+    delta = add("Div", steps, graph.cast(add("Max", last, _whole(1)), np.float64))
 
     # the largest values of each band in falling order, down to the median's lower neighbour
     median_below = add("Div", last, _whole(2))
-    largest = add("TopK", log_mel, add("Sub", frames, median_below), axis=0, results=2)
-    percentiles = [_percentile(add, largest, last, percent) for percent in (99, 50)]
+    largest, _ = graph.add_many("TopK", log_mel, add("Sub", frames, median_below), count=2, axis=0)
+    percentiles = [_percentile(graph, largest, last, percent) for percent in (99, 50)]
     maximum = add("Squeeze", add("Gather", largest, axis, axis=0), axis)
     return add("Concat", deviation, add("Sub", *percentiles), delta, maximum, axis=0)
 
 
-def _percentile(add: _Graph, largest: str, last: str, percent: int) -> str:
+def _percentile(graph: Graph, largest: Value, last: Value, percent: int) -> Value:
     """A percentile of each band, interpolated linearly, float64 [MEL_BANDS].
 
     Parameters
@@ -230,17 +190,12 @@ def _percentile(add: _Graph, largest: str, last: str, percent: int) -> str:
     last
         Number of the last of all values in rising order.
     """
+    add = graph.add
     place = add("Mul", last, _whole(percent))
     below = add("Div", place, _whole(100))
-    rest = add("Div", _as_double(add, add("Sub", place, add("Mul", below, _whole(100)))), _double(100.0))
+    rest = add("Div", graph.cast(add("Sub", place, add("Mul", below, _whole(100))), np.float64), _double(100.0))
     above = add("Min", add("Add", below, _whole(1)), last)
     low, high = (
         add("Squeeze", add("Gather", largest, add("Sub", last, rank), axis=0), _whole(0)) for rank in (below, above)
     )
     return add("Add", low, add("Mul", add("Sub", high, low), rest))
-
-
-def _as_double(add: _Graph, number: str) -> str:
-    from onnx import TensorProto
-
-    return add("Cast", number, to=TensorProto.DOUBLE)

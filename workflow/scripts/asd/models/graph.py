@@ -29,6 +29,9 @@ _TYPES = {np.float32: TensorProto.FLOAT, np.float64: TensorProto.DOUBLE, np.int6
 Value = str
 """Name of what a node or constant gives."""
 
+Operand = Value | NDArray[Any]
+"""Of a node: what another one gives, or a constant."""
+
 
 @dataclass(frozen=True)
 class Trees:
@@ -108,16 +111,17 @@ class Graph:
         """A constant int64 [values]."""
         return self.constant(values, np.int64)
 
-    def add(self, operator: str, *inputs: Value, domain: str = "", **attributes: Any) -> Value:
+    def add(self, operator: str, *operands: Operand, domain: str = "", **attributes: Any) -> Value:
         """A node with one output."""
-        (name,) = self.add_many(operator, *inputs, count=1, domain=domain, **attributes)
+        (name,) = self.add_many(operator, *operands, count=1, domain=domain, **attributes)
         return name
 
     def add_many(
-        self, operator: str, *inputs: Value, count: int, domain: str = "", **attributes: Any
+        self, operator: str, *operands: Operand, count: int, domain: str = "", **attributes: Any
     ) -> tuple[Value, ...]:
         """A node with several outputs."""
         self._count += 1
+        inputs = [one if isinstance(one, str) else self.constant(one) for one in operands]
         names = tuple(f"value_{self._count}_{number}" for number in range(count))
         self._nodes.append(helper.make_node(operator, inputs, names, domain=domain, **attributes))
         return names
