@@ -38,7 +38,7 @@ _TICKS = (0, 500, 1000, 2000, 4000, 8000)  # Hz
 _WITHIN = 2.0  # standard deviations that are shaded
 _BARS = 10  # of contributions
 _FAR = 3.0  # times the range of the calibration scores, beyond which a score is drawn at the edge
-_SMALL_FRAMES = 200
+_SMALL_FRAMES = 400
 
 _BASIC_WORDS = {
     "rms": "level (rms)",

@@ -46,7 +46,9 @@ class Sound:
     whole: bool = True
 
 
-def sound_of(samples: NDArray[np.float32], kilobits: float = GOOD, loudest: float = 0.0) -> Sound:
+def sound_of(
+    samples: NDArray[np.float32], kilobits: float = GOOD, loudest: float = 0.0, longest: float = LONGEST
+) -> Sound:
     """Encode a clip: Opus in Ogg, or FLAC where libsndfile has no Opus.
 
     Parameters
@@ -57,10 +59,12 @@ def sound_of(samples: NDArray[np.float32], kilobits: float = GOOD, loudest: floa
         A second, of Opus.
     loudest
         Amplitude that is made full scale, so that clips can be compared; the clip's own where that is higher.
+    longest
+        Seconds that are kept.
     """
     import soundfile
 
-    kept = samples[: round(LONGEST * SAMPLE_RATE)]
+    kept = samples[: round(longest * SAMPLE_RATE)]
     peak = max(float(np.abs(kept).max()), loudest)
     factor = max(1.0, _PEAK / peak) if peak > 0 else 1.0
     opus = "OPUS" in soundfile.available_subtypes("OGG")
