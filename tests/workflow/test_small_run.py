@@ -20,6 +20,7 @@ def test_small_run_takes_all_steps(tmp_path: Path) -> None:
     finished = snakemake(there, repository=repository, cores=2).ok()
     steps = {"simulate_recordings", "extract_features", "train_ddae", "detect_anomalies", "combine_scores"}
     steps |= {"evaluate_scores", "collect_results", "plot_confusion", "plot_features", "plot_loss", "plot_results"}
+    steps |= {"export_models", "export_features", "list_hardest"}
     assert steps | {"plot_scores", "plot_roc"} == set(finished.rules)
     assert sum(finished.rules.values()) < 30
     assert (there / "results/leaderboard.csv").exists()

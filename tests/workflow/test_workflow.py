@@ -217,7 +217,7 @@ def test_slurm_profile_asks_for_a_gpu_to_train_and_nowhere_else(tmp_path: Path) 
     assert {"simulate_recordings", "extract_features", "detect_anomalies", "plot_confusion"} <= set(run.requests)
     submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
     assert sum(len(jobs) for jobs in run.requests.values()) > 80
-    once = dict.fromkeys(("extraction", "training", "classifiers", "detection", "ensembles", "tables"), 1)
+    once = dict.fromkeys(("extraction", "training", "classifiers", "detection", "ensembles", "models", "tables"), 1)
     assert submissions == {**once, "figures": 2}  # 40 go together
 
 
@@ -232,10 +232,10 @@ def test_small_jobs_of_a_sweep_share_submissions(tmp_path: Path) -> None:
     run = snakemake(tmp_path, "--dry-run", "--profile", profile, "--configfile", configfile).ok()
     assert "a GPU that it will not use, since ddae.device is cpu" in run.output
     jobs = sum(len(jobs) for jobs in run.requests.values())
-    assert jobs == 4 + 6 * 25 + 1 + 3  # caches, six jobs a training, losses, tables
+    assert jobs == 4 + 6 * 25 + 1 + 3 + 3  # caches, six jobs a training, losses, tables, models and a page
     submissions = Counter(re.findall(r"Group job (\w+) ", run.output))
     # 20 trainings and 10 detections go together, and 40 figures
-    assert submissions == {"extraction": 1, "training": 2, "detection": 3, "figures": 3, "tables": 1}
+    assert submissions == {"extraction": 1, "training": 2, "detection": 3, "models": 1, "figures": 3, "tables": 1}
 
 
 def test_slurm_profile_without_slurm_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,6 @@ rule export_models:
         root=root_of_recordings,
         recordings=files_of_recordings,
         code=code("export_models.py"),
-    message:
-        "Models for new recordings: {wildcards.machine}, noise factor {wildcards.nf}, seed {wildcards.seed}{wildcards.protocol}"
     script:
         "../scripts/export_models.py"
 
@@ -64,8 +62,6 @@ rule export_features:
     params:
         features=list(PLAN.features),
         code=code("export_features.py"),
-    message:
-        "Features as a model file"
     script:
         "../scripts/export_features.py"
 
@@ -103,8 +99,6 @@ rule list_hardest:
         root=root_of_recordings,
         recordings=files_of_recordings,
         code=code("list_hardest.py"),
-    message:
-        "The clips that are hardest to tell, to listen to"
     script:
         "../scripts/list_hardest.py"
 
@@ -137,7 +131,5 @@ rule score_recordings:
         false_alarms=lambda wildcards: asked("score").false_alarms,
         state=lambda wildcards: asked("score").state(),
         code=code("score_recordings.py"),
-    message:
-        "Scores of new recordings: {wildcards.machine}, {wildcards.id}, {wildcards.snr}"
     script:
         "../scripts/score_recordings.py"

@@ -45,7 +45,8 @@ with job_log(snakemake.log[0]):
         snakemake.output.page,
         units,
         settings["detector"],
-        title=f"noise factor {settings['noise_factor']}, seed {settings['seed']}, {settings['protocol']} protocol",
+        title=("simulated recordings, " if settings["simulated"] else "")
+        + f"noise factor {settings['noise_factor']}, seed {settings['seed']}, {settings['protocol']} protocol",
         root=snakemake.params.root,
         recordings=snakemake.params.recordings,
         channel=settings["channel"],

@@ -276,6 +276,7 @@ def list_hardest(plan: Plan) -> Settings:
         "protocol": run.protocol,
         "detector": plan.deciding_detector,
         "folders": len(paths.scored(plan, [run])),
+        "simulated": plan.is_demo,
         "snr_labels": snr_labels(plan),
         "channel": plan.config["dataset"]["channel"],
         "seconds": plan.clip_seconds,
