@@ -117,7 +117,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Anomalous sound detection with models that the workflow has trained.",
         epilog="asd COMMAND --help says more. Models lie in results/models/<machine>/<run>/<snr>_<id>.onnx.",
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version")
+    nothing = argparse.SUPPRESS
+    parser.add_argument("--version", action=_Version, nargs=0, dest=nothing, default=nothing, help="show the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (_add_score, _add_watch, _add_explain, _add_monitor, _add_info):
         add(commands)

@@ -116,7 +116,9 @@ class Library:
         ]
         if not found:
             raise UserError(f"{self.folder}: there is no model for {wanted}. There are:\n{_choice(self.models)}")
-        return _the_one(found, f"{self.folder}: for {wanted}")
+        return _the_one(
+            found, f"{self.folder}: for {wanted}", f"Name the SNR as well, as in --model-for {found[0].name}"
+        )
 
     def model_by_path(self, recording: StrPath) -> Shelved:
         """The model of a recording that lies in a folder named like its ID, below one named like its machine.
@@ -138,7 +140,11 @@ class Library:
             )
         found = [self.models[number] for number, place in places.items() if place == deepest]
         by_snr = [one for one in found if _has_snr(one.about, folders)]
-        return _the_one(by_snr or found, f"{os.fspath(recording)}: for it")
+        return _the_one(
+            by_snr or found,
+            f"{os.fspath(recording)}: for it",
+            "Name a folder of the recordings after the SNR, or choose the model yourself with --model-for",
+        )
 
     @cached_property
     def _every_name(self) -> str:
@@ -215,7 +221,7 @@ def _has_snr(about: Metadata, folders: Iterable[str]) -> bool:
     return any(beginning.startswith(snr) for beginning in beginnings for snr in snrs)
 
 
-def _the_one(found: Sequence[Shelved], where: str) -> Shelved:
+def _the_one(found: Sequence[Shelved], where: str, advice_on_snr: str) -> Shelved:
     """The model, if only the protocol is left to choose.
 
     Raises
@@ -228,10 +234,8 @@ def _the_one(found: Sequence[Shelved], where: str) -> Shelved:
     chosen = preferred if len(runs) == 1 and preferred else found
     if len(chosen) == 1:
         return chosen[0]
-    if len({one.about.snr for one in found}) > 1:
-        advice = f"Name the SNR as well, as in --model-for {found[0].name}"
-    else:
-        advice = "Give the folder of one run, or one of the files"
+    several = len({one.about.snr for one in found}) > 1
+    advice = advice_on_snr if several else "Give the folder of one run, or one of the files"
     raise UserError(f"{where} there are {len(found)} models. {advice}:\n{_choice(found)}")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, TextIO
 
 from ..files.neutral import in_one_line
@@ -21,7 +20,7 @@ WIDTH = 100
 _UNDECODED = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8
 _QUOTED = re.compile('[",\r\n]|^\\s|\\s$')
 _NUMBERS = ("start", "end", "score", "p_value")
-_WIDTHS = {"start": 8, "end": 8, "score": 9, "p_value": 7, "verdict": 9}
+_WIDTHS = {"start": 8, "end": 8, "score": 10, "p_value": 7, "verdict": 9}
 _NARROWEST_NAME, _WIDEST_DETECTOR = 16, 24
 _GAP = "  "
 _INDENT = "    "
@@ -140,15 +139,14 @@ class TableWriter:
     detectors
         Whose scores they are, for the width of the column.
     width
-        Characters of a line.
+        Characters of a line, 80 or more.
     """
 
     def __init__(self, file: TextIO, detectors: Iterable[str] = (), width: int = WIDTH) -> None:
         self._file, self._width = file, width
-        detector = min(max(map(len, ("detector", *detectors))), _WIDEST_DETECTOR)
-        others = sum(_WIDTHS.values()) + detector + len(_GAP) * (len(COLUMNS) - 2)
-        name = max(_NARROWEST_NAME, width - others)
-        self._widths = {"file": name, "detector": detector, **_WIDTHS}
+        left = width - sum(_WIDTHS.values()) - len(_GAP) * (len(COLUMNS) - 2)
+        detector = min(max(map(shown_width, ("detector", *detectors))), _WIDEST_DETECTOR, left - _NARROWEST_NAME)
+        self._widths = {"file": left - detector, "detector": detector, **_WIDTHS}
 
     def begin(self) -> None:
         """Write the header."""
@@ -172,8 +170,8 @@ class TableWriter:
         )
         if verdict.verdict != "normal":
             words = in_one_line("; ".join(verdict.reasons))
-            for line in textwrap.wrap(words, self._width, initial_indent=_INDENT, subsequent_indent=_INDENT):
-                self._file.write(f"{line}\n")
+            for line in wrapped(words, self._width - len(_INDENT)):
+                self._file.write(f"{_INDENT}{line}\n")
         self._file.flush()
 
     def end(self) -> None:
@@ -201,6 +199,28 @@ def shown_width(text: str) -> int:
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text
     )
+
+
+def wrapped(text: str, width: int) -> Iterator[str]:
+    """Lines of words that are no wider than so many columns; a word that is wider is cut.
+
+    Examples
+    --------
+    >>> list(wrapped("7 dB above normal", 10))
+    ['7 dB above', 'normal']
+    """
+    line = ""
+    for word in text.split():
+        if line and shown_width(f"{line} {word}") > width:
+            yield line
+            line = ""
+        line = f"{line} {word}" if line else word
+        while shown_width(line) > width:
+            end = next(end for end in range(width, 0, -1) if shown_width(line[:end]) <= width)
+            yield line[:end]
+            line = line[end:]
+    if line:
+        yield line
 
 
 def shortened(text: str, width: int) -> str:
