@@ -1,0 +1,116 @@
+"""From the demo to an explained alarm: the pages about using models, as printed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from places import REPOSITORY
+from workflow_runner import snakemake, working_copy
+
+pytestmark = pytest.mark.slow
+
+PAGES = ("docs/use.md", "docs/use.ko.md")
+ANOMALOUS = 1
+
+
+def commands(page: str) -> list[str]:
+    """The blocks of shell commands of a page."""
+    return re.findall(r"^```bash\n(.*?)^```", (REPOSITORY / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_both_languages_have_the_same_commands() -> None:
+    english, korean = map(commands, PAGES)
+    assert english == korean
+    assert len(english) >= 8
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A clone in which all commands of the page were given, and what they printed."""
+    clone = working_copy(tmp_path_factory.mktemp("use") / "clone")
+    programs = tmp_path_factory.mktemp("bin")
+    asd = programs / "asd"  # as `pip install` makes it
+    asd.write_text(
+        f"#!{sys.executable}\nimport sys\nfrom asd.scoring.command import main\nsys.exit(main())\n", encoding="utf-8"
+    )
+    asd.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(clone / "workflow/scripts"),
+    }
+    printed = []
+    for block in commands(PAGES[0]):
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail\n{block}"],
+            cwd=clone,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode in (0, ANOMALOUS), f"{block}\n{done.stdout}"
+        assert "Traceback" not in done.stdout
+        printed.append(done.stdout)
+    return clone, printed
+
+
+def printed_by(used: tuple[Path, list[str]], text: str) -> str:
+    """What the block with `text` in it printed."""
+    (found,) = (output for block, output in zip(commands(PAGES[0]), used[1], strict=True) if text in block)
+    return found
+
+
+def test_the_model_says_what_it_is(used: tuple[Path, list[str]]) -> None:
+    assert "fan, ID id_00, SNR 6 dB" in printed_by(used, "asd info")
+    names = {path.name for path in (used[0] / "results/models/fan/nf0.7_seed0_strict").glob("*.onnx")}
+    assert names == {f"{snr}_{name}.onnx" for snr in ("snr6", "snr0", "snr_6") for name in ("id_00", "id_02")}
+
+
+def test_faults_are_found_and_explained(used: tuple[Path, list[str]]) -> None:
+    found = printed_by(used, "asd score results")
+    assert len(re.findall(r" anomalous$", found, re.MULTILINE)) >= 15  # of 20
+    assert re.search(r"\d+ of 20 clips anomalous", found)
+    assert re.search(r"k?Hz, .*dB (above|below) normal", found)
+    page = (used[0] / "00000000.explained.html").read_text(encoding="utf-8")
+    assert "nomalous" in page
+    assert (used[0] / "00000000.explained.png").stat().st_size > 50_000
+    assert "False" not in printed_by(used, "from asd import Model")
+
+
+def test_normal_clips_are_watched_and_the_model_holds(used: tuple[Path, list[str]]) -> None:
+    rows = list(csv.DictReader((used[0] / "scores.csv").open(encoding="utf-8")))
+    assert len(rows) == len({row["file"] for row in rows}) == 20
+    assert sum(row["verdict"] == "normal" for row in rows) >= 15
+    assert (used[0] / "scores.monitor.png").exists()
+    answers = pd.read_csv(used[0] / "results/scored/fan_snr6_id_00.csv")
+    watched = {row["file"]: float(row["score"]) for row in rows}
+    assert len(answers) == 20
+    assert all(watched[row.file] == pytest.approx(row.score, abs=1e-5) for row in answers.itertuples())
+
+
+def test_onnx_runtime_alone_gives_the_same_score(used: tuple[Path, list[str]]) -> None:
+    alone = re.search(r"score (\S+), threshold", printed_by(used, "examples/onnx/score.py"))
+    listed = re.search(r"00000000\.wav +\S+ +\S+ +Ensemble +(\S+)", printed_by(used, "asd score results"))
+    assert alone
+    assert listed
+    assert float(alone[1]) == pytest.approx(float(listed[1]), rel=2e-3)
+
+
+def test_the_demo_s_aucs_fall_with_the_snr(used: tuple[Path, list[str]]) -> None:
+    """The same run goes on, as `make run` starts it, up to the AUCs."""
+    snakemake(used[0], "results/evaluation/fan.csv", cores=2, repository=used[0]).ok()
+    table = pd.read_csv(used[0] / "results/evaluation/fan.csv")
+    means = table.groupby("snr")["auc"].mean()
+    assert means["snr6"] > means["snr0"] > means["snr_6"] > 0.5
+    assert 0.85 < means["snr6"] < 0.999
