@@ -8,6 +8,7 @@ import numpy as np
 import scipy.fft
 from numpy.random import Generator
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from asd.demo.signals import Array, band, coloured, gain, generator, grid_of
 from asd.features.acoustic import clip_features
@@ -65,4 +66,5 @@ class SteadyMachine:
 
     def features(self, rng: Generator, clips: int, sets: tuple[FeatureSet, ...]) -> NDArray[np.float32]:
         """Of normal clips, float32 [clips, columns]."""
-        return np.stack([clip_features(self.clip(rng), sets) for _ in range(clips)])
+        with threadpool_limits(1):  # sums of some thousand numbers are waited for, where other work has the cores
+            return np.stack([clip_features(self.clip(rng), sets) for _ in range(clips)])
