@@ -32,6 +32,7 @@ from asd.models.files import with_seal
 from asd.recordings.audio import read_clip
 from asd.scoring.bands import unusual_regions
 from asd.scoring.model import Model, Verdict
+from asd.scoring.p_values import p_values
 from chromium import chromium, console_errors
 from places import REPOSITORY
 from small_data import clip, write_clip
@@ -313,6 +314,16 @@ def test_recordings_of_another_sample_rate_have_nearly_the_features_of_the_packa
         assert_same(found, page.site.model, recording)
 
 
+def test_p_values_are_those_of_the_package_where_scores_are_equal_too(page: Page) -> None:
+    script = """
+    const [scores, calibration, done] = arguments;
+    import("./scoring.js").then(({pValueOf}) => done(scores.map((score) => pValueOf(score, calibration).pValue)));
+    """
+    scores, calibration = [0.0, 1.0, 1.5, 2.0, 3.0, 4.0], [1.0, 2.0, 2.0, 3.0]
+    found = page.browser.execute_async_script(script, scores, calibration)
+    assert found == pytest.approx(p_values(scores, np.array(calibration)).tolist())
+
+
 def test_a_long_recording_is_scored_in_windows(page: Page, tmp_path: Path) -> None:
     recording = tmp_path / "long.wav"
     parts = [clip(seed, seed == 42, 0.5) for seed in (40, 41, 42, 43)]
@@ -466,6 +477,7 @@ def test_models_are_exchanged_and_wrong_ones_refused_in_words(page: Page, tmp_pa
     write_feature_extractor(tmp_path / "few.onnx", OF_THE_DDAE)
     page.give(tmp_path / "few.onnx", small_site.folder / "model.onnx")
     assert "model.onnx takes 512 features more than few.onnx computes" in page.text("#problems")
+    assert [(one["problem"], one["windows"]) for one in page.state()] == [(None, [])]
     page.give(small_site.folder / "features.onnx")
     assert page.text("#problems") == ""
     [again] = page.state()
