@@ -32,6 +32,7 @@ from asd.models.files import with_seal
 from asd.recordings.audio import read_clip
 from asd.scoring.bands import unusual_regions
 from asd.scoring.model import Model, Verdict
+from asd.scoring.p_values import p_values
 from chromium import chromium, console_errors
 from places import REPOSITORY
 from small_data import clip, write_clip
@@ -43,6 +44,7 @@ PAGE = REPOSITORY / "examples" / "onnx" / "web"
 PATIENCE = 60  # seconds that a script may take
 SECONDS = 0.25  # of the small clips
 MICROPHONE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+ELSEWHERE = "page.example"  # a name of this computer that is not localhost, which browsers trust less
 
 # Scripts for the browser. `state`: what the page says of all recordings, once it has nothing more to do.
 STATE = """
@@ -172,7 +174,8 @@ def small_site(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     sound = tmp_path_factory.mktemp("microphone") / "hum.wav"
     soundfile.write(sound, np.tile(clip(1, False, 0.5)[:, 0], 20), 16_000, subtype="PCM_16")
-    flags = (*MICROPHONE, f"--use-file-for-fake-audio-capture={sound}", "--lang=en-US")
+    names = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
+    flags = (*MICROPHONE, f"--use-file-for-fake-audio-capture={sound}", "--lang=en-US", names)
     profile = tmp_path_factory.mktemp("chromium")
     with chromium(profile, *flags, logs=("browser", "performance"), patience=PATIENCE) as chrome:
         yield chrome
@@ -255,7 +258,7 @@ def test_real_recordings_have_the_features_and_scores_of_the_package(
     shutil.copytree(installed, folder)
     rows = np.load(fan_caches / "snr_6_id_00_normal.npy")
     put_model(folder, rows[10:-200], rows[-200:], seconds=10.0, channels=8, sample_rate=16_000)
-    recordings = sorted(fan_recordings.rglob("*.wav"))[::3]
+    recordings = sorted(fan_recordings.rglob("*.wav"))[1::3]
     with served(folder) as site:
         page = Page(browser, site)
         found = page.give(*recordings)
@@ -309,6 +312,16 @@ def test_recordings_of_another_sample_rate_have_nearly_the_features_of_the_packa
     assert differences[centres < highest].max() < 0.2
     if rate == 48_000:
         assert_same(found, page.site.model, recording)
+
+
+def test_p_values_are_those_of_the_package_where_scores_are_equal_too(page: Page) -> None:
+    script = """
+    const [scores, calibration, done] = arguments;
+    import("./scoring.js").then(({pValueOf}) => done(scores.map((score) => pValueOf(score, calibration).pValue)));
+    """
+    scores, calibration = [0.0, 1.0, 1.5, 2.0, 3.0, 4.0], [1.0, 2.0, 2.0, 3.0]
+    found = page.browser.execute_async_script(script, scores, calibration)
+    assert found == pytest.approx(p_values(scores, np.array(calibration)).tolist())
 
 
 def test_a_long_recording_is_scored_in_windows(page: Page, tmp_path: Path) -> None:
@@ -464,6 +477,7 @@ def test_models_are_exchanged_and_wrong_ones_refused_in_words(page: Page, tmp_pa
     write_feature_extractor(tmp_path / "few.onnx", OF_THE_DDAE)
     page.give(tmp_path / "few.onnx", small_site.folder / "model.onnx")
     assert "model.onnx takes 512 features more than few.onnx computes" in page.text("#problems")
+    assert [(one["problem"], one["windows"]) for one in page.state()] == [(None, [])]
     page.give(small_site.folder / "features.onnx")
     assert page.text("#problems") == ""
     [again] = page.state()
@@ -563,5 +577,21 @@ def test_the_microphone_is_recorded_for_as_long_as_the_training_clips(page: Page
     rms = window["features"][128]
     assert 0.01 < rms < 0.5, "the hum of the recording that stands for a microphone"
     assert page.text("#record") == "Record 0.25 s"
+    assert "was not checked" not in page.text("#model")
     assert DETECTOR not in page.text("#problems")
+    assert page.errors() == []
+
+
+def test_over_plain_http_everything_works_but_the_seal_and_the_microphone(
+    browser: Any, small_site: Site, tmp_path: Path
+) -> None:
+    recording = write_clip(tmp_path / "fine.wav", 1)
+    address = small_site.address.replace("127.0.0.1", ELSEWHERE)
+    page = Page(browser, Site(small_site.folder, address, small_site.requests))
+    assert "Whether the file is undamaged was not checked" in page.text("#model")
+    [found] = page.give(recording)
+    assert_same(found, small_site.model, recording)
+    page.click("#record")
+    assert [one["problem"] for one in page.state()] == ["insecure", None]
+    assert "Browsers give the microphone only to pages on https and on localhost." in page.text(".result")
     assert page.errors() == []

@@ -150,7 +150,7 @@ function soundOf(window) {
 function parts(one) {
   const buttons = one.result.windows.map((window, place) => {
     const pressed = place === one.chosen;
-    const text = `${number(window.start, 5)} s`;
+    const text = `${number(window.start, 4)} s`;
     const button = element("button", { type: "button", class: verdictOf(window), text, "aria-pressed": pressed });
     button.addEventListener("click", () => {
       Object.assign(one, { chosen: place, card: null });

@@ -58,6 +58,7 @@ export function calibrationChart(calibration, threshold, score, anomalous) {
     return bar(x(lowest) + bin * step + 0.5, floor - size, step - 1, size, "normal-bar");
   });
   const scale = ticks(from, to, 6).map((value) => text(x(value), height - 7, "middle", "tick", number(value)));
+  const side = score > threshold && x(threshold) > LEFT + 90 ? -1 : 1; // of its line, where the threshold's label stands
   const beyond = clamp(score) !== score;
   const sign = score > threshold ? "→" : "←";
   const label = `${say("here")}: ${number(score)}${beyond ? ` ${sign}` : ""}`;
@@ -69,7 +70,7 @@ export function calibrationChart(calibration, threshold, score, anomalous) {
     line(LEFT, floor, WIDTH - RIGHT, floor, "axis"),
     ...scale,
     line(x(threshold), TOP + 14, x(threshold), floor, "threshold"),
-    text(x(threshold), TOP + 10, anchor(threshold), "tick", `${say("threshold")} ${number(threshold)}`),
+    text(x(threshold) + 4 * side, TOP + 10, side < 0 ? "end" : "start", "tick", `${say("threshold")} ${number(threshold)}`),
     line(x(score), TOP - 4, x(score), floor, `mark ${anomalous ? "bad" : "good"}`),
     text(x(score), TOP - 8, anchor(score), `mark-label ${anomalous ? "bad" : "good"}`, label),
   );
