@@ -363,7 +363,7 @@ def test_another_channel_or_set_of_features_extracts_everything_again(finished: 
     assert finished.plan() == ALL_EXTRACTIONS | FROM_TRAINING
     del finished.config["dataset"]["channel"]
     finished.config["features"] = ["mfcc", "basic"]
-    assert finished.plan() == ALL_EXTRACTIONS | FROM_TRAINING
+    assert finished.plan() == ALL_EXTRACTIONS | FROM_TRAINING | {job("export_features")}
 
 
 def log_of_extraction(finished: Finished, machine: str, snr: str, name: str, kind: str) -> str:
@@ -431,7 +431,12 @@ def test_normal_recording_at_the_reference_snr_trains_its_machine_again(finished
 
 
 CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
-    "features": ("asd/features/acoustic.py", "LOG_FLOOR = 1e-8", "LOG_FLOOR = 2e-8", ALL_EXTRACTIONS | FROM_TRAINING),
+    "features": (
+        "asd/features/acoustic.py",
+        "LOG_FLOOR = 1e-8",
+        "LOG_FLOOR = 2e-8",
+        ALL_EXTRACTIONS | FROM_TRAINING | {job("export_features")},
+    ),
     "training": ("asd/ddae/training.py", "_ROWS_TO_VALIDATE = 256", "_ROWS_TO_VALIDATE = 128", FROM_TRAINING),
     "components": ("asd/detection/projections.py", "MAX_COMPONENTS = 20", "MAX_COMPONENTS = 19", FROM_DETECTION),
     "detectors": (
@@ -443,7 +448,13 @@ CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "script": ("detect_anomalies.py", 'settings["folds"]', 'settings["folds"] or None', FROM_DETECTION),
     "statistics": ("asd/evaluation/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
     "tables": ("asd/evaluation/tables.py", "Simulated recordings (the demo)", "Recordings of the demo", STATISTICS),
-    "figures": ("asd/figures/style.py", "DPI = 200", "DPI = 90", FIGURES),
+    "models": (
+        "asd/models/detectors.py",
+        "_NO_RATIO = 1e-12",
+        "_NO_RATIO = 1e-11",
+        {name for name in FROM_DETECTION if name.startswith("export_")},
+    ),
+    "figures": ("asd/figures/style.py", "DPI = 200", "DPI = 90", FIGURES | {job("list_hardest")}),
 }
 
 

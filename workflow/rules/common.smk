@@ -69,9 +69,13 @@ def workflow_folder():
 
 WORKFLOW = workflow_folder()
 SCRIPTS = WORKFLOW / "scripts"
-# Snakemake hands its import path on to the scripts
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
+# Snakemake hands its import path on to the scripts, but behind what is installed: another version of the package, perhaps
+SEARCHED_FIRST = [
+    path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path != str(SCRIPTS)
+]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SCRIPTS), *SEARCHED_FIRST]))
 
 import asd
 
