@@ -17,6 +17,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
@@ -303,10 +304,11 @@ def draw_deviations(
     axes.axhline(0.0, color=theme.neutral, linewidth=0.6)
     outside = np.abs(deviations) > _WITHIN
     axes.bar(bands[~outside], deviations[~outside], width=1.0, color=theme.neutral, linewidth=0)
-    axes.bar(bands[outside], deviations[outside], width=1.0, color=theme.abnormal, linewidth=0, label="mean level")
+    axes.bar(bands[outside], deviations[outside], width=1.0, color=theme.abnormal, linewidth=0)
     if short is not None:
         axes.plot(bands, short, color=theme.ink, linewidth=0.9, linestyle="--", label="short sounds")
-        axes.legend(loc="best", fontsize=SMALL)
+        level = Patch(color=theme.neutral, linewidth=0, label="mean level")
+        axes.legend(handles=[level, *axes.get_legend_handles_labels()[0]], loc="best", fontsize=SMALL)
     axes.set(title="Bands beside normal clips", xlabel="frequency (kHz)", ylabel="standard deviations")
     axes.set_xlim(-1.0, MEL_BANDS)
     _ticks_in_kilohertz(axes.xaxis, [band_of(value) for value in _TICKS])

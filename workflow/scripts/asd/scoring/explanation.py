@@ -81,7 +81,8 @@ class Explanation:
     normal_spectrum
         Mean spectrum of the normal training clips, dB, float64 [128].
     difference
-        Of the window, over a tenth of a second, from `normal_spectrum`, dB, float32 [128, frames].
+        Of the window, over a tenth of a second or, of a long one, more, from `normal_spectrum`, dB, float32 [128,
+        frames].
     deviations
         Of the window's mean spectrum from that of normal clips, in their standard deviations, float64 [128].
     short_deviations

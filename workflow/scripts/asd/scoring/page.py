@@ -164,7 +164,7 @@ def _body(found: Explanation) -> Iterator[str]:
     yield '<h2>What it looks like</h2><div class="panels">'
     yield figure("clip", "Power in 128 mel bands, in decibels.")
     yield figure("typical", _typical_in_words(found))
-    yield figure("difference", "Over a tenth of a second. Of a normal clip it is speckled, with no band that lasts.")
+    yield figure("difference", _difference_in_words(found))
     yield "</div>"
     yield '<h2>Where it differs from normal clips</h2><div class="panels">'
     yield figure("deviations", _deviations_in_words(found))
@@ -218,6 +218,11 @@ def _typical_in_words(found: Explanation) -> str:
     if found.typical is None:
         return "The model was made without recordings and has no typical clip: this is the mean spectrum instead."
     return f"{found.typical.file}, the training clip that is most like the others. Same colours."
+
+
+def _difference_in_words(found: Explanation) -> str:
+    step = found.seconds / found.difference.shape[1]
+    return f"Means over {step:.2g} s. Of a normal clip it is speckled, with no band that lasts."
 
 
 def _deviations_in_words(found: Explanation) -> str:
