@@ -214,8 +214,10 @@ export function enqueue(task) {
 
 async function useModelFile(name, content) {
   const loaded = await load(await readModelFile(name, new Uint8Array(content)));
+  const before = loaded.kind === "features" ? state.extractor : state.model;
   if (loaded.kind === "features") state.extractor = loaded;
   else Object.assign(state, { model: loaded, detector: loaded.about.detector });
+  await before?.session.release();
   await judgeAll();
 }
 
