@@ -536,6 +536,9 @@ def test_copy_puts_models_and_their_extractor_beside_the_page(browser: Any, inst
         page.click("#models option:last-child")
         page.state()
         assert "pump, ID id_00" in page.text("#model-title")
+        page.give(models[0])
+        assert "fan, ID id_00" in page.text("#model-title")
+        assert page.browser.find_element("id", "models").get_property("value") == ""
         assert page.errors() == []
     with (folder / "node_modules" / "onnxruntime-web" / "dist" / "ort.wasm.min.mjs").open("a") as file:
         file.write("//")

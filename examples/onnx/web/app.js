@@ -64,6 +64,7 @@ function showModel() {
   const about = model?.about;
   $("model-title").textContent = about ? titleOf(about) : "";
   $("model-facts").textContent = about ? factsOf(model, detector) : "";
+  $("models").value = model?.address ?? ""; // nothing is chosen in the list if the model is not of it
   document.querySelector(".detectors").hidden = !about || Object.keys(about.detectors).length < 2;
   if (about) {
     const options = Object.keys(about.detectors).map((name) => element("option", { value: name, text: name }));
@@ -212,10 +213,13 @@ export function enqueue(task) {
   return queue;
 }
 
-async function useModelFile(name, content) {
-  const loaded = await load(await readModelFile(name, new Uint8Array(content)));
+// `address` is that of a file beside the page.
+async function useModelFile(name, content, address = "") {
+  const loaded = { ...(await load(await readModelFile(name, new Uint8Array(content)))), address };
+  const before = loaded.kind === "features" ? state.extractor : state.model;
   if (loaded.kind === "features") state.extractor = loaded;
   else Object.assign(state, { model: loaded, detector: loaded.about.detector });
+  await before?.session.release();
   await judgeAll();
 }
 
@@ -305,7 +309,7 @@ async function fetched(name) {
 async function useFileBeside(name) {
   const answer = await fetched(name);
   if (!answer) return false;
-  await useModelFile(name.split("/").at(-1), await answer.arrayBuffer());
+  await useModelFile(name.split("/").at(-1), await answer.arrayBuffer(), name);
   return true;
 }
 
