@@ -16,9 +16,8 @@ with job_log(snakemake.log[0]):
     from asd.detection.units import read_unit_clips
     from asd.files.atomic import whole_folder
     from asd.files.origin import origins_of
-    from asd.models.export import Trained, build_model
+    from asd.models.export import Trained, build_model, samples_at_hand
     from asd.models.files import write_model
-    from asd.recordings.again import read_again
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     lists = [*files.normal_clips, *files.abnormal_clips, *files.unlabelled_clips]
@@ -32,8 +31,8 @@ with job_log(snakemake.log[0]):
     made_with = [files.weights, *files.classifier]
     (own,) = expected_scores(origins, "own", lists, made_with)
     scored = expected_scores(origins, "scores", lists, made_with)
-    read = partial(
-        read_again,
+    samples = partial(
+        samples_at_hand,
         root=snakemake.params.root,
         recordings=snakemake.params.recordings,
         channel=settings["channel"],
@@ -60,7 +59,7 @@ with job_log(snakemake.log[0]):
                 snr_label=settings["snr_labels"][clips.snr],
                 channel=settings["channel"],
                 clip_seconds=settings["seconds"],
-                samples=lambda clip: read(clip.file, clip.start),
+                samples=samples,
                 origin=replace(own, snr=clips.snr, id=clips.machine_id, code=snakemake.params.code).values(),
             )
             write_model(

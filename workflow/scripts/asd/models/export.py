@@ -28,7 +28,8 @@ from ..features.bands import in_bands, log_mel
 from ..features.cliplist import ClipRecord, list_checksum
 from ..features.columns import sets_of
 from ..features.spectrogram import spectrogram, thinned
-from ..recordings.audio import SAMPLE_RATE
+from ..recordings.again import files_of_clip, read_again
+from ..recordings.audio import SAMPLE_RATE, BadClipError, Channel
 from ..splits import PROTOCOLS
 from . import views as operators
 from .detectors import CONVERTERS, distances_to, ensemble
@@ -307,6 +308,20 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "unknown"
+
+
+def samples_at_hand(
+    clip: ClipRecord, root: str, recordings: Mapping[str, Sequence[str]], channel: Channel, seconds: float | None
+) -> NDArray[np.float32] | None:
+    """Samples of a clip, float32 [samples] at 16 kHz; None where its recording can't be read.
+
+    The other parameters are those of `asd.recordings.again`.
+    """
+    try:
+        found = read_again(files_of_clip(clip.file, root, recordings), clip.start, channel, seconds)
+    except (BadClipError, OSError):
+        return None
+    return None if found is None else found.samples
 
 
 def _typical(features: NDArray[np.float32], records: Sequence[ClipRecord], samples: Samples) -> Typical | None:

@@ -5,37 +5,40 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from .audio import BadClip, Channel, read_clips
+from .audio import BadClip, Channel, Clip, read_clip, read_clips
 
 
-def read_again(
-    file: str,
-    start: str,
-    *,
-    root: str,
-    recordings: Mapping[str, Sequence[str]],
-    channel: Channel,
-    seconds: float | None,
-) -> NDArray[np.float32] | None:
-    """Samples of a clip, float32 [samples] at 16 kHz; None where its recording can't be read any more.
+def files_of_clip(file: str, root: str, recordings: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The files of the recording that a clip is, or was cut from.
 
     Parameters
     ----------
-    file, start
-        As in the clip list: path under `root`, and where the clip begins, in seconds, or nothing.
+    file
+        As in the clip list: path under `root`.
     recordings
         The files of recordings that have one for each channel, by the name in the list.
+    """
+    return tuple(recordings.get(file) or (os.path.join(root, file),))
+
+
+def read_again(files: Sequence[str], start: str, channel: Channel, seconds: float | None) -> Clip | None:
+    """A clip; None where its recording has no such clip any more.
+
+    Parameters
+    ----------
+    start
+        As in the clip list: where it begins, in seconds; nothing where it is the whole recording.
     channel, seconds
         See `asd.recordings.audio.read_clips`.
+
+    Raises
+    ------
+    BadClipError
+        If the recording can't be read.
     """
-    begins = float(start) if start else 0.0
-    for clip in read_clips(recordings.get(file, [os.path.join(root, file)]), channel, seconds):
-        if isinstance(clip, BadClip):
-            if clip.start is None:
-                return None
-        elif abs(clip.start - begins) < 1e-6 * (1 + begins):
-            return clip.samples
+    if not start:
+        return read_clip(files, channel)
+    for clip in read_clips(files, channel, seconds):
+        if clip.start is not None and f"{clip.start:.10g}" == start:
+            return None if isinstance(clip, BadClip) else clip
     return None

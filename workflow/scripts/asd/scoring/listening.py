@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -25,7 +24,8 @@ from ..files.atomic import whole_file
 from ..files.neutral import for_html
 from ..models.metadata import Normal
 from ..processes import shared_out
-from ..recordings.audio import BadClip, BadClipError, Channel, Clip, read_clip, read_clips
+from ..recordings.again import files_of_clip, read_again
+from ..recordings.audio import BadClipError, Channel
 from ..recordings.state import content_checksum
 from ..splits import PROTOCOLS, title_of
 from .bands import reasons
@@ -277,7 +277,7 @@ def _to_hear(unit: ListedUnit, clip: int, root: str, recordings: Mapping[str, Se
     # peak to peak, from a normal clip's quietest to its loudest sample
     peaks = unit.clips.train()[:, BASIC_COLUMNS.start + BASIC_NAMES.index("ptp")] / 2
     return _ToHear(
-        tuple(recordings.get(record.file) or (os.path.join(root, record.file),)),
+        files_of_clip(record.file, root, recordings),
         record.start,
         record.content,
         float(np.percentile(peaks, _PEAKS)),
@@ -293,22 +293,13 @@ def _hear(task: _ToHear, channel: Channel, seconds: float | None) -> _Heard | st
     try:
         if task.content and content_checksum(task.files) != task.content:
             return "The recording has changed since it was scored."
-        clip = _read(task, channel, seconds)
+        clip = read_again(task.files, task.start, channel, seconds)
     except (BadClipError, OSError):
         clip = None
     if clip is None:
         return "The recording can't be read any more."
     picture = small_spectrogram(spectrogram(clip.samples), task.low, task.high)
     return _Heard(sound_of(clip.samples, SMALL, loudest=task.loudest, longest=_LONGEST), picture)
-
-
-def _read(task: _ToHear, channel: Channel, seconds: float | None) -> Clip | None:
-    if not task.start:
-        return read_clip(task.files, channel)
-    for clip in read_clips(task.files, channel, seconds):
-        if clip.start is not None and f"{clip.start:.10g}" == task.start:
-            return None if isinstance(clip, BadClip) else clip
-    return None
 
 
 def _page(run: _Run, cards: Mapping[_Chosen, str], counts: Listened) -> str:
