@@ -24,11 +24,13 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from asd.detection.detectors import METHODS
+from asd.detection.ensembles import Ensemble
 from asd.features.acoustic import clip_features
 from asd.features.bands import log_mel
 from asd.features.columns import FEATURE_SETS, OF_THE_DDAE, FeatureSet, mel_centres
 from asd.models.feature_graph import write_feature_extractor
-from asd.models.files import with_seal
+from asd.models.files import with_seal, write_model
 from asd.recordings.audio import read_clip
 from asd.scoring.bands import unusual_regions
 from asd.scoring.model import Model, Verdict
@@ -37,6 +39,7 @@ from chromium import chromium, console_errors
 from places import REPOSITORY
 from small_data import clip, write_clip
 from small_models import DETECTOR, small_model
+from trained_models import built, trained, unit
 
 pytestmark = pytest.mark.slow
 
@@ -272,6 +275,26 @@ def test_real_recordings_have_the_features_and_scores_of_the_package(
         assert {window["anomalous"] for one in found for window in one["windows"]} == {True, False}
         assert page.errors() == []
         assert page.requests_elsewhere() == []
+
+
+def test_models_of_the_workflow_score_in_the_browser_as_in_the_package(
+    browser: Any, installed: Path, tmp_path: Path
+) -> None:
+    """With all of its detectors and ensembles: trees, kernels, neighbours, hulls, networks."""
+    folder = tmp_path / "web"
+    shutil.copytree(installed, folder)
+    normal = small_features(tmp_path, OF_THE_DDAE, count=110)
+    ensembles = [Ensemble("Mean", sorted(METHODS), [], "z"), Ensemble("Ranks", ["HULL", "IF", "KNN"], [], "rank")]
+    model = built(trained(list(METHODS), ensembles, clips=unit(normal=normal)), detector="Mean", clip_seconds=SECONDS)
+    put_model(folder, normal[:20], normal[20:30])
+    write_model(folder / "model.onnx", model.graph, model.about)
+    recordings = [write_clip(tmp_path / f"new_{seed}.wav", seed, abnormal=seed % 2 == 0) for seed in range(200, 206)]
+    with served(folder) as site:
+        page = Page(browser, site)
+        assert list(site.model.about.detectors) == [*METHODS, "Mean", "Ranks"]
+        for one, recording in zip(page.give(*recordings), recordings, strict=True):
+            assert_same(one, site.model, recording)
+        assert page.errors() == []
 
 
 def test_recordings_of_any_encoding_have_the_scores_of_the_package(page: Page, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,96 +11,21 @@ import onnx
 import onnxruntime
 import pytest
 
-from asd.classification.classifier import Networks
-from asd.classification.widths import EMBEDDING_WIDTH, HIDDEN_WIDTHS
-from asd.ddae.denoiser import ACTIVATIONS, Denoiser
-from asd.ddae.scaling import MinMaxScaling
+from asd.ddae.denoiser import ACTIVATIONS
 from asd.detection.detectors import METHODS, Detector, complete
-from asd.detection.ensembles import Ensemble, combine_files
+from asd.detection.ensembles import Ensemble
 from asd.detection.representations import Represented
-from asd.detection.scoring import detect, fit_detectors, training_groups
-from asd.detection.units import UnitClips
+from asd.detection.scoring import fit_detectors, training_groups
 from asd.detection.views import PROJECTIONS, REPRESENTATIONS
 from asd.errors import UserError
 from asd.features.bands import log_mel
-from asd.features.caches import Cache, ClipRecord, empty_cache
+from asd.features.caches import ClipRecord, empty_cache
 from asd.features.spectrogram import spectrogram
 from asd.models.detectors import CONVERTERS, average_path_length
-from asd.models.export import Built, Trained, build_model
+from asd.models.export import Built
 from asd.models.files import read_model, write_model
 from asd.models.graph import Graph
-from asd.splits import Split
-
-N_TRAIN, N_DDAE = 60, 20
-SPLIT = Split(np.arange(N_TRAIN), np.arange(80, 110), np.arange(25), np.arange(N_TRAIN, N_TRAIN + N_DDAE))
-
-
-def clips(rows: int, seed: int, columns: int = 136, shift: float = 0.0) -> np.ndarray:
-    """Unscaled features with a few causes behind them, float32 [rows, columns]."""
-    generator = np.random.default_rng(seed)
-    loadings = np.random.default_rng(99).normal(size=(6, columns))
-    values = (generator.normal(size=(rows, 6)) + shift) @ loadings + 0.3 * generator.normal(size=(rows, columns))
-    return (values * np.linspace(0.5, 5.0, columns) - 20).astype(np.float32)
-
-
-def unit(columns: int = 136) -> UnitClips:
-    features = clips(110, 0, columns), clips(25, 1, columns, shift=1.0)
-    lists = [[ClipRecord(f"{row}.wav", "10", "16000", "8") for row in range(len(one))] for one in features]
-    normal, abnormal = (Cache(*pair) for pair in zip(features, lists, strict=True))
-    return UnitClips("snr6", "id_00", normal, abnormal, empty_cache(columns), SPLIT)
-
-
-def denoiser(features: np.ndarray, activation: str = "relu") -> Denoiser:
-    generator = np.random.default_rng(7)
-
-    def layers(*widths: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [
-            (
-                (generator.normal(size=(after, before)) * 2.0 / np.sqrt(before)).astype(np.float32),
-                (0.3 * generator.normal(size=after)).astype(np.float32),
-            )
-            for before, after in itertools.pairwise(widths)
-        ]
-
-    networks = {"mfcc": layers(128, 12, 5, 12, 128), "basic": layers(8, 16, 20, 16, 8)}
-    return Denoiser(MinMaxScaling.fit([features[:, :136]]), networks, activation)
-
-
-def networks(columns: int = 136, count: int = 3) -> Networks:
-    generator = np.random.default_rng(8)
-    weights = []
-    for inputs, outputs in itertools.pairwise((columns, *HIDDEN_WIDTHS, EMBEDDING_WIDTH)):
-        shapes = [(count, inputs, outputs), *[(count, 1, outputs)] * (3 if outputs != EMBEDDING_WIDTH else 1)]
-        weights += [(generator.normal(size=shape) / np.sqrt(inputs)).astype(np.float32) for shape in shapes]
-    mean, scale = np.full(columns, -3, np.float32), np.full(columns, 0.2, np.float32)
-    return Networks(mean, scale, weights)
-
-
-def trained(entries: Sequence[object], ensembles: Sequence[Ensemble] = (), columns: int = 136, **changes) -> Trained:
-    of_unit = changes.pop("clips", unit(columns))
-    detectors = [Detector(**complete(entry)) for entry in entries]
-    network = denoiser(of_unit.normal.features, changes.pop("activation", "relu"))
-    classifier = [networks(columns)] * 4  # of all clips, and of three folds
-    protocol = changes.pop("protocol", "strict")
-    scores = detect(
-        *(of_unit, network, detectors),
-        networks=classifier,
-        protocol=protocol,
-        threshold_percentile=90.0,
-        folds=3,
-        seed=0,
-    )
-    of_one = [one for one in ensembles if not one.over]
-    together = scores.scores | (combine_files([scores], of_one, 90.0).scores if of_one else {})
-    scores = replace(scores, scores=together)
-    return Trained("fan", "0.7", 0, of_unit, network, classifier, detectors, ensembles, scores)
-
-
-def built(run: Trained, **options) -> Built:
-    first = (*run.detectors, *run.ensembles)[0].name
-    return build_model(
-        run, **{"detector": first, "snr_label": "6 dB", "channel": "mean", "clip_seconds": None, **options}
-    )
+from trained_models import N_DDAE, N_TRAIN, SPLIT, built, clips, trained, unit
 
 
 def outputs(model: Built, features: np.ndarray, *names: str) -> list[np.ndarray]:

@@ -133,9 +133,10 @@ def squared_distances(graph: Graph, rows: Value, train: NDArray[np.floating], *,
     known = graph.constant(train, np.float64) if exact else graph.rows(train)
     own = graph.sum_of(graph.square(rows), 1, keep=True)
     others = graph.add("Transpose", graph.sum_of(graph.square(known), 1, keep=True), perm=[1, 0])
-    products = graph.add("MatMul", rows, graph.add("Transpose", known, perm=[1, 0]))
-    twice = graph.add("Mul", products, graph.constant(-2.0, np.float64))
-    return graph.at_least(graph.add("Add", graph.add("Add", twice, own), others), 0.0)
+    # the constant gets the factor: for products with one, ONNX Runtime takes what earlier versions lack in double precision
+    doubled = graph.add("Mul", graph.add("Transpose", known, perm=[1, 0]), graph.constant(-2.0, np.float64))
+    products = graph.add("MatMul", rows, doubled)
+    return graph.at_least(graph.add("Add", graph.add("Add", products, own), others), 0.0)
 
 
 def distances_to(graph: Graph, rows: Value, train: NDArray[np.floating]) -> Value:
@@ -199,7 +200,7 @@ def local_affine_hull(graph: Graph, rows: Value, model: LocalHull) -> Value:
     """See `asd.detection.detectors.local_affine_hull`; its equations are solved by elimination, one row a step."""
     _, neighbours = nearest(graph, rows, model.rows, model.count)
     spanned = graph.add("Sub", graph.add("Gather", graph.rows(model.rows), neighbours), _as_rows(graph, rows))
-    products = graph.add("MatMul", spanned, graph.add("Transpose", spanned, perm=[0, 2, 1]))
+    products = graph.add("Einsum", spanned, spanned, equation="cid,cjd->cij")
     one = graph.constant(np.eye(model.count)[None], np.float64)
     trace = graph.sum_of(graph.sum_of(graph.add("Mul", products, one), 2, keep=True), 1, keep=True)
     share = graph.constant(model.regularization / model.count, np.float64)
@@ -207,8 +208,8 @@ def local_affine_hull(graph: Graph, rows: Value, model: LocalHull) -> Value:
     regularised = graph.add("Add", products, graph.add("Mul", one, ridge))
     weights = _solved_for_ones(graph, regularised, model.count)
     weights = graph.add("Div", weights, graph.sum_of(weights, 1, keep=True))
-    rest = graph.add("MatMul", graph.add("Transpose", weights, perm=[0, 2, 1]), spanned)
-    distance = graph.add("Sqrt", graph.sum_of(graph.sum_of(graph.square(rest), 2), 1))
+    rest = graph.sum_of(graph.add("Mul", weights, spanned), 1)
+    distance = graph.add("Sqrt", graph.sum_of(graph.square(rest), 1))
     usual = graph.mean_of(graph.add("Gather", graph.constant(model.usual, np.float64), neighbours), 1)
     ratio = graph.add("Div", graph.at_least(distance, _NO_RATIO), graph.at_least(usual, _NO_RATIO))
     return graph.add("Log", ratio)

@@ -19,7 +19,7 @@ OPSET = 18
 """Of ONNX's operators: what ONNX Runtime has had since its version 1.14."""
 
 ML_OPSET = 5
-"""Of those of ONNX-ML: since version 1.20."""
+"""Of those of ONNX-ML: since version 1.21."""
 IR_VERSION = 10
 
 _ML = "ai.onnx.ml"
@@ -83,7 +83,7 @@ class Graph:
 
     def output(self, name: str, value: Value, shape: Sequence[int | str]) -> None:
         """Let `value` be an output of the model, as float32."""
-        self._nodes.append(helper.make_node("Cast", [value], [name], to=TensorProto.FLOAT))
+        self._nodes.append(helper.make_node("Cast", [value], [name], name=name, to=TensorProto.FLOAT))
         self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
 
     def constant(self, array: ArrayLike, dtype: type[np.generic] | None = None) -> Value:
@@ -123,7 +123,9 @@ class Graph:
         self._count += 1
         inputs = [one if isinstance(one, str) else self.constant(one) for one in operands]
         names = tuple(f"value_{self._count}_{number}" for number in range(count))
-        self._nodes.append(helper.make_node(operator, inputs, names, domain=domain, **attributes))
+        # without a name of their own, ONNX Runtime 1.20 calls several nodes that it replaces the same
+        name = f"{operator}_{self._count}"
+        self._nodes.append(helper.make_node(operator, inputs, names, name=name, domain=domain, **attributes))
         return names
 
     # ------------------------------------------------------------------------------------------------- what recurs

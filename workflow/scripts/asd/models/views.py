@@ -143,10 +143,16 @@ def _activated(graph: Graph, y: Value, activation: str) -> Value:
             slope = graph.constant(np.float64(np.float32(LEAKY_SLOPE)))
             return graph.add("Max", y, graph.add("Mul", y, slope))
         case "silu":
-            return graph.add("Mul", y, graph.add("Sigmoid", y))
+            return _silu(graph, y)
         case "tanh":
             return graph.add("Tanh", y)
     raise ValueError(f"unknown activation {activation!r}")
+
+
+def _silu(graph: Graph, y: Value) -> Value:
+    """y times its sigmoid, without what ONNX Runtime in browsers (1.30) has in single precision only."""
+    below = graph.add("Add", graph.add("Exp", graph.add("Neg", y)), graph.constant(1.0, np.float64))
+    return graph.add("Div", y, below)
 
 
 def embedding(graph: Graph, seen: Value, networks: Networks) -> Value:
@@ -167,7 +173,7 @@ def _embedding(graph: Graph, x: Value, weights: Sequence[NDArray[np.float32]]) -
         variance = graph.mean_of(graph.square(x), -1, keep=True)
         x = graph.add("Div", x, graph.add("Sqrt", graph.add("Add", variance, graph.constant(EPSILON, np.float64))))
         x = graph.add("Add", graph.add("Mul", x, gain), shift)
-        x = graph.add("Mul", x, graph.add("Sigmoid", x))
+        x = _silu(graph, x)
     x = graph.add("Add", graph.add("MatMul", x, graph.double(weight)), graph.double(bias))
     length = graph.add("Sqrt", graph.sum_of(graph.square(x), -1, keep=True))
     whole = graph.add("Mul", x, graph.constant(EMBEDDING_LENGTH, np.float64))
