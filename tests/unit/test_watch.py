@@ -27,6 +27,7 @@ from asd.scoring.watch import PATIENCE, Arrivals, Ending, Watch
 from shop_floor import SECONDS, asd, command, hum_model, record, variables
 
 INTERVAL = 0.02
+KILLS = 40
 _TICK = 0.01  # seconds, in which a file that is written anew gets another time
 Row = dict[str, str]
 
@@ -590,6 +591,10 @@ def test_nobody_reading_the_rows_is_no_matter(model: Model, folder: Path) -> Non
 # ------------------------------------------------------------------------------------------------------------- killed
 
 
+def unsynced(descriptor: int) -> None:
+    """In the place of fsync, which is a matter of power cuts: to a kill it makes no difference."""
+
+
 def in_a_child(work: Callable[[], object]) -> int:
     """Run something in a process of its own that shares nothing with this one but the disk; its number."""
     child = os.fork()
@@ -625,8 +630,8 @@ def killed_at(number: int) -> Iterator[None]:
 
         return call
 
-    for name in ("write", "fsync", "ftruncate"):
-        setattr(os, name, doomed(name, getattr(os, name)))
+    for name, original in (("write", os.write), ("fsync", unsynced), ("ftruncate", os.ftruncate)):
+        setattr(os, name, doomed(name, original))
     yield
 
 
@@ -647,9 +652,11 @@ def require_whole(table: Path, folder: Path, alarms: Path) -> None:
 
 def test_killed_at_any_place_it_loses_nothing_and_repeats_nothing(model_file: Path, tmp_path: Path) -> None:
     def watch(place: Path) -> None:
+        if os.fsync is synced:
+            os.fsync = unsynced
         watched(Model.load(model_file), place / "in", once=True, table=place / "scores.csv", alarms=place / "alarms")
 
-    number, status = 0, -1
+    number, status, synced = 0, -1, os.fsync
     while status:
         place = tmp_path / str(number)
         record(place / "in" / "1.wav", seed=1)
@@ -678,6 +685,7 @@ def test_killed_again_and_again_it_loses_nothing_and_repeats_nothing(
     record(source / "bad.wav", 3 * SECONDS, seed=2, fault=True)
 
     def watch(once: bool) -> None:
+        os.fsync = unsynced
         watched(Model.load(model_file), folder, [nothing] * 1000, once=once, table=table, alarms=alarms)
 
     def size() -> int:
@@ -692,20 +700,20 @@ def test_killed_again_and_again_it_loses_nothing_and_repeats_nothing(
         return last[0] > before
 
     kills = 0
-    for number in range(60):
+    for number in range(KILLS):
         kind = chance.choice(["good", "bad"])
         shutil.copy(source / f"{kind}.wav", folder / f"{number}.part")
         (folder / f"{number}.part").rename(folder / f"{number}.wav")
         child = in_a_child(lambda: watch(once=False))
         if number % 2:
-            time.sleep(chance.uniform(0, 0.25))
+            time.sleep(chance.uniform(0, 0.15))
         else:  # while it writes
             last[0] = size()
             wait_for(has_grown)
-            time.sleep(chance.choice([0, 0.001, 0.003, 0.01]))
+            time.sleep(chance.choice([0, 0.001, 0.002, 0.004, 0.01, 0.03]))
         os.kill(child, signal.SIGKILL)
         kills += ended_by(child) == -signal.SIGKILL
-    assert kills == 60
-    assert len(rows_of(table)) > 20
+    assert kills == KILLS
+    assert len(rows_of(table)) > 5  # or nothing was going on
     assert ended_by(in_a_child(lambda: watch(once=True))) == 0
     require_whole(table, folder, alarms)
