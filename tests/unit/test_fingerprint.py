@@ -224,6 +224,17 @@ def test_a_module_of_the_package_may_import_in_any_way(code: Code, statement: st
     assert code.fingerprint() != before
 
 
+def test_what_the_package_gives_to_other_programs_does_not_count(code: Code) -> None:
+    """A job can't ask for it: that is an error of its own."""
+    before = code.fingerprint()
+    lazy = "def __getattr__(name):\n    from .other import LIMIT\n    return LIMIT\n"
+    code.write("kit/__init__.py", f'"""A package."""\n\n\n{lazy}')
+    assert code.fingerprint() == before
+    code.write("script.py", "from kit import LIMIT\n")
+    with pytest.raises(fingerprint.UnresolvedImportError, match="there is no LIMIT in kit"):
+        code.fingerprint()
+
+
 def test_what_the_package_itself_defines_counts(code: Code) -> None:
     code.write("script.py", "from kit import FLOOR\n")
     code.write("kit/__init__.py", "FLOOR = 1\n")

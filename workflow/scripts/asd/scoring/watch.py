@@ -10,7 +10,7 @@ import stat
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -190,11 +190,22 @@ class Watch:
         Path of the table of scores.
     interval
         Seconds between two looks.
+    clock
+        Gives seconds that never go back.
     """
 
-    def __init__(self, judge: Judge, folder: str, table: str, alarms: Alarms, interval: float, ending: Ending) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        folder: str,
+        table: str,
+        alarms: Alarms,
+        interval: float,
+        ending: Ending,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._judge, self._folder, self._table, self._alarms = judge, folder, table, alarms
-        self._interval, self._ending = interval, ending
+        self._interval, self._ending, self._clock = interval, ending, clock
         self._arrivals = Arrivals(interval)
         self._said: dict[str, str] = {}
         self._remarks: set[str] = set()
@@ -225,9 +236,9 @@ class Watch:
         while not self._ending.asked:
             if self._moved:
                 self._begin_anew()
-            began = time.monotonic()
+            began = self._clock()
             files = self._files()
-            ended = time.monotonic()
+            ended = self._clock()
             looks += 1
             for file in sorted(self._arrivals.look(files, began, ended), key=natural_order):
                 if self._ending.asked:
@@ -261,7 +272,7 @@ class Watch:
         if _state_of(file) != state:  # or is gone
             self._arrivals.start_anew(file)
             return
-        if recorded.unreadable and not self._arrivals.is_given_up(file, time.monotonic()):
+        if recorded.unreadable and not self._arrivals.is_given_up(file, self._clock()):
             return
         verdicts = list(self._judge([(file, recorded)]))
         features = [window.features if isinstance(window, Window) else None for window in recorded.windows]
