@@ -111,6 +111,11 @@ rule score:
         lambda wildcards: f"{asked('score').place}.csv",
 
 
+rule monitor:
+    input:
+        lambda wildcards: f"{asked('monitor').place}.monitor.png",
+
+
 rule score_recordings:
     input:
         models=planned(paths.models_for_new_recordings, "machine"),
@@ -133,3 +138,26 @@ rule score_recordings:
         code=code("score_recordings.py"),
     script:
         "../scripts/score_recordings.py"
+
+
+rule monitor_recordings:
+    input:
+        scores=f"{paths.SCORED}.csv",
+        models=planned(paths.models_for_new_recordings, "machine"),
+    output:
+        figure=f"{paths.SCORED}.monitor.png",
+        report=f"{paths.SCORED}.monitor.json",
+    log:
+        f"results/logs/monitor_recordings/{paths.SCORED_NAME}.log",
+    benchmark:
+        f"results/benchmarks/monitor_recordings/{paths.SCORED_NAME}.tsv"
+    conda:
+        "../../envs/models.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(600),
+    params:
+        code=code("monitor_recordings.py"),
+    script:
+        "../scripts/monitor_recordings.py"

@@ -133,7 +133,7 @@ def squared_distances(graph: Graph, rows: Value, train: NDArray[np.floating], *,
     known = graph.constant(train, np.float64) if exact else graph.rows(train)
     own = graph.sum_of(graph.square(rows), 1, keep=True)
     others = graph.add("Transpose", graph.sum_of(graph.square(known), 1, keep=True), perm=[1, 0])
-    # the constant gets the factor: products with one would be fused, which earlier versions have in single precision only
+    # the constant gets the factor: products with one are fused, which earlier versions only do in single precision
     doubled = graph.add("Mul", graph.add("Transpose", known, perm=[1, 0]), graph.constant(-2.0, np.float64))
     products = graph.add("MatMul", rows, doubled)
     return graph.at_least(graph.add("Add", graph.add("Add", products, own), others), 0.0)

@@ -9,6 +9,7 @@ the p-values mean nothing any more, and the model is made anew.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..files import StrPath
+from ..files.atomic import whole_file
 from ..files.neutral import for_terminal, in_one_line
 from . import monitor_words
 from .changes import Change, Course
@@ -27,6 +29,8 @@ from .model import Model
 from .p_values import p_values
 from .recent_sound import Comparison, compare_sound
 from .score_table import RECENT, ScoredClips, ScoreTable, read_scores
+
+logger = logging.getLogger(__name__)
 
 VALID, NOT_VALID, FAILED = 0, 1, 2
 """Exit statuses."""
@@ -178,6 +182,25 @@ def monitor_command(arguments: Any) -> int:
         if drawn:
             print(in_one_line(drawn))
     return VALID if report.valid else NOT_VALID
+
+
+def monitor_into(scores: StrPath, model: StrPath, figure: StrPath, report: StrPath) -> None:
+    """Write the figure, and the report as JSON, each whole or not at all; the verdict goes to the log.
+
+    Raises
+    ------
+    UserError
+        As `monitor`.
+    """
+    from .monitor_figure import save_figure
+
+    found = monitor(scores, Model.load(model))
+    save_figure(found, Path(figure))
+    with whole_file(report) as temporary:
+        content = json.dumps(found.to_json(), ensure_ascii=True, allow_nan=False, indent=1)
+        temporary.write_text(f"{content}\n", encoding="utf-8")
+    for line in monitor_words.lines_of(found):
+        logger.info("%s", line)
 
 
 def figure_path(scores: StrPath, output: StrPath | None) -> Path:
