@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from asd.models.metadata import DetectorRecord
 from asd.scoring.model import Judge, Model, Verdict
 from asd.scoring.p_values import p_values
 from asd.scoring.windows import Recorded, Window
-from shop_floor import SECONDS, hum_model, record, variables
+from shop_floor import RATE, SECONDS, hum, hum_model, record, variables
 from small_models import DETECTOR
 
 MUTATIONS = 1000
@@ -92,6 +93,16 @@ def test_verdicts_come_before_all_is_read(model: Model, clips: list[Path], monke
     assert len(asked) == 3
 
 
+def test_a_clip_that_trained_the_model_is_told(model: Model, tmp_path: Path) -> None:
+    """Its own features are the nearest ones: no score of it means anything."""
+    known, new = tmp_path / "known.wav", tmp_path / "new.wav"
+    for path, seed in ((known, 1003), (new, 3)):
+        soundfile.write(path, hum(seed=seed), RATE, subtype="FLOAT")
+    trained, other = model.score([known, new])
+    assert trained.remarks == ("one of the clips that trained the model: its score and its p-value say nothing",)
+    assert other.remarks == ()
+
+
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
 def test_a_share_of_false_alarms_sets_the_threshold(model: Model, clips: list[Path], share: float) -> None:
     for one in model.score(clips, false_alarms=share):
@@ -123,8 +134,8 @@ def test_a_score_that_is_no_number_is_no_verdict(model: Model, score: float) -> 
         about = model.about
 
         @staticmethod
-        def scores(features: np.ndarray, name: str) -> np.ndarray:
-            return np.full(len(features), score)
+        def outputs(features: np.ndarray, names: list[str]) -> list[np.ndarray]:
+            return [np.full(len(features), score, np.float32), np.ones_like(features)]
 
     window = Window(0.0, 1.0, np.zeros(0, np.float32), np.zeros(136, np.float32))
     judge = Judge(Broken(), DETECTOR, model.record())  # type: ignore[arg-type]

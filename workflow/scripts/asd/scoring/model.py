@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .explanation import Explanation
 
 _AT_ONCE = 64  # windows
+_THE_SAME = 1e-3  # standard deviations by which other computers may round the features of a clip otherwise
+_HAS_TRAINED = "one of the clips that trained the model: its score and its p-value say nothing"
 
 
 @dataclass(frozen=True)
@@ -252,17 +254,27 @@ class Judge:
     def __call__(self, recordings: Sequence[tuple[str, Recorded]]) -> Iterator[Verdict]:
         """Verdicts on the windows of recordings (name and what was read), in their order."""
         features = [window.features for _, one in recordings for window in one.windows if isinstance(window, Window)]
-        scores: Iterator[np.float64] = iter(self.model.scores(np.stack(features), self.detector) if features else ())
+        found = iter(self._scored(np.stack(features)) if features else ())
         for file, recorded in recordings:
             for window in recorded.windows:
                 if isinstance(window, NoWindow):
                     yield self._no_verdict(file, window, window.reason.removeprefix(f"{file}: "), recorded)
                     continue
-                score = float(next(scores))
+                score, has_trained = next(found)
                 if math.isfinite(score):
-                    yield self._verdict(file, window, score, recorded)
+                    remarks = (*recorded.remarks, *((_HAS_TRAINED,) if has_trained else ()))
+                    yield self._verdict(file, window, score, replace(recorded, remarks=remarks))
                 else:
                     yield self._no_verdict(file, window, f"its score is no finite number ({score})", recorded)
+
+    def _scored(self, features: NDArray[np.float32]) -> list[tuple[float, bool]]:
+        """Scores of clips, float32 [clips, columns], and whether each is one of those that trained the model."""
+        outputs = [f"score_{self.detector}", "nearest_normal"]
+        scores, nearest = self.model.outputs(features, outputs)
+        apart = np.abs(features.astype(np.float64) - nearest)
+        near = apart <= _THE_SAME * (self.model.about.normal.spread + np.abs(nearest) * 1e-3)
+        has_trained = np.asarray(near).all(axis=1)
+        return list(zip(scores.astype(np.float64).tolist(), has_trained.tolist(), strict=True))
 
     def _verdict(self, file: str, window: Window, score: float, recorded: Recorded) -> Verdict:
         p_value = float(p_values(score, self.record.calibration))
