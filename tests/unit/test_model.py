@@ -7,6 +7,7 @@ import math
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from asd.errors import UserError
 from asd.models import metadata
 from asd.models.files import read_model, write_model
 from asd.models.metadata import DetectorRecord
-from asd.scoring.model import Judge, Model, Verdict
+from asd.scoring.model import Model, Verdict
 from asd.scoring.p_values import p_values
 from asd.scoring.windows import Recorded, Window
 from shop_floor import SECONDS, hum_model, record, variables
@@ -119,15 +120,12 @@ def test_another_detector_is_taken_by_name_and_one_that_is_none_is_refused(tmp_p
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_no_verdict(model: Model, score: float) -> None:
-    class Broken:
-        about = model.about
-
-        @staticmethod
-        def scores(features: np.ndarray, name: str) -> np.ndarray:
-            return np.full(len(features), score)
+    class Broken(Model):
+        def outputs(self, features: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+            return [np.full(len(features), score) if name.startswith("score_") else features + 1 for name in names]
 
     window = Window(0.0, 1.0, np.zeros(0, np.float32), np.zeros(136, np.float32))
-    judge = Judge(Broken(), DETECTOR, model.record())  # type: ignore[arg-type]
+    judge = Broken(model.path, model.about, model.graph).judge()
     (verdict,) = judge([("a.wav", Recorded([window]))])
     assert (verdict.verdict, verdict.anomalous) == ("error", False)
     assert math.isnan(verdict.score)
