@@ -84,6 +84,20 @@ def test_what_is_not_clear_is_refused_with_the_choice(shelves: Path, wanted: str
         chosen_model(str(shelves), wanted)
 
 
+def test_the_preferred_protocol_does_not_decide_on_anything_else(tmp_path: Path) -> None:
+    shelve(tmp_path, "fan", "id_00", "snr6", "strict")
+    shelve(tmp_path, "fan", "id_00", "snr0", "paper")
+    with pytest.raises(UserError, match=r"there are 2 models\. Name the SNR"):
+        chosen_model(str(tmp_path), "fan/id_00")
+    assert Library.of(tmp_path).model_for("fan/id_00/snr0").about.protocol == "paper"
+    again = shelve(tmp_path / "copy", "fan", "id_00", "snr6", "strict")
+    with pytest.raises(
+        UserError, match=r"there are 2 models\. Give the folder of one run, or one of the files"
+    ) as caught:
+        chosen_model(str(tmp_path), "fan/id_00/snr6")
+    assert str(again) in str(caught.value)
+
+
 def test_the_choice_names_every_model_that_could_be_meant(shelves: Path) -> None:
     with pytest.raises(UserError) as caught:
         chosen_model(str(shelves), "fan/id_02")

@@ -7,6 +7,7 @@ import math
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from asd.errors import UserError
 from asd.models import metadata
 from asd.models.files import read_model, write_model
 from asd.models.metadata import DetectorRecord
-from asd.scoring.model import Judge, Model, Verdict
+from asd.scoring.model import Model, Verdict
 from asd.scoring.p_values import p_values
 from asd.scoring.windows import Recorded, Window
 from shop_floor import RATE, SECONDS, hum, hum_model, record, variables
@@ -130,15 +131,21 @@ def test_another_detector_is_taken_by_name_and_one_that_is_none_is_refused(tmp_p
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_no_verdict(model: Model, score: float) -> None:
+<<<<<<< HEAD
     class Broken:
         about = model.about
 
         @staticmethod
         def outputs(features: np.ndarray, names: list[str]) -> list[np.ndarray]:
             return [np.full(len(features), score, np.float32), np.ones_like(features)]
+=======
+    class Broken(Model):
+        def outputs(self, features: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
+            return [np.full(len(features), score) if name.startswith("score_") else features + 1 for name in names]
+>>>>>>> cli
 
     window = Window(0.0, 1.0, np.zeros(0, np.float32), np.zeros(136, np.float32))
-    judge = Judge(Broken(), DETECTOR, model.record())  # type: ignore[arg-type]
+    judge = Broken(model.path, model.about, model.graph).judge()
     (verdict,) = judge([("a.wav", Recorded([window]))])
     assert (verdict.verdict, verdict.anomalous) == ("error", False)
     assert math.isnan(verdict.score)

@@ -588,7 +588,7 @@ def test_info_says_what_a_model_is(run: Run, informative: Path) -> None:
         "fan, ID id_00, SNR 6 dB",
         "noise factor 0.7, seed 0, protocol strict",
         "channel 3 (from 0); windows of 0.5 s; those that trained it have 8 channel(s) at 16000 Hz",
-        "normal_clips 30, clip_lists (normal ab12), recorded (2024-05-01, 2024-06-01)",
+        "normal clips 30, clip lists (normal ab12), recorded (2024-05-01, 2024-06-01)",
         "python 3.11.7, scikit-learn 1.9.1",
         "left out: PYOD:ECOD, there are no operators for it",
         "features: float32 [clips, 648]",

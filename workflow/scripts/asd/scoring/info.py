@@ -149,9 +149,9 @@ def _reading(values: Mapping[str, Any]) -> str:
 
 
 def _flat(values: Any) -> str:
-    """Nested values in one line: ``normal 80, dates (first 2024-05-01, last 2024-06-01)``."""
+    """Nested values in one line: ``normal clips 80, recorded (2024-05-01, 2024-06-01)``."""
     if isinstance(values, Mapping):
-        inside = ((name, value, _flat(value)) for name, value in values.items())
+        inside = ((name.replace("_", " "), value, _flat(value)) for name, value in values.items())
         return ", ".join(
             f"{name} ({text})" if isinstance(value, Mapping | list) else f"{name} {text}"
             for name, value, text in inside

@@ -80,10 +80,10 @@ def walk(folder: str) -> Walk:
 
 def _take(entry: os.DirEntry[str], found: Walk) -> bool:
     """Note an entry of a folder, and say whether it is a folder to look into."""
-    if is_ignored(entry.name):
+    is_sound = os.path.splitext(entry.name)[1].lower() in AUDIO_ENDINGS
+    if entry.name[0] == "." or (not is_sound and is_ignored(entry.name)):
         found.hidden += 1
         return False
-    is_sound = os.path.splitext(entry.name)[1].lower() in AUDIO_ENDINGS
     try:
         status = entry.stat()
     except OSError as error:

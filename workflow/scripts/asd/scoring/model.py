@@ -273,8 +273,7 @@ class Judge:
         scores, nearest = self.model.outputs(features, outputs)
         apart = np.abs(features.astype(np.float64) - nearest)
         near = apart <= _THE_SAME * (self.model.about.normal.spread + np.abs(nearest) * 1e-3)
-        has_trained = np.asarray(near).all(axis=1)
-        return list(zip(scores.astype(np.float64).tolist(), has_trained.tolist(), strict=True))
+        return [(float(score), bool(row.all())) for score, row in zip(scores, near, strict=True)]
 
     def _verdict(self, file: str, window: Window, score: float, recorded: Recorded) -> Verdict:
         p_value = float(p_values(score, self.record.calibration))

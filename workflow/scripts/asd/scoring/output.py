@@ -169,8 +169,7 @@ class TableWriter:
             ]
         )
         if verdict.verdict != "normal":
-            words = in_one_line("; ".join(verdict.reasons))
-            for line in wrapped(words, self._width - len(_INDENT)):
+            for line in wrapped(map(in_one_line, verdict.reasons), self._width - len(_INDENT)):
                 self._file.write(f"{_INDENT}{line}\n")
         self._file.flush()
 
@@ -201,16 +200,18 @@ def shown_width(text: str) -> int:
     )
 
 
-def wrapped(text: str, width: int) -> Iterator[str]:
-    """Lines of words that are no wider than so many columns; a word that is wider is cut.
+def wrapped(reasons: Iterable[str], width: int) -> Iterator[str]:
+    """Reasons in lines that are no wider than so many columns, broken within a reason or a word only where it is wider.
 
     Examples
     --------
-    >>> list(wrapped("7 dB above normal", 10))
-    ['7 dB above', 'normal']
+    >>> list(wrapped(["3 dB above", "4 dB below", "it has much too many words"], 24))
+    ['3 dB above; 4 dB below;', 'it has much too many', 'words']
     """
+    texts = list(reasons)
+    pieces = [f"{text};" for text in texts[:-1]] + texts[-1:]
     line = ""
-    for word in text.split():
+    for word in (word for piece in pieces for word in ([piece] if shown_width(piece) <= width else piece.split())):
         if line and shown_width(f"{line} {word}") > width:
             yield line
             line = ""
