@@ -48,7 +48,7 @@ def test_packages_are_blocked() -> None:
             "asd.detection.origins",
             "asd.ddae.origins",
         ),
-        *("asd.plan.origins", "asd.plan.provenance", "asd.plan.leftovers"),
+        *("asd.plan.origins", "asd.plan.provenance", "asd.plan.leftovers", "asd.plan.new_recordings"),
     ],
 )
 def test_a_module_is_imported_without_packages(module: str) -> None:

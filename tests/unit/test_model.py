@@ -131,18 +131,9 @@ def test_another_detector_is_taken_by_name_and_one_that_is_none_is_refused(tmp_p
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_no_verdict(model: Model, score: float) -> None:
-<<<<<<< HEAD
-    class Broken:
-        about = model.about
-
-        @staticmethod
-        def outputs(features: np.ndarray, names: list[str]) -> list[np.ndarray]:
-            return [np.full(len(features), score, np.float32), np.ones_like(features)]
-=======
     class Broken(Model):
         def outputs(self, features: np.ndarray, names: Sequence[str]) -> list[np.ndarray]:
             return [np.full(len(features), score) if name.startswith("score_") else features + 1 for name in names]
->>>>>>> cli
 
     window = Window(0.0, 1.0, np.zeros(0, np.float32), np.zeros(136, np.float32))
     judge = Broken(model.path, model.about, model.graph).judge()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -90,12 +91,17 @@ def test_faults_are_found_and_explained(used: tuple[Path, list[str]]) -> None:
 
 def test_normal_clips_are_watched_and_the_model_holds(used: tuple[Path, list[str]]) -> None:
     rows = list(csv.DictReader((used[0] / "scores.csv").open(encoding="utf-8")))
-    assert len(rows) == len({row["file"] for row in rows}) == 20
+    assert len(rows) == len({row["file"] for row in rows}) == 19
     assert sum(row["verdict"] == "normal" for row in rows) >= 15
+    assert "trained the model" not in printed_by(used, "asd watch")
+    assert printed_by(used, "asd monitor").startswith("valid: ")
     assert (used[0] / "scores.monitor.png").exists()
     answers = pd.read_csv(used[0] / "results/scored/fan_snr6_id_00.csv")
+    assert (used[0] / "results/scored/fan_snr6_id_00.monitor.png").exists()
+    report = json.loads((used[0] / "results/scored/fan_snr6_id_00.monitor.json").read_text(encoding="utf-8"))
+    assert report["kind"] == "valid"
     watched = {Path(row["file"]).name: float(row["score"]) for row in rows}
-    assert len(answers) == 20
+    assert len(answers) == 19
     assert all(watched[Path(row.file).name] == pytest.approx(row.score, abs=1e-5) for row in answers.itertuples())
 
 
