@@ -75,7 +75,7 @@ if str(SCRIPTS) not in sys.path:
 SEARCHED_FIRST = [
     path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path != str(SCRIPTS)
 ]
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(SCRIPTS), *SEARCHED_FIRST]))
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(SCRIPTS), *SEARCHED_FIRST])))
 
 import asd
 

@@ -58,7 +58,8 @@ export function calibrationChart(calibration, threshold, score, anomalous) {
     return bar(x(lowest) + bin * step + 0.5, floor - size, step - 1, size, "normal-bar");
   });
   const scale = ticks(from, to, 6).map((value) => text(x(value), height - 7, "middle", "tick", number(value)));
-  const side = score > threshold && x(threshold) > LEFT + 90 ? -1 : 1; // of its line, where the threshold's label stands
+  // of its line, where the threshold's label stands
+  const side = (score > threshold || x(threshold) > WIDTH - RIGHT - 110) && x(threshold) > LEFT + 90 ? -1 : 1;
   const beyond = clamp(score) !== score;
   const sign = score > threshold ? "→" : "←";
   const label = `${say("here")}: ${number(score)}${beyond ? ` ${sign}` : ""}`;
