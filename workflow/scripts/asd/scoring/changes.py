@@ -40,9 +40,12 @@ GROUP = 4
 """Neighbouring bands that the energy distance sees as one."""
 
 _PERMUTATIONS = 1999
+_AT_ONCE = 100  # of them
 _MOST_NORMAL = 1000  # clips of the energy distance
 _RELATIVE = 0.1  # share of the change that a description may be off by
 _SHRINKAGE = 30.0  # clips
+_UNKNOWN = 25.0  # clips
+_TAILS = 3.0  # clips
 _CURVES = (*range(1, 9), 12, 16, 24, 32)  # highest order of the cosines that make a curve
 _REGIONS = 5
 _WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24)  # bands of a region
@@ -85,6 +88,8 @@ class Change:
         float64 [128].
     described
         What `kind` says of each band, dB, float64 [128].
+    evidence
+        By how much the BIC of this description is better than that of chance; 0 for nothing.
     """
 
     clips: int
@@ -98,6 +103,7 @@ class Change:
     spread: Array
     error: Array
     described: Array
+    evidence: float
 
     @property
     def size(self) -> float:
@@ -115,9 +121,13 @@ def change_between(recent: Array, normal: Array, *, seed: int = 0) -> Change:
     """
     spread = normal.std(axis=0, ddof=1)
     difference = DECIBELS * (recent.mean(axis=0) - normal.mean(axis=0))
-    covariance = DECIBELS**2 * _covariance(normal) * (1 / len(recent) + 1 / len(normal))
+    each = DECIBELS**2 * _covariance(normal)
+    covariance = each * (1 / len(recent) + 1 / len(normal))
+    # means of few clips scatter more than normally distributed ones, and covariances of few clips are not well known
+    cautious = each * (1 / len(recent) + _TAILS / len(recent) ** 2 + 1 / len(normal))
+    cautious *= 1 + _UNKNOWN / max(len(normal) - _UNKNOWN, 5.0)
     p_value, inhomogeneity = energy_test(*_grouped(recent, normal), seed=seed)
-    described = describe(difference, covariance, normal)
+    evidence, described = describe(difference, cautious, normal)
     shown, base = described.local, described.fit - described.local
     if described.kind in ("microphone", "noise"):
         most = np.abs(described.fit) >= 0.5 * np.abs(described.fit).max()
@@ -134,6 +144,7 @@ def change_between(recent: Array, normal: Array, *, seed: int = 0) -> Change:
         DECIBELS * spread,
         np.sqrt(np.diag(covariance)),
         described.fit,
+        evidence,
     )
 
 
@@ -184,20 +195,25 @@ def energy_test(recent: Array, normal: Array, *, seed: int = 0) -> tuple[float, 
         normal = normal[random.choice(len(normal), _MOST_NORMAL, replace=False)]
     both = np.concatenate([recent, normal])
     distances = cdist(both, both)
-    rows = distances.sum(axis=1)
+    rows, flat = distances.sum(axis=1), distances.ravel()
     few, many = len(recent), len(normal)
 
-    def energy(chosen: NDArray[np.intp]) -> tuple[float, float]:
-        among = float(distances[np.ix_(chosen, chosen)].sum())
-        between = float(rows[chosen].sum()) - among
-        others = float(rows.sum()) - 2 * between - among
-        return 2 * between / (few * many) - among / few**2 - others / many**2, 2 * between / (few * many)
+    def energies(chosen: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Of several choices of the clips that count as recent, int [choices, few]; and their scales."""
+        among = flat[chosen[:, :, None] * len(both) + chosen[:, None, :]].sum(axis=(1, 2))
+        between = rows[chosen].sum(axis=1) - among
+        others = rows.sum() - 2 * between - among
+        scale = 2 * between / (few * many)
+        return scale - among / few**2 - others / many**2, scale
 
-    found, scale = energy(np.arange(few))
-    as_large = sum(
-        energy(random.choice(few + many, few, replace=False))[0] >= found - 1e-12 for _ in range(_PERMUTATIONS)
-    )
-    return (1 + as_large) / (1 + _PERMUTATIONS), max(0.0, found / scale) if scale > 0 else 0.0
+    energy, scale = (float(one[0]) for one in energies(np.arange(few)[None]))
+    as_large, left = 1, _PERMUTATIONS
+    while left:
+        count = min(left, _AT_ONCE)
+        chosen = random.random((count, len(both))).argpartition(few - 1, axis=1)[:, :few]
+        as_large += int((energies(chosen)[0] >= energy - 1e-12).sum())
+        left -= count
+    return as_large / (1 + _PERMUTATIONS), max(0.0, energy / scale) if scale > 0 else 0.0
 
 
 # ------------------------------------------------------------------------------------------------------- descriptions
@@ -313,8 +329,8 @@ def _boxes() -> Array:
     )
 
 
-def describe(difference: Array, covariance: Array, normal: Array) -> Description:
-    """The best description of a mean difference of spectra.
+def describe(difference: Array, covariance: Array, normal: Array) -> tuple[float, Description]:
+    """The best description of a mean difference of spectra, and the evidence for it (see `Change`).
 
     Parameters
     ----------
@@ -325,7 +341,14 @@ def describe(difference: Array, covariance: Array, normal: Array) -> Description
     normal
         Log-mel spectra of normal clips, float64 [clips, 128].
     """
-    found = min(descriptions(difference, covariance, normal), key=lambda one: one.criterion)
+    nothing, *others = descriptions(difference, covariance, normal)
+    found = min(nothing, *others, key=lambda one: one.criterion)
+    return nothing.criterion - found.criterion, _with_second_thoughts(found, difference)
+
+
+def _with_second_thoughts(found: Description, difference: Array) -> Description:
+    """A description, but of a curve that differs from 0 in few bands only as of regions, and of regions at an end of
+    the spectrum, which microphones lose, as of a microphone."""
     if found.kind == "microphone" and not _rolls_off(found.fit) and _is_local(found.fit):
         return replace(found, kind="machine", local=np.where(_clearly(found.fit), found.fit, 0.0))
     if found.kind in ("machine", "level and machine") and _rolls_off(difference - (found.fit - found.local)):
@@ -360,7 +383,7 @@ def _rolls_off(difference: Array) -> bool:
 
 
 def descriptions(difference: Array, covariance: Array, normal: Array) -> list[Description]:
-    """All descriptions of a difference."""
+    """All descriptions of a difference, that of nothing but chance first."""
     from scipy.linalg import cholesky, solve_triangular
 
     allowed = TOLERANCE**2 + _RELATIVE**2 * float(np.mean(difference**2))

@@ -40,6 +40,7 @@ CHARTS = 2
 CAP = 2.0
 """Times its limit, where the CUSUM ends: it would never come down again when the machine is mended after a year."""
 
+_BLOCK = 30  # clips
 _DRAWS = 400  # sets of calibration clips
 _NEAR = 9  # of them, around the one with which the run length is just reached, of whose limits the median is taken
 _FINE = {"cusum": 100, "ewma": 161}  # states of the Markov chains
@@ -369,12 +370,17 @@ def draw_charts(z: Array, limits: Limits) -> Charts:
 
 
 def correlation(z: Array) -> float | None:
-    """Correlation of clips with their neighbours in time, if it is more than chance (with 99 %); None if it is not."""
-    if len(z) < 30 or z.std() == 0:
+    """Correlation of clips with their neighbours in time, if it is more than chance (with 99 %); None if it is not.
+
+    Within blocks of `_BLOCK` clips, each less its mean, so that a machine that changes is not taken for it.
+    """
+    blocks = z[: len(z) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
+    centred = blocks - blocks.mean(axis=1, keepdims=True)
+    total = float((centred**2).sum())
+    if total < 1e-9:
         return None
-    centred = z - z.mean()
-    found = float(centred[1:] @ centred[:-1] / (centred @ centred))
-    return found if found > 2.33 / np.sqrt(len(z)) else None
+    found = float((centred[:, 1:] * centred[:, :-1]).sum()) / total + 1 / _BLOCK  # which the means take away
+    return found if found > 2.33 / np.sqrt(blocks.size) else None
 
 
 def false_alarms_apart(limits: Limits, correlated: float = 0.0, *, seed: int = 0, clips: int = 2_000_000) -> float:

@@ -125,7 +125,7 @@ def remarks_on(table: ScoreTable, clips: ScoredClips, charts: Charts) -> Iterato
         same += 1
     if same >= _SAME_SCORES:
         yield f"the last {same} clips have the same score: does the recorder repeat itself?"
-    alike = correlation(charts.z[: charts.alarms[0].change] if charts.alarms else charts.z)
+    alike = correlation(charts.z)
     if alike is not None and alike >= _ALIKE:
         apart = false_alarms_apart(charts.limits, alike)
         if apart < charts.limits.run_length:

@@ -44,6 +44,7 @@ SHORTEST_RUN, LONGEST_RUN = 20.0, 1e7
 RELEVANT_DECIBELS, RELEVANT_DEVIATIONS = 1.0, 0.5
 """By which the sound of a band has to change if the scores don't mind it; the latter of normal clips."""
 
+_EVIDENCE = 50.0  # BIC
 _OTHERS = 0.02  # share of p-values that may be others than the model gives, because scores are rounded
 _UNSOUND = 0.5  # share of recent rows that could not be scored
 _FEWEST_UNSOUND = 4  # of them
@@ -139,6 +140,7 @@ def _change_json(change: Change, course: Course | None) -> dict[str, Any]:
         "normal_clips": change.normal_clips,
         "energy_test": {"p_value": change.p_value, "inhomogeneity": change.inhomogeneity},
         "described_by": change.kind,
+        "evidence": change.evidence,
         "level_db": change.decibels,
         "regions": [
             {"hertz": list(one.hertz), "db": one.decibels, "deviation": one.deviation} for one in change.regions
@@ -326,11 +328,15 @@ def kind_of(change: Change | None, alarm: bool, run_length: float) -> str:
 
 
 def _is_different(change: Change | None, run_length: float) -> bool:
-    """Whether the sound differs by more than chance, as it would once in `run_length` clips if it is asked after each
-    lot of recent clips."""
+    """Whether the sound differs by more than chance.
+
+    As the test of the energy distance has it, with one error in `run_length` clips if it is asked after each lot of
+    recent clips; or because a description is far better than chance, which sees few bands better and did not happen in
+    simulations with normal clips.
+    """
     if change is None or change.kind == "nothing":
         return False
-    return change.p_value <= float(np.clip(change.clips / run_length, 0.001, 0.05))
+    return change.p_value <= float(np.clip(change.clips / run_length, 0.001, 0.05)) or change.evidence >= _EVIDENCE
 
 
 def _charts_of(clips: ScoredClips, name: str, model: Model | None, run_length: float) -> Charts:

@@ -28,6 +28,7 @@ LARGEST_PART = 16 * 2**20
 
 _FEWEST = 3  # clips whose sound is compared after an alarm
 _FEWEST_WITHOUT_ALARM = 20
+_FEWEST_SINCE = 5
 _FEWEST_NORMAL = 10
 _EARLIER = 60  # clips whose recordings are read again to see since when
 _SAME_TIME = 0.02  # seconds by which a window may lie elsewhere, because fewer digits were written
@@ -129,9 +130,14 @@ def compare_sound(table: str, clips: ScoredClips, charts: Charts, model: Model) 
         some = np.unique(np.linspace(begin, first - 1, _EARLIER).round().astype(int))
         earlier = spectra_again(clips, some.tolist(), model.about, folder)
         spectra = earlier.and_then(spectra)
-    if spectra.numbers[0] >= first:
+    course = course_of(change, spectra.log_mel, spectra.numbers, normal)
+    if course.since == spectra.numbers[0] > begin:  # or before it
         return Comparison(change, None, tuple(remarks))
-    return Comparison(change, course_of(change, spectra.log_mel, spectra.numbers, normal), tuple(remarks))
+    later = spectra.since(course.since)
+    if course.since > first and len(later) >= _FEWEST_SINCE:  # no clips from before it among the recent ones
+        again = change_between(later.log_mel, normal)
+        change = change if again.kind == "nothing" else again
+    return Comparison(change, course, tuple(remarks))
 
 
 def features_beside(scores: str) -> Path:
