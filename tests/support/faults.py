@@ -107,11 +107,11 @@ class Goal:
     @property
     def last_event(self) -> int:
         """How many times a job starts or finishes in a whole run."""
-        return {EVERYTHING: 26, TABLES: 16}.get(self, 8)
+        return {EVERYTHING: 32, TABLES: 16}.get(self, 8)
 
 
 EVERYTHING = Goal((), "")
-TABLES = Goal(("results/auc.csv", "results/leaderboard.md"), "(?!figures/)")
+TABLES = Goal(("results/auc.csv", "results/leaderboard.md"), r"(?!figures/|models/|listen\.html)")
 CACHES = Goal(tuple(f"results/features/fan/snr6_{name}_{kind}.npy" for name in IDS for kind in CLIPS), "features/")
 ONE_CACHE = Goal(CACHES.targets[:1], r"features/fan/snr6_id_00_normal\.")
 
