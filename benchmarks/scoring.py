@@ -62,7 +62,7 @@ def one_clip(recordings: Sequence[Path], caches: str, folder: Path, size: Size) 
 def many_clips(recordings: Sequence[Path], caches: str, folder: Path, size: Size) -> list[Result]:
     """Clips a second of one core, the start left out."""
     model, plain = _models(caches, folder, size)
-    files = linked(folder / "many", recordings, size.clips // 2)
+    files = linked(folder / "many", recordings, max(size.clips // 2, 100))
     few = {"ours": 3, "plain": 3}
     commands = {
         "ours": [sys.executable, "-m", "asd.scoring.command", "score", "--csv", model],

@@ -47,7 +47,7 @@ if snakemake.rule == "extract_features":
     extraction._extract = pretended
     snakemake.threads = 1
 for path in map(pathlib.Path, snakemake.output if snakemake.rule != "extract_features" else []):
-    if snakemake.rule in ("detect_anomalies", "combine_scores"):  # their output is a folder
+    if snakemake.rule in ("detect_anomalies", "combine_scores", "export_models"):  # their output is a folder
         path.mkdir()
     else:
         path.write_bytes(b"")

@@ -27,6 +27,8 @@ WHAT = [
     "sweep, fan from caches, 1 noise factors, 2 cores, start-up included",
     "a job that does nothing",
     "planning, 405 recordings, 1 trainings, nothing to do",
+    "one new clip, from command to answer, CPU time",
+    "many new clips, a second and core",
 ]
 
 
