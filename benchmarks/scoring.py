@@ -70,7 +70,7 @@ def many_clips(recordings: Sequence[Path], caches: str, folder: Path, size: Size
     }
     rates = {}
     for name, command in commands.items():
-        count = len(files) if name == "ours" else max(len(files) // 10, 4)
+        count = len(files) if name == "ours" else max(len(files) // 10, 40)
         spent = median(
             cpu_seconds([*command, *files[:count]]) - cpu_seconds([*command, *files[: few[name]]])
             for _ in range(max(1, size.rounds // 2))

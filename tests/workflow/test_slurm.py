@@ -206,11 +206,11 @@ def test_every_job_runs_on_the_cluster_in_few_submissions(
     both: tuple[Submitting, Submitting], submissions: dict[str, Record], whole: Run
 ) -> None:
     states = Counter((record.group, record["JobState"]) for record in both[0].records())
-    groups = ["detection", "extraction", "figures", "tables", "training"]
+    groups = ["detection", "extraction", "figures", "models", "tables", "training"]
     assert states == {("training", "CANCELLED"): 1, **{(group, "COMPLETED"): 1 for group in groups}}
     assert sorted(submissions) == groups
-    assert whole.output.count("has been submitted with SLURM jobid") == 6
-    assert sum(len(jobs) for jobs in whole.requests.values()) == 4 + 2 * 2 + 2 + 3 + 6
+    assert whole.output.count("has been submitted with SLURM jobid") == 7
+    assert sum(len(jobs) for jobs in whole.requests.values()) == 4 + 2 * 2 + 2 + 3 + 6 + 3
     assert re.findall(r"^localrule (\w+):", whole.output, re.MULTILINE) == ["default"]
 
 
@@ -268,7 +268,7 @@ def test_jobs_keep_within_their_requests(whole: Run) -> None:
         assert float(row["s"]) < 60 * request["runtime"], path
         if row["max_rss"] != "NA":
             assert float(row["max_rss"]) < request["mem_mb"], path
-    assert measured == 17
+    assert measured == 20
 
 
 def test_results_are_those_of_a_local_run(whole: Run, recordings: Path, tmp_path: Path) -> None:

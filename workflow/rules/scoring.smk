@@ -87,6 +87,8 @@ rule list_hardest:
         "results/logs/list_hardest.log",
     benchmark:
         "results/benchmarks/list_hardest.tsv"
+    group:
+        grouped("models")
     conda:
         "../../envs/models.yaml"
     threads: 1
