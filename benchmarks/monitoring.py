@@ -52,6 +52,8 @@ def main(given: Sequence[str] | None = None) -> None:
         units = units_of(arguments.caches)
         print("", *slow_table(units, arguments.trials), sep="\n", flush=True)
         print("", *kind_table(units, arguments.trials), sep="\n", flush=True)
+        print("", *abnormal_table(units, arguments.trials), sep="\n", flush=True)
+        print("", *sound_alarm_table(units, 5 * arguments.trials), sep="\n", flush=True)
 
 
 # --------------------------------------------------------------------------------------------------- simulated scores
@@ -176,6 +178,8 @@ class Unit:
         Log-mel spectra and basic features -> scores.
     calibration
         Ascending.
+    abnormal
+        Log-mel spectra and basic features of clips of real faults, float64 [clips, 136].
     """
 
     name: str
@@ -184,6 +188,7 @@ class Unit:
     basic: Array
     score: Callable[[Array], Array]
     calibration: Array
+    abnormal: Array | None = None
 
 
 def nearest_neighbours(train: Array) -> Callable[[Array], Array]:
@@ -202,8 +207,8 @@ def nearest_neighbours(train: Array) -> Callable[[Array], Array]:
     return score
 
 
-def unit_of(name: str, features: NDArray[np.float32]) -> Unit:
-    """A model of some of the clips."""
+def unit_of(name: str, features: NDArray[np.float32], abnormal: NDArray[np.float32] | None = None) -> Unit:
+    """A model of some of the normal clips."""
     import numpy as np
 
     from asd.features.bands import in_bands, log_mel
@@ -218,15 +223,20 @@ def unit_of(name: str, features: NDArray[np.float32]) -> Unit:
     for one in range(FOLDS):
         calibration[fold == one] = nearest_neighbours(columns[fold != one])(columns[fold == one])
     basic = test[:, MEL_BANDS : MEL_BANDS + 8].astype(np.float64)
-    return Unit(name, log_mel(train), log_mel(test), basic, nearest_neighbours(columns), np.sort(calibration))
+    faults = None if abnormal is None else in_bands(abnormal).astype(np.float64)[:, : MEL_BANDS + 8]
+    return Unit(name, log_mel(train), log_mel(test), basic, nearest_neighbours(columns), np.sort(calibration), faults)
 
 
 def units_of(pattern: str) -> list[Unit]:
-    """Of all caches of normal clips that fit a pattern."""
+    """Of all caches of normal clips that fit a pattern, with those of abnormal clips beside them."""
     import numpy as np
 
     paths = sorted(glob.glob(pattern.format(snr="*", id="*", kind="normal", machine="*")))
-    return [unit_of(Path(path).stem, np.load(path)) for path in paths]
+    beside = [path.replace("normal", "abnormal") for path in paths]
+    return [
+        unit_of(Path(normal).stem, np.load(normal), np.load(other) if os.path.exists(other) else None)
+        for normal, other in zip(paths, beside, strict=True)
+    ]
 
 
 Change = Callable[[Any, Any], Any]
@@ -360,6 +370,39 @@ def kind_table(units: Sequence[Unit], trials: int) -> Iterator[str]:
         good = sum(counts[kind] for kind in right)
         others = ", ".join(f"{kind} {count}" for kind, count in counts.most_common() if kind not in right)
         yield f"| {name} | {good} of {counts.total()} ({good / counts.total():.1%}) | {others} |"
+
+
+def abnormal_table(units: Sequence[Unit], trials: int) -> Iterator[str]:
+    """What is told of real faults: abnormal clips, several faults of an ID mixed, in the place of the last ones."""
+    import numpy as np
+
+    yield "| SNR and ID | real faults, told as |"
+    yield "|---|---|"
+    for unit in units:
+        if unit.abnormal is None:
+            continue
+        counts: Counter[str] = Counter()
+        for seed in range(trials):
+            drawn = np.random.default_rng(seed).integers(0, len(unit.abnormal), RECENT)
+            clips = unit.abnormal[drawn, : unit.test.shape[1]]
+            counts[told(unit, lambda *_, clips=clips: clips, seed)] += 1
+        yield f"| {unit.name} | {', '.join(f'{kind} {count}' for kind, count in counts.most_common())} |"
+
+
+def sound_alarm_table(units: Sequence[Unit], trials: int) -> Iterator[str]:
+    """How often the sound of as many normal clips is said to have changed."""
+    import numpy as np
+
+    from asd.scoring.changes import change_between
+    from asd.scoring.monitoring import kind_of
+
+    counts: Counter[str] = Counter()
+    for unit in units:
+        for seed in range(trials):
+            recent = unit.test[np.random.default_rng(seed).choice(len(unit.test), RECENT, replace=False)]
+            counts[kind_of(change_between(recent, unit.normal), False, RUN_LENGTH)] += 1
+    wrong = counts.total() - counts["valid"]
+    yield f"The sound of {RECENT} normal clips is said to have changed {wrong} times of {counts.total()}."
 
 
 def slow_fault(unit: Unit, slope: float, seed: int, *, bands: int = 8, longest: int = 3000) -> tuple[float, str]:

@@ -427,3 +427,24 @@ def test_a_hundred_thousand_rows_take_seconds(
     assert monitor_command(arguments(path)) in (0, 1)
     assert time.process_time() - began < 8
     assert "100000 clips" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------------------------------------- real recordings
+
+
+@pytest.mark.parametrize(("channel", "expected"), [("mean", "valid"), (0, "microphone")])
+def test_real_recordings_of_one_microphone_in_place_of_eight(
+    tmp_path: Path, fan_caches: Path, fan_recordings: Path, channel: int | str, expected: str
+) -> None:
+    """The features of the caches are of the mean of eight channels, that of a single one has more of the treble."""
+    features = np.load(fan_caches / "snr_6_id_00_normal.npy")
+    small_model(tmp_path / "m.onnx", features[8:700], features[700:], channel=channel, seconds=10.0)
+    model = Model.load(tmp_path / "m.onnx")
+    verdicts = model.score(sorted(fan_recordings.glob("*/fan/id_00/normal/*.wav"))) * 3
+    path = tmp_path / "scores.csv"
+    rows = [f"{v.file},{v.start:g},{v.end:g},{DETECTOR},{v.score:.9g},{v.p_value:.9g},normal,\n" for v in verdicts]
+    path.write_text(HEADER + "".join(rows), encoding="utf-8")
+    report = monitor(path, model)
+    assert report.change is not None
+    assert report.change.clips > 20
+    assert report.kind == expected

@@ -96,6 +96,18 @@ def test_a_level_and_a_fault_are_told_from_each_other() -> None:
     assert found.regions[0].decibels == pytest.approx(6, abs=0.7)
 
 
+@pytest.mark.parametrize("shape", [np.linspace(-1, 1, 128), np.ones(128)])
+def test_many_bands_that_change_from_clip_to_clip_are_the_machine(shape: np.ndarray) -> None:
+    steady = change_between(recent(4) + 6 / DECIBELS * shape, NORMAL)
+    assert steady.kind in ("microphone", "level")
+    assert steady.unsteady < 2
+    how_much = np.random.default_rng(0).random((RECENT, 1)) * 12 / DECIBELS
+    varying = change_between(recent(4) + how_much * shape, NORMAL)
+    assert (varying.kind, varying.whole, varying.decibels) == ("machine", True, 0.0)
+    assert varying.unsteady > 3
+    assert not change_between(recent(4)[:5] + how_much[:5] * shape, NORMAL).whole  # too few to say
+
+
 def test_raised_spectra_are_those_of_louder_sounds() -> None:
     spectrum = np.log(np.exp(NORMAL[0] - 8) + 1e-8)
     louder = np.log(np.exp(NORMAL[0] - 8) * 10**0.6 + 1e-8)

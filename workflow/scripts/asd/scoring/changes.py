@@ -8,8 +8,9 @@ or of a level.  The description with the smallest Bayesian information criterion
 of as many normal clips differ by, bands together, and no description has to be more exact than `TOLERANCE` and a tenth
 of the change.
 
-It can't be told by the spectrum alone whether few bands belong to a fault or to a narrow resonance of a room, nor
-whether many belong to another microphone or to a fault that changes all of the sound: both are said in the verdict.
+What microphone, room and gain do, they do to all clips alike.  A change of many bands that differs from clip to clip
+much more than normal clips do is therefore one of the machine as a whole.  If it is steady, the spectrum can't tell it
+from another microphone, nor few bands of a fault from a narrow resonance of a room: verdicts name both.
 
 Whether there is a change at all is asked without a description, by the energy distance between recent and normal clips.
 
@@ -46,6 +47,8 @@ _RELATIVE = 0.1  # share of the change that a description may be off by
 _SHRINKAGE = 30.0  # clips
 _UNKNOWN = 25.0  # clips
 _TAILS = 3.0  # clips
+_UNSTEADY = 3.0  # times normal
+_FEWEST_UNSTEADY = 10  # clips
 _CURVES = (*range(1, 9), 12, 16, 24, 32)  # highest order of the cosines that make a curve
 _REGIONS = 5
 _WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24)  # bands of a region
@@ -90,6 +93,10 @@ class Change:
         What `kind` says of each band, dB, float64 [128].
     evidence
         By how much the BIC of this description is better than that of chance; 0 for nothing.
+    unsteady
+        By how many times as much recent clips differ in how much of the change they have, as normal clips do.
+    whole
+        Whether a machine has changed as a whole.
     """
 
     clips: int
@@ -104,6 +111,8 @@ class Change:
     error: Array
     described: Array
     evidence: float
+    unsteady: float
+    whole: bool
 
     @property
     def size(self) -> float:
@@ -132,20 +141,42 @@ def change_between(recent: Array, normal: Array, *, seed: int = 0) -> Change:
     if described.kind in ("microphone", "noise"):
         most = np.abs(described.fit) >= 0.5 * np.abs(described.fit).max()
         shown, base = np.where(most, described.fit, 0.0), np.zeros(MEL_BANDS)
+    unsteady = _unsteadiness(described.fit, recent, normal)
+    whole = described.kind in ("microphone", "level", "level and machine") and unsteady >= _UNSTEADY
+    if whole and described.kind != "microphone":
+        shown, base = described.fit, np.zeros(MEL_BANDS)
     return Change(
         len(recent),
         len(normal),
         p_value,
         inhomogeneity,
-        described.kind,
-        described.decibels,
+        "machine" if whole else described.kind,
+        0.0 if whole else described.decibels,
         _regions(shown, difference - base, DECIBELS * spread),
         difference,
         DECIBELS * spread,
         np.sqrt(np.diag(covariance)),
         described.fit,
         evidence,
+        unsteady,
+        whole,
     )
+
+
+def _amplitudes(spectra: Array, described: Array, normal: Array) -> Array:
+    """How much of a change each clip has, about 0 without it and 1 with it: a sum over the bands in which chance counts
+    least."""
+    chance = DECIBELS**2 * _covariance(normal) + TOLERANCE**2 * np.eye(MEL_BANDS)
+    weights = np.linalg.solve(chance, described)
+    return np.asarray(DECIBELS * (spectra - normal.mean(axis=0)) @ weights / (described @ weights))
+
+
+def _unsteadiness(described: Array, recent: Array, normal: Array) -> float:
+    """By how many times as much recent clips differ in how much of a change they have, as normal clips do."""
+    if len(recent) < _FEWEST_UNSTEADY or not described.any():
+        return 1.0
+    ranges = [np.subtract(*np.quantile(_amplitudes(one, described, normal), (0.9, 0.1))) for one in (recent, normal)]
+    return float(ranges[0] / max(ranges[1], 1e-9))
 
 
 def raised(spectrum: Array, decibels: float) -> Array:
@@ -265,8 +296,7 @@ class Course:
 def course_of(change: Change, spectra: Array, numbers: NDArray[np.intp], normal: Array) -> Course:
     """When a change began, from clips before and after it.
 
-    How much of the change each clip has is told by the sum over its bands in which chance counts least.  To that a step
-    and a line that rises from 0 are fitted.
+    To how much of the change each clip has, a step and a line that rises from 0 are fitted.
 
     Parameters
     ----------
@@ -277,10 +307,7 @@ def course_of(change: Change, spectra: Array, numbers: NDArray[np.intp], normal:
     normal
         Log-mel spectra of normal clips, float64 [clips, 128].
     """
-    chance = DECIBELS**2 * _covariance(normal) + TOLERANCE**2 * np.eye(MEL_BANDS)
-    weights = np.linalg.solve(chance, change.described)
-    amplitudes = DECIBELS * (spectra - normal.mean(axis=0)) @ weights / (change.described @ weights)
-    return course_of_amplitudes(np.asarray(amplitudes), numbers)
+    return course_of_amplitudes(_amplitudes(spectra, change.described, normal), numbers)
 
 
 def course_of_amplitudes(amplitudes: Array, numbers: NDArray[np.intp]) -> Course:

@@ -41,6 +41,7 @@ _DESCRIBED = {
     "machine": "as if some regions had changed",
     "microphone": "as by another microphone or room",
     "noise": "as by a steady noise",
+    "whole": "as if the machine had changed as a whole",
 }
 
 
@@ -155,4 +156,5 @@ def _keys(report: Report) -> Iterator[Artist]:
         yield Patch(color="0.9", label="spread of normal clips")
         yield Patch(color=NORMAL, alpha=0.35, label="recent less normal clips, 95 %")
         if report.change.kind != "nothing":
-            yield line_key(_DESCRIBED[report.change.kind], color=ABNORMAL, linestyle="-.")
+            words = _DESCRIBED["whole" if report.change.whole else report.change.kind]
+            yield line_key(words, color=ABNORMAL, linestyle="-.")

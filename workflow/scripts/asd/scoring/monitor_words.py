@@ -26,7 +26,8 @@ def valid(clips: ScoredClips, change: Change | None) -> str:
     """Of a model that holds."""
     sound = "" if change is None else f", and so is the sound of the last {change.clips}"
     few = f"; they are too few to say much yet (fewer than {_FEW_CLIPS})" if len(clips) < _FEW_CLIPS else ""
-    return f"valid: the scores of {len(clips)} clips are those of normal clips{sound}{few}"
+    of = f"the scores of {len(clips)} clips are those" if len(clips) > 1 else "the score of one clip is that"
+    return f"valid: {of} of normal clips{sound}{few}"
 
 
 def small_change(change: Change) -> str:
@@ -59,32 +60,36 @@ def not_valid(
     if change is None or change.kind == "nothing":
         why = "" if change is None else "the mean sound has not, so that it is about short or rare sounds: "
         return f"not valid any more: the scores have become higher{when}; {why}listen to the clips"
-    what = _WORDS[change.kind].format(
+    more = len(change.regions) - 2
+    what = _WORDS["whole" if change.whole else change.kind].format(
         when=f"{when}{_how(course, change)}",
         level=f"{change.decibels:+.2g} dB",
-        regions=", ".join(str(one) for one in change.regions[:2])
-        + (f" and {len(change.regions) - 2} more" if len(change.regions) > 2 else ""),
+        regions="; ".join([str(one) for one in change.regions[:2]] + ([f"{more} more"] if more > 0 else [])),
         again=_AGAIN,
     )
     return f"not valid any more: {what}{'' if higher else '; the scores do not show it yet'}"
 
 
 _WORDS = {
-    "machine": "the machine sounds different{when}: {regions}; other bands are as before: look at the machine",
+    "machine": "the machine sounds different{when}: {regions}. Other bands are as before: look at the machine",
+    "whole": (
+        "the machine sounds different as a whole{when}, most of all {regions}. The change is not the same in all clips, "
+        "as it would be with another microphone: look at the machine"
+    ),
     "level": (
-        "the level has changed by {level} in all bands{when}: microphone, gain or distance has changed: put it back, "
+        "the level has changed by {level} in all bands{when}: microphone, gain or distance has changed. Put it back, "
         "or {again}"
     ),
     "level and machine": (
         "the level has changed by {level} in all bands{when}, and on top of that the machine sounds different: "
-        "{regions}: look at the machine, and at microphone, gain and distance; then {again}"
+        "{regions}. Look at the machine, and at microphone, gain and distance; then {again}"
     ),
     "noise": (
-        "a steady noise has come{when}, heard where it was quiet: {regions}: the background or the recorder has "
+        "a steady noise has come{when}, heard where it was quiet: {regions}. The background or the recorder has "
         "changed, unless the machine hisses: listen to it; then {again}"
     ),
     "microphone": (
-        "the sound has changed as another microphone or room changes it{when}, most of all {regions}: look at the "
+        "the sound has changed as another microphone or room changes it{when}, most of all {regions}. Look at the "
         "microphone, and at the machine, whether it sounds different as a whole; then {again}"
     ),
 }
@@ -97,7 +102,7 @@ def _when(since: int | None, clips: ScoredClips) -> str:
 
 
 def _how(course: Course | None, change: Change) -> str:
-    if course is None or course.suddenly is None:
+    if course is None or course.suddenly is None or (course.suddenly and course.since == 0):
         return ""
     if course.suddenly:
         return ", suddenly"
@@ -112,8 +117,8 @@ def remarks_on(table: ScoreTable, clips: ScoredClips, charts: Charts) -> Iterato
         yield f"{count} line{'s' * (count > 1)} could not be read, beginning with line {table.unreadable[0]}"
     if charts.limits.calibration_clips is None:
         yield (
-            "the p-values are not those of one model: how many clips it was calibrated on is not known, and false "
-            "alarms may come more often"
+            "how many clips the model was calibrated on can't be told from these p-values: false alarms may come more "
+            "often"
         )
     if charts.low is not None:
         yield (

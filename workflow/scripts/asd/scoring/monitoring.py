@@ -146,6 +146,7 @@ def _change_json(change: Change, course: Course | None) -> dict[str, Any]:
             {"hertz": list(one.hertz), "db": one.decibels, "deviation": one.deviation} for one in change.regions
         ],
         "size_in_deviations": change.size,
+        "unsteadiness": change.unsteady,
         "suddenly": None if course is None else course.suddenly,
         "difference_db": change.difference.round(3).tolist(),
         "spread_db": change.spread.round(3).tolist(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,9 +134,10 @@ def compare_sound(table: str, clips: ScoredClips, charts: Charts, model: Model) 
     if course.since == spectra.numbers[0] > begin:  # or before it
         return Comparison(change, None, tuple(remarks))
     later = spectra.since(course.since)
-    if course.since > first and len(later) >= _FEWEST_SINCE:  # no clips from before it among the recent ones
+    if course.since > first and len(later) >= _FEWEST_SINCE:
         again = change_between(later.log_mel, normal)
-        change = change if again.kind == "nothing" else again
+        if again.kind != "nothing":  # described without clips from before it, and as certain as with them
+            change = replace(again, p_value=change.p_value, evidence=change.evidence)
     return Comparison(change, course, tuple(remarks))
 
 
