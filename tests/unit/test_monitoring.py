@@ -299,12 +299,12 @@ def test_recordings_are_read_again(tmp_path: Path) -> None:
 
 def test_recordings_that_have_another_size_now_are_not_read(tmp_path: Path, model: Model) -> None:
     from asd.scoring.recent_sound import spectra_again
-    from asd.scoring.score_table import read_scores
+    from asd.scoring.score_table import read_score_table
 
     path = tmp_path / "scores.csv"
     path.write_text(HEADER.replace("\n", ",size,modified_ns,windows\n") + "a.wav,0,1,D,1,0.5,normal,,77,1,1\n")
     (tmp_path / "a.wav").write_bytes(b"RIFF")
-    clips = read_scores(path).detectors["D"]
+    clips = read_score_table(path).detectors["D"]
     assert len(spectra_again(clips, [0], model.about, tmp_path)) == 0
 
 

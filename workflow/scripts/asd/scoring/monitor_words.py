@@ -10,7 +10,7 @@ import numpy as np
 
 from .changes import Change, Course
 from .charts import ASSURED, Charts, correlation, false_alarms_apart
-from .score_table import RECENT, ScoredClips, ScoreTable
+from .score_table import RECENT, ScoredRows, ScoreTable
 
 if TYPE_CHECKING:
     from .monitoring import Report
@@ -22,7 +22,7 @@ _AGAIN = "calibrate again (make the model anew)"
 _NO_REASON = "(the table does not say why)"
 
 
-def valid(clips: ScoredClips, change: Change | None) -> str:
+def valid(clips: ScoredRows, change: Change | None) -> str:
     """Of a model that holds."""
     sound = "" if change is None else f", and so is the sound of the last {change.clips}"
     few = f"; they are too few to say much yet (fewer than {_FEW_CLIPS})" if len(clips) < _FEW_CLIPS else ""
@@ -45,7 +45,7 @@ def no_recordings(table: ScoreTable) -> str:
 
 
 def not_valid(
-    change: Change | None, course: Course | None, since: int | None, clips: ScoredClips, *, higher: bool
+    change: Change | None, course: Course | None, since: int | None, clips: ScoredRows, *, higher: bool
 ) -> str:
     """Of a model that does not hold any more: what has happened, and what to do about it.
 
@@ -73,8 +73,8 @@ def not_valid(
 _WORDS = {
     "machine": "the machine sounds different{when}: {regions}. Other bands are as before: look at the machine",
     "whole": (
-        "the machine sounds different as a whole{when}, most of all {regions}. The change is not the same in all clips, "
-        "as it would be with another microphone: look at the machine"
+        "the machine sounds different as a whole{when}, most of all {regions}. The change is not the same in all "
+        "clips, as it would be with another microphone: look at the machine"
     ),
     "level": (
         "the level has changed by {level} in all bands{when}: microphone, gain or distance has changed. Put it back, "
@@ -95,7 +95,7 @@ _WORDS = {
 }
 
 
-def _when(since: int | None, clips: ScoredClips) -> str:
+def _when(since: int | None, clips: ScoredRows) -> str:
     if since is None:
         return ""
     return " since the first clip" if since == 0 else f" since about clip {since + 1} ({Path(clips.files[since]).name})"
@@ -110,7 +110,7 @@ def _how(course: Course | None, change: Change) -> str:
     return f", growing by {course.per_clip * largest:.2g} dB a clip"
 
 
-def remarks_on(table: ScoreTable, clips: ScoredClips, charts: Charts) -> Iterator[str]:
+def remarks_on(table: ScoreTable, clips: ScoredRows, charts: Charts) -> Iterator[str]:
     """What else is to be known of the scores."""
     if table.unreadable:
         count = len(table.unreadable)

@@ -28,7 +28,7 @@ from .charts import Charts, calibration_clips, draw_charts, limits_for, quantile
 from .model import Model
 from .p_values import p_values
 from .recent_sound import Comparison, compare_sound
-from .score_table import RECENT, ScoredClips, ScoreTable, read_scores
+from .score_table import RECENT, ScoredRows, ScoreTable, read_score_table
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Report:
     sentence: str
     detector: str
     charts: Mapping[str, Charts]
-    clips: ScoredClips
+    clips: ScoredRows
     since: int | None = None
     change: Change | None = None
     course: Course | None = None
@@ -271,7 +271,7 @@ def monitor(scores: StrPath, model: Model | None = None, *, run_length: float = 
         raise UserError(
             f"--run-length {run_length:g}: a number of clips from {SHORTEST_RUN:g} to {LONGEST_RUN:g} is wanted"
         )
-    table = read_scores(scores)
+    table = read_score_table(scores)
     if model is not None:
         _require_scores_of(model, table)
     each = run_length * len(table.detectors)
@@ -340,7 +340,7 @@ def _is_different(change: Change | None, run_length: float) -> bool:
     return change.p_value <= float(np.clip(change.clips / run_length, 0.001, 0.05)) or change.evidence >= _EVIDENCE
 
 
-def _charts_of(clips: ScoredClips, name: str, model: Model | None, run_length: float) -> Charts:
+def _charts_of(clips: ScoredRows, name: str, model: Model | None, run_length: float) -> Charts:
     if model is None:
         count = calibration_clips(clips.p_values, rounding=clips.rounding)
     else:

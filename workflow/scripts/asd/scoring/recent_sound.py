@@ -20,7 +20,7 @@ from ..models.metadata import Metadata
 from .changes import Change, Course, change_between, course_of
 from .charts import Charts
 from .model import Model
-from .score_table import RECENT, ScoredClips
+from .score_table import RECENT, ScoredRows
 from .windows import Window, read_windows
 
 LARGEST_PART = 16 * 2**20
@@ -91,7 +91,7 @@ class Comparison:
     remarks: tuple[str, ...]
 
 
-def compare_sound(table: str, clips: ScoredClips, charts: Charts, model: Model) -> Comparison:
+def compare_sound(table: str, clips: ScoredRows, charts: Charts, model: Model) -> Comparison:
     """How the sound of recent clips differs from that of the training clips, and since when.
 
     Recent are the last `RECENT` clips, and of an alarm those since the change that it is about.
@@ -147,7 +147,7 @@ def features_beside(scores: str) -> Path:
     return path.with_name(f"{path.stem}.features.csv")
 
 
-def kept_spectra(path: Path, clips: ScoredClips) -> Spectra | None:
+def kept_spectra(path: Path, clips: ScoredRows) -> Spectra | None:
     """Spectra from a file of features; None if there is none, or it is of other columns.
 
     Of a large file only the end is read, and rows that can't be read are left out.
@@ -189,7 +189,7 @@ def _row(line: str, width: int) -> tuple[Key, NDArray[np.float32]] | None:
     return (key, values) if np.isfinite(values).all() else None
 
 
-def spectra_again(clips: ScoredClips, numbers: Sequence[int], about: Metadata, folder: Path) -> Spectra:
+def spectra_again(clips: ScoredRows, numbers: Sequence[int], about: Metadata, folder: Path) -> Spectra:
     """Spectra of some clips, ascending, from their recordings as far as these are still there.
 
     Parameters

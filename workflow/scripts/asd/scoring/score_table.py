@@ -23,7 +23,7 @@ _VERDICTS = ("normal", "anomalous", "error")
 
 
 @dataclass(frozen=True, eq=False)
-class ScoredClips:
+class ScoredRows:
     """The clips that one detector scored, in the order of the table.
 
     Attributes
@@ -70,7 +70,7 @@ class ScoreTable:
     """
 
     path: str
-    detectors: dict[str, ScoredClips]
+    detectors: dict[str, ScoredRows]
     rows: int
     errors: list[str]
     recent_errors: int
@@ -94,15 +94,15 @@ class _Columns:
     lines: list[int] = field(default_factory=list)
     sizes: list[int | None] = field(default_factory=list)
 
-    def finished(self) -> ScoredClips:
+    def finished(self) -> ScoredRows:
         p = np.array(self.p_values)
         # as many digits as the longest number has, since zeros at the end are not written
         rounding = 0.5 * 10.0 ** (np.floor(np.log10(p)) - self.digits + 1)
         starts, ends, scores = (np.array(one) for one in (self.starts, self.ends, self.scores))
-        return ScoredClips(self.files, starts, ends, scores, p, rounding, self.lines, self.sizes)
+        return ScoredRows(self.files, starts, ends, scores, p, rounding, self.lines, self.sizes)
 
 
-def read_scores(path: StrPath) -> ScoreTable:
+def read_score_table(path: StrPath) -> ScoreTable:
     """Read a table of scores.
 
     Rows that can't be read, such as one that was cut off when a disk was full, are left out and counted.
