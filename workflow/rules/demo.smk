@@ -27,6 +27,6 @@ if PLAN.is_demo:
             runtime=minutes(10, 0.03, planned(work.simulated_seconds)),
         params:
             settings=parameters.simulate_recordings(PLAN),
-            code=code("simulate_recordings.py"),
+            code=hashed("simulate_recordings.py"),
         script:
             "../scripts/simulate_recordings.py"

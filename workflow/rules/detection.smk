@@ -35,7 +35,7 @@ rule detect_anomalies:
     params:
         settings=planned(parameters.detect_anomalies, "machine", "run"),
         origins=planned(origins.detect_anomalies, "machine", "run"),
-        code=code("detect_anomalies.py"),
+        code=hashed("detect_anomalies.py"),
     script:
         "../scripts/detect_anomalies.py"
 
@@ -66,6 +66,6 @@ if PLAN.ensembles:
         params:
             settings=planned(parameters.combine_scores, "machine", "run"),
             origins=planned(origins.combine_scores, "machine", "run"),
-            code=code("combine_scores.py"),
+            code=hashed("combine_scores.py"),
         script:
             "../scripts/combine_scores.py"

@@ -28,7 +28,7 @@ rule evaluate_scores:
     params:
         settings=planned(parameters.evaluate_scores, "machine"),
         origins=planned(origins.evaluate_scores, "machine"),
-        code=code("evaluate_scores.py"),
+        code=hashed("evaluate_scores.py"),
     script:
         "../scripts/evaluate_scores.py"
 
@@ -77,6 +77,6 @@ rule collect_results:
         settings=parameters.collect_results(PLAN),
         origins=planned(origins.collect_results),
         trainings=planned(origins.trainings),
-        code=code("collect_results.py"),
+        code=hashed("collect_results.py"),
     script:
         "../scripts/collect_results.py"

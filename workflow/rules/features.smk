@@ -29,7 +29,7 @@ if PLAN.cache is None:
             root=root_of_clips,
             state=state_of_clips,
             origins=planned(origins.extract_features, "folder"),
-            code=code("extract_features.py"),
+            code=hashed("extract_features.py"),
         script:
             "../scripts/extract_features.py"
 
@@ -71,6 +71,6 @@ else:
             settings=parameters.import_features(PLAN),
             origins=planned(origins.extract_features, "folder"),
             named=caches_by_name,
-            code=code("import_features.py"),
+            code=hashed("import_features.py"),
         script:
             "../scripts/import_features.py"

@@ -26,7 +26,7 @@ rule plot_confusion:
     params:
         settings=planned(parameters.plot_confusion, "machine", "run"),
         origins=planned(origins.scores_of_run, "machine", "run"),
-        code=code("plot_confusion.py"),
+        code=hashed("plot_confusion.py"),
     script:
         "../scripts/plot_confusion.py"
 
@@ -58,7 +58,7 @@ if PLAN.names_over_trainings:
         params:
             settings=planned(parameters.plot_confusion_over_trainings, "machine", "run", "detector"),
             origins=planned(origins.scores_of_run, "machine", "run"),
-            code=code("plot_confusion.py"),
+            code=hashed("plot_confusion.py"),
         script:
             "../scripts/plot_confusion.py"
 
@@ -85,7 +85,7 @@ rule plot_scores:
     params:
         settings=planned(parameters.plot_scores, "machine", "noise_factor", "protocol"),
         origins=planned(origins.scores_of_first_seed, "machine", "noise_factor", "protocol"),
-        code=code("plot_scores.py"),
+        code=hashed("plot_scores.py"),
     script:
         "../scripts/plot_scores.py"
 
@@ -126,7 +126,7 @@ if PLAN.auc_machines:
         params:
             settings=planned(parameters.plot_roc, "machine", "noise_factor", "protocol"),
             origins=planned(origins.scores_at, "machine", "noise_factor", "protocol"),
-            code=code("plot_roc.py"),
+            code=hashed("plot_roc.py"),
         script:
             "../scripts/plot_roc.py"
 
@@ -171,7 +171,7 @@ rule plot_features:
     params:
         settings=planned(parameters.plot_features, "machine", "id", "protocol"),
         origins=planned(origins.plot_features, "machine", "id", "noise_factor", "protocol"),
-        code=code("plot_features.py"),
+        code=hashed("plot_features.py"),
     script:
         "../scripts/plot_features.py"
 
@@ -204,7 +204,7 @@ rule plot_loss:
     params:
         settings=planned(parameters.plot_loss, "machine", "protocol"),
         origins=planned(origins.plot_loss, "machine", "protocol"),
-        code=code("plot_loss.py"),
+        code=hashed("plot_loss.py"),
     script:
         "../scripts/plot_loss.py"
 
@@ -237,6 +237,6 @@ if PLAN.auc_machines:
         params:
             settings=parameters.plot_results(PLAN),
             origins=planned(origins.collect_results),
-            code=code("plot_results.py"),
+            code=hashed("plot_results.py"),
         script:
             "../scripts/plot_results.py"

@@ -38,7 +38,7 @@ rule export_models:
         origins=planned(origins.export_models, "machine", "run"),
         root=root_of_recordings,
         recordings=files_of_recordings,
-        code=code("export_models.py"),
+        code=hashed("export_models.py"),
     script:
         "../scripts/export_models.py"
 
@@ -61,7 +61,7 @@ rule export_features:
         runtime=minutes(10),
     params:
         features=list(PLAN.features),
-        code=code("export_features.py"),
+        code=hashed("export_features.py"),
     script:
         "../scripts/export_features.py"
 
@@ -100,7 +100,7 @@ rule list_hardest:
         origins=planned(origins.list_hardest),
         root=root_of_recordings,
         recordings=files_of_recordings,
-        code=code("list_hardest.py"),
+        code=hashed("list_hardest.py"),
     script:
         "../scripts/list_hardest.py"
 
@@ -137,7 +137,7 @@ rule score_recordings:
         recordings=lambda wildcards: asked("score").recordings,
         false_alarms=lambda wildcards: asked("score").false_alarms,
         state=lambda wildcards: asked("score").state(),
-        code=code("score_recordings.py"),
+        code=hashed("score_recordings.py"),
     script:
         "../scripts/score_recordings.py"
 
@@ -160,6 +160,6 @@ rule monitor_recordings:
         mem_mb=megabytes(1000),
         runtime=minutes(600),
     params:
-        code=code("monitor_recordings.py"),
+        code=hashed("monitor_recordings.py"),
     script:
         "../scripts/monitor_recordings.py"

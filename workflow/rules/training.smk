@@ -27,7 +27,7 @@ rule train_ddae:
     params:
         settings=planned(parameters.train_ddae, "machine", "run"),
         origins=planned(origins.train_ddae, "machine", "run"),
-        code=code("train_ddae.py"),
+        code=hashed("train_ddae.py"),
     script:
         "../scripts/train_ddae.py"
 
@@ -62,6 +62,6 @@ if PLAN.has_classifier:
         params:
             settings=planned(parameters.train_classifier, "scope", "seed", "protocol"),
             origins=planned(origins.train_classifier, "scope", "seed", "protocol"),
-            code=code("train_classifier.py"),
+            code=hashed("train_classifier.py"),
         script:
             "../scripts/train_classifier.py"
