@@ -22,6 +22,7 @@ from asd.scoring.model import Model
 from asd.scoring.monitoring import MARK, figure_path, monitor, monitor_command
 from asd.scoring.p_values import p_values
 from normal_sounds import normal_sounds, with_spectra
+from places import SCRIPTS
 from small_models import DETECTOR, small_model
 
 HEADER = "file,start,end,detector,score,p_value,verdict,reasons\n"
@@ -448,3 +449,19 @@ def test_real_recordings_of_one_microphone_in_place_of_eight(
     assert report.change is not None
     assert report.change.clips > 20
     assert report.kind == expected
+
+
+def test_nothing_heavy_is_imported_for_it(tmp_path: Path, model: Model) -> None:
+    import subprocess
+    import sys
+
+    path = scored(tmp_path, model, normal_sounds(60, 3))
+    program = (
+        "import sys\nfrom asd.scoring.model import Model\nfrom asd.scoring.monitoring import monitor\n"
+        f"assert monitor({str(path)!r}, Model.load({model.path!r})).valid\n"
+        "print({'torch', 'sklearn', 'pandas', 'seaborn', 'librosa', 'matplotlib', 'onnx'} & set(sys.modules))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": str(SCRIPTS)}, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "set()\n"
