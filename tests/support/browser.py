@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from chromium import chromium, console_errors
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    "--window-size=1200,1000",
-)
+FLAGS = ("--autoplay-policy=no-user-gesture-required", "--window-size=1200,1000")
 PATIENCE = 30  # seconds that a page or a script may take
 
 _AUDIO = """
@@ -56,7 +43,7 @@ class Browser:
 
     def errors(self) -> list[str]:
         """What went wrong since the last call."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return console_errors(self.driver)
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -83,21 +70,5 @@ class Browser:
 @contextmanager
 def open_browser(profile: Path) -> Iterator[Browser]:
     """A browser with its own profile; skips the test where there is none."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("Chromium and chromedriver (Debian: chromium, chromium-driver) are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # with its path given, selenium doesn't look for a driver itself
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        chrome.set_page_load_timeout(PATIENCE)
-        chrome.set_script_timeout(PATIENCE)
-        yield Browser(chrome)
-    finally:
-        chrome.quit()
+    with chromium(profile, *FLAGS, patience=PATIENCE) as driver:
+        yield Browser(driver)

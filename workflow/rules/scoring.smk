@@ -96,7 +96,7 @@ rule list_hardest:
         mem_mb=megabytes(600),
         runtime=minutes(30, 2, lambda wildcards: work.units(PLAN)),
     params:
-        settings=parameters.list_hardest(PLAN),
+        settings=planned(parameters.list_hardest),
         origins=planned(origins.list_hardest),
         root=root_of_recordings,
         recordings=files_of_recordings,

@@ -291,7 +291,7 @@ def _of_type(values: Mapping[str, Any], name: str, kind: type) -> Any:
 
 def _numbers(values: Any, count: int | None = None) -> NDArray[np.float64]:
     array = np.array(values, np.float64)
-    if array.ndim != 1 or not np.isfinite(array).all() or len(array) != (len(array) if count is None else count):
+    if array.ndim != 1 or not np.isfinite(array).all() or count not in (None, len(array)):
         raise ValueError("numbers are missing, or not finite")
     return array
 
