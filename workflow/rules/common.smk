@@ -267,6 +267,17 @@ def asked(rule):
         stop("New recordings can't be scored:", [str(error)])
 
 
+def asked_of(wildcards):
+    """The same, if it is about what a job makes."""
+    found = asked("score")
+    if paths.filled(paths.SCORED, wildcards) != found.place:
+        stop(
+            "New recordings can't be scored:",
+            [f"score: asks for {found.place}.csv, and nothing else"],
+        )
+    return found
+
+
 def root_of_recordings(wildcards, input):
     """Parameter function, not compared either: where recordings are, if a job can do without them."""
     return f"{PREFIX if PLAN.is_demo else ''}{PLAN.root}"

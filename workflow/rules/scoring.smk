@@ -134,9 +134,9 @@ rule score_recordings:
         mem_mb=megabytes(1000),
         runtime=minutes(600),
     params:
-        recordings=lambda wildcards: asked("score").recordings,
-        false_alarms=lambda wildcards: asked("score").false_alarms,
-        state=lambda wildcards: asked("score").state(),
+        recordings=lambda wildcards: asked_of(wildcards).recordings,
+        false_alarms=lambda wildcards: asked_of(wildcards).false_alarms,
+        state=lambda wildcards: asked_of(wildcards).state(),
         code=hashed("score_recordings.py"),
     script:
         "../scripts/score_recordings.py"

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from ..features.bands import log_mel
 from ..features.columns import MEL_BANDS, N_FEATURES, TEMPORAL_STATISTICS, mel_centres
+from ..features.spectrogram import DECIBELS
 from ..models.metadata import Normal
 
-DECIBELS = 10 / np.log(10)
-"""In a unit of the natural logarithm of power."""
+_FIRST = N_FEATURES + TEMPORAL_STATISTICS.index("p99_p50") * MEL_BANDS
 
-_STANDS_OUT = TEMPORAL_STATISTICS.index("p99_p50")
+SHORT_SOUNDS = slice(_FIRST, _FIRST + MEL_BANDS)
+"""Columns that say of each band how far short sounds stand out from the rest of the clip."""
+
 _NEIGHBOURS = 0.5  # share of the largest deviation down to which neighbouring bands belong to it
 
 
@@ -87,9 +89,8 @@ def unusual_regions(features: NDArray[np.float32], normal: Normal, count: int = 
     differences = log_mel(features[None])[0] - normal.band_mean
     found = _regions(differences, normal.band_spread, short=False, count=count)
     if len(features) > N_FEATURES:
-        columns = slice(N_FEATURES + _STANDS_OUT * MEL_BANDS, N_FEATURES + (_STANDS_OUT + 1) * MEL_BANDS)
-        outstanding = features[columns].astype(np.float64) - normal.mean[columns]
-        found += _regions(outstanding, normal.spread[columns], short=True, count=count)
+        outstanding = features[SHORT_SOUNDS].astype(np.float64) - normal.mean[SHORT_SOUNDS]
+        found += _regions(outstanding, normal.spread[SHORT_SOUNDS], short=True, count=count)
     return sorted(found, key=lambda region: -abs(region.deviation))[:count]
 
 

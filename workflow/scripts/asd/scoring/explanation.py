@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,12 @@ from ..features.spectrogram import DECIBELS, seconds_of, spectrogram, thinned
 from ..files import StrPath
 from ..models.metadata import DetectorRecord, Metadata, Typical
 from .attribution import Attribution, attribute
-from .bands import reasons
 from .model import Verdict
-from .p_values import p_values
 from .windows import NoWindow, Window, read_windows
 
 if TYPE_CHECKING:
     from .model import Model
 
-_AT_ONCE = 64  # windows
 _SMOOTHED = 500  # frames of a picture: those of a clip of 10 s are then means of two
 _SHORT = 0.1  # seconds over which a difference is taken, since a single frame of noise differs by 6 dB from its mean
 _LEAST_SPREAD = 1e-6  # as in `.bands`
@@ -146,25 +142,20 @@ def explain(model: Model, file: str, detector: str | None = None) -> Explanation
     UserError
         If nothing of the recording can be scored, or there is no such detector.
     """
-    name = detector or model.about.detector
-    record = model.record(detector)
+    judge = model.judge(detector)
     recorded = read_windows(file, model.about)
     readable = [window for window in recorded.windows if isinstance(window, Window)]
     if not readable:
         why = [window.reason for window in recorded.windows if isinstance(window, NoWindow)]
         raise UserError(f"{why[0] if why else f'{file}: nothing in it can be scored'}. Give another recording.")
-    scores = _scores(model, [window.features for window in readable], name)
-    if not np.isfinite(scores).any():
-        raise UserError(f"{file}: {name} gives no finite score for it. Choose another detector with --detector.")
+    verdicts = list(judge([(file, replace(recorded, windows=list(readable)))]))
+    scores = np.array([verdict.score for verdict in verdicts])
+    if np.isnan(scores).all():
+        raise UserError(
+            f"{file}: {judge.detector} gives no finite score for it. Choose another detector with --detector."
+        )
     highest = int(np.nanargmax(scores))
-    window, score = readable[highest], float(scores[highest])
-    verdict = Verdict(
-        *(file, window.start, window.end, score, float(p_values(score, record.calibration))),
-        bool(score > record.threshold),
-        reasons(window.features, model.about.normal),
-        name,
-        recorded.remarks,
-    )
+    window, verdict = readable[highest], verdicts[highest]
     normal = model.about.normal
     (nearest,) = model.outputs(window.features[None], ["nearest_normal"])
     found = spectrogram(window.samples)
@@ -175,7 +166,7 @@ def explain(model: Model, file: str, detector: str | None = None) -> Explanation
         windows=len(recorded.windows),
         unreadable=len(recorded.windows) - len(readable),
         about=model.about,
-        record=record,
+        record=judge.record,
         samples=window.samples,
         seconds=seconds_of(found.shape[1]),
         spectrogram=thinned(found, _SMOOTHED),
@@ -192,13 +183,8 @@ def explain(model: Model, file: str, detector: str | None = None) -> Explanation
                 strict=True,
             )
         ),
-        attribution=attribute(partial(model.scores, detector=name), window.features, nearest[0]),
+        attribution=attribute(partial(model.scores, detector=judge.detector), window.features, nearest[0]),
     )
-
-
-def _scores(model: Model, features: Sequence[NDArray[np.float32]], detector: str) -> NDArray[np.float64]:
-    parts = range(0, len(features), _AT_ONCE)
-    return np.concatenate([model.scores(np.stack(features[start : start + _AT_ONCE]), detector) for start in parts])
 
 
 def _deviations(

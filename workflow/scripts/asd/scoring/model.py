@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -254,7 +255,8 @@ class Judge:
     def __call__(self, recordings: Sequence[tuple[str, Recorded]]) -> Iterator[Verdict]:
         """Verdicts on the windows of recordings (name and what was read), in their order."""
         features = [window.features for _, one in recordings for window in one.windows if isinstance(window, Window)]
-        found = iter(self._scored(np.stack(features)) if features else ())
+        parts = (features[start : start + _AT_ONCE] for start in range(0, len(features), _AT_ONCE))
+        found = itertools.chain.from_iterable(self._scored(np.stack(part)) for part in parts)
         for file, recorded in recordings:
             for window in recorded.windows:
                 if isinstance(window, NoWindow):
