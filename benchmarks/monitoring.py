@@ -275,7 +275,7 @@ def with_fault(bands: int, decibels: float, regions: int = 1, *, round_ends: boo
     import numpy as np
 
     from asd.features.columns import MEL_BANDS
-    from asd.scoring.bands import DECIBELS
+    from asd.features.spectrogram import DECIBELS
 
     def change(spectra: Array, random: Draw) -> Array:
         added = np.zeros(MEL_BANDS)
@@ -411,7 +411,7 @@ def slow_fault(unit: Unit, slope: float, seed: int, *, bands: int = 8, longest: 
     """Clips until a band that grows by so many dB a clip is noticed by the charts, and what is told of it then."""
     import numpy as np
 
-    from asd.scoring.bands import DECIBELS
+    from asd.features.spectrogram import DECIBELS
     from asd.scoring.changes import change_between
     from asd.scoring.charts import draw_charts, limits_for, quantiles
     from asd.scoring.monitoring import kind_of

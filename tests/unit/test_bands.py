@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from asd.features.acoustic import clip_features
 from asd.features.columns import MEL_BANDS, N_FEATURES, TEMPORAL_STATISTICS, mel_centres
+from asd.features.spectrogram import DECIBELS
 from asd.models.metadata import Normal
-from asd.scoring.bands import DECIBELS, Region, band_limits, reasons, unusual_regions
+from asd.scoring.bands import Region, band_limits, reasons, unusual_regions
 
 MEAN = np.linspace(-3.0, -9.0, MEL_BANDS)
 

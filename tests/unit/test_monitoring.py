@@ -17,7 +17,7 @@ from asd.errors import UserError
 from asd.features.acoustic import clip_features
 from asd.features.bands import log_mel
 from asd.features.columns import FEATURE_NAMES
-from asd.scoring.bands import DECIBELS
+from asd.features.spectrogram import DECIBELS
 from asd.scoring.model import Model
 from asd.scoring.monitoring import MARK, figure_path, monitor, monitor_command
 from asd.scoring.p_values import p_values

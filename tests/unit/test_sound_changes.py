@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from asd.scoring.bands import DECIBELS
+from asd.features.spectrogram import DECIBELS
 from asd.scoring.changes import Change, change_between, course_of, course_of_amplitudes, energy_test, raised
 from asd.scoring.monitoring import kind_of
 from benchmarks.monitoring import RUN_LENGTH, every_change, told, unit_of, with_fault

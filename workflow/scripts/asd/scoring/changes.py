@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from ..features.acoustic import LOG_FLOOR
 from ..features.columns import MEL_BANDS, mel_centres
-from .bands import DECIBELS, Region
+from ..features.spectrogram import DECIBELS
+from .bands import Region
 
 Kind = Literal["nothing", "level", "microphone", "noise", "machine", "level and machine"]
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ..errors import UserError
 from ..features.bands import log_mel
-from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, MEL_BANDS, N_FEATURES, TEMPORAL_STATISTICS
+from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, N_FEATURES
 from ..features.spectrogram import DECIBELS, seconds_of, spectrogram, thinned
 from ..files import StrPath
 from ..models.metadata import DetectorRecord, Metadata, Typical
 from .attribution import Attribution, attribute
+from .bands import SHORT_SOUNDS
 from .model import Verdict
 from .windows import NoWindow, Window, read_windows
 
@@ -198,6 +199,4 @@ def _short_deviations(
 ) -> NDArray[np.float64] | None:
     if len(features) == N_FEATURES:
         return None
-    first = N_FEATURES + TEMPORAL_STATISTICS.index("p99_p50") * MEL_BANDS
-    columns = slice(first, first + MEL_BANDS)
-    return _deviations(features[columns].astype(np.float64), mean[columns], spread[columns])
+    return _deviations(features[SHORT_SOUNDS].astype(np.float64), mean[SHORT_SOUNDS], spread[SHORT_SOUNDS])
