@@ -26,6 +26,7 @@ from . import monitor_words
 from .changes import Change, Course
 from .charts import Charts, calibration_clips, draw_charts, limits_for, quantiles
 from .model import Model
+from .ownership import require_own, require_png
 from .p_values import p_values
 from .recent_sound import Comparison, compare_sound
 from .score_table import RECENT, ScoredRows, ScoreTable, read_score_table
@@ -215,25 +216,9 @@ def figure_path(scores: StrPath, output: StrPath | None) -> Path:
         If something else than an earlier figure is there, or the name does not end in ``.png``.
     """
     path = Path(f"{Path(scores).stem}.monitor.png" if output is None else output)
-    if path.suffix.lower() != ".png":
-        raise UserError(f"{path}: the name of the figure has to end in .png. Choose another one with --output.")
-    if _is_of_others(path):
-        raise UserError(
-            f"{path}: something that asd monitor did not write is there, and stays as it is. Choose another name with "
-            "--output."
-        )
+    require_png(path, "--output")
+    require_own(path, MARK, "--output")
     return path
-
-
-def _is_of_others(path: Path) -> bool:
-    try:
-        if not path.is_file():
-            return path.exists() or path.is_symlink()
-        with path.open("rb") as file:
-            beginning = file.read(4096)
-    except OSError:  # whose it is, is not known
-        return True
-    return not (beginning.startswith(b"\x89PNG\r\n\x1a\n") and f"Software\0{MARK}".encode() in beginning)
 
 
 def _drawn(report: Report, path: Path) -> str | None:

@@ -13,15 +13,13 @@ from ..files import StrPath
 from ..files.atomic import whole_file
 from ..files.neutral import for_html, for_terminal, in_one_line
 from .explanation import Explanation
-from .markup import document, is_page_of, items, picture, player, size_in_words, table
+from .markup import document, items, picture, player, size_in_words, table
 from .model import Model
+from .ownership import require_own, require_png
 from .sound import sound_of
 
 GENERATOR = "asd explain"
 """By which pages and figures are known again, so that nothing else is overwritten."""
-
-_PNG = b"\x89PNG\r\n\x1a\n"
-_BEGINNING = 4096  # bytes
 
 
 def explain_command(arguments: Any) -> int:
@@ -76,30 +74,12 @@ def output_paths(recording: StrPath, output: StrPath | None, png: StrPath | None
     """
     page = Path(f"{Path(recording).stem}.explained.html" if output is None else output)
     figure = page.with_name(f"{page.stem}.png") if png is None else Path(png)
-    if figure.suffix.lower() != ".png":
-        raise UserError(f"{figure}: the name of the figure has to end in .png. Choose another one with --png.")
+    require_png(figure, "--png")
     if page.suffix.lower() == ".png":
         raise UserError(f"{page}: the page is HTML. Choose a name with .html for it, and --png for the figure's.")
-    for path, option in ((page, "--output"), (figure, "--png")):
-        if _is_of_others(path):
-            raise UserError(
-                f"{path}: something that asd explain did not write is there, and stays as it is. Choose another name "
-                f"with {option}."
-            )
+    require_own(page, GENERATOR, "--output")
+    require_own(figure, GENERATOR, "--png")
     return page, figure
-
-
-def _is_of_others(path: Path) -> bool:
-    """Whether something is at `path` that is no page or figure of ours."""
-    try:
-        if not path.is_file():
-            return os.path.lexists(path)
-        with path.open("rb") as file:
-            beginning = file.read(_BEGINNING)
-    except OSError:  # may not be read: whose it is, is not known
-        return True
-    ours = beginning.startswith(_PNG) and f"Software\0{GENERATOR}".encode() in beginning
-    return not (ours or is_page_of(GENERATOR, beginning))
 
 
 def write_figure(explanation: Explanation, path: StrPath) -> None:
