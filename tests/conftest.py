@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 # Before NumPy: on two cores, two workers with two threads each wait for one another most of the time
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -36,3 +37,21 @@ def fan_recordings() -> Path:
     if not folder.is_dir():
         pytest.skip("the real recordings (../shared/data/mimii_audio) are not here")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a machine that hums."""
+    from shop_floor import hum_model
+
+    path = tmp_path_factory.mktemp("model") / "fan.onnx"
+    hum_model(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def model(model_file: Path) -> Any:
+    """The same, loaded."""
+    from asd.scoring.model import Model
+
+    return Model.load(model_file)

@@ -31,18 +31,6 @@ MUTATIONS = 1000
 
 
 @pytest.fixture(scope="module")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "fan.onnx"
-    hum_model(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(model_file: Path) -> Model:
-    return Model.load(model_file)
-
-
-@pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Twenty without a fault, and five with one."""
     folder = tmp_path_factory.mktemp("clips")

@@ -24,24 +24,12 @@ from asd.scoring.alarms import Alarms
 from asd.scoring.journal import SCORE_COLUMNS, State, features_beside
 from asd.scoring.model import Model, Verdict
 from asd.scoring.watch import PATIENCE, Arrivals, Ending, Watch
-from shop_floor import SECONDS, asd, command, hum_model, record, variables
+from shop_floor import SECONDS, asd, command, record, variables
 
 INTERVAL = 0.02
 KILLS = 40
 _TICK = 0.01  # seconds, in which a file that is written anew gets another time
 Row = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "fan.onnx"
-    hum_model(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(model_file: Path) -> Model:
-    return Model.load(model_file)
 
 
 @pytest.fixture

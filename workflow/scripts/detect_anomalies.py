@@ -5,10 +5,8 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from dataclasses import replace
 
-    from asd.classification.classifier import Classifier
-    from asd.ddae.denoiser import Denoiser
-    from asd.ddae.origins import expected_weights
     from asd.detection.detectors import Detector
+    from asd.detection.networks import read_networks
     from asd.detection.origins import expected_scores
     from asd.detection.scores import score_paths, write_scores
     from asd.detection.scoring import detect
@@ -18,13 +16,9 @@ with job_log(snakemake.log[0]):
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     lists = [*files.normal_clips, *files.abnormal_clips, *files.unlabelled_clips]
-    weights, *_ = expected_weights(origins, "weights", files.reference)
-    denoiser = Denoiser.load(files.weights, weights)
-    classifiers = expected_weights(origins, "classifier", files.classified, "classified")
     snrs = list(dict.fromkeys(snr for snr, _ in settings["units"]))
-    of_snr = {}
-    for path, expected in zip(files.classifier, classifiers, strict=True):  # one, or none
-        of_snr = Classifier.load(path, snrs, expected).of_snr
+    trained_from = (origins, files.reference, files.classified)
+    networks = read_networks(files.weights, files.classifier, *trained_from, snrs)
     (origin,) = expected_scores(origins, "own", lists, [files.weights, *files.classifier])
     detectors = [Detector(**about) for about in settings["detectors"]]
     with whole_folder(snakemake.output.scores) as folder:
@@ -33,9 +27,9 @@ with job_log(snakemake.log[0]):
         for clips in read_unit_clips(*caches, settings, *unlabelled, origins_of(origins, "clips")):
             scores = detect(
                 clips,
-                denoiser,
+                networks.denoiser,
                 detectors,
-                networks=of_snr.get(clips.snr, ()),
+                networks=networks.of_snr.get(clips.snr, ()),
                 protocol=settings["protocol"],
                 threshold_percentile=settings["threshold_percentile"],
                 folds=settings["folds"],

@@ -6,11 +6,9 @@ with job_log(snakemake.log[0]):
     from dataclasses import replace
     from functools import partial
 
-    from asd.classification.classifier import Classifier
-    from asd.ddae.denoiser import Denoiser
-    from asd.ddae.origins import expected_weights
     from asd.detection.detectors import Detector
     from asd.detection.ensembles import Ensemble
+    from asd.detection.networks import read_networks
     from asd.detection.origins import expected_scores
     from asd.detection.scores import read_scores_of_all, score_paths
     from asd.detection.units import read_unit_clips
@@ -21,13 +19,9 @@ with job_log(snakemake.log[0]):
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     lists = [*files.normal_clips, *files.abnormal_clips, *files.unlabelled_clips]
-    weights, *_ = expected_weights(origins, "weights", files.reference)
-    denoiser = Denoiser.load(files.weights, weights)
-    classifiers = expected_weights(origins, "classifier", files.classified, "classified")
     snrs = list(dict.fromkeys(snr for snr, _ in settings["units"]))
-    of_snr = {}
-    for path, expected in zip(files.classifier, classifiers, strict=True):  # one, or none
-        of_snr = Classifier.load(path, snrs, expected).of_snr
+    trained_from = (origins, files.reference, files.classified)
+    networks = read_networks(files.weights, files.classifier, *trained_from, snrs)
     made_with = [files.weights, *files.classifier]
     (own,) = expected_scores(origins, "own", lists, made_with)
     scored = expected_scores(origins, "scores", lists, made_with)
@@ -47,8 +41,8 @@ with job_log(snakemake.log[0]):
                 noise_factor=settings["noise_factor"],
                 seed=settings["seed"],
                 clips=clips,
-                denoiser=denoiser,
-                networks=of_snr.get(clips.snr, ()),
+                denoiser=networks.denoiser,
+                networks=networks.of_snr.get(clips.snr, ()),
                 detectors=[Detector(**about) for about in settings["detectors"]],
                 ensembles=[Ensemble(**about) for about in settings["ensembles"]],
                 scores=read_scores_of_all(files.scores, clips.snr, clips.machine_id, scored),

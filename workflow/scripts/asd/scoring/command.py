@@ -146,6 +146,10 @@ def _add_decision(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share of normal clips that may be taken for anomalous, such as 0.01; default: the threshold of its run",
     )
+    _add_detector(parser)
+
+
+def _add_detector(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detector", metavar="NAME", help="detector or ensemble whose score counts; by default, the model's"
     )
@@ -229,9 +233,7 @@ def _add_explain(commands: _SubParsersAction[_Parser]) -> None:
     parser.add_argument("recording", metavar="RECORDING", help="a sound file")
     parser.add_argument("--output", metavar="PAGE.html", help="a page with figures and sound")
     parser.add_argument("--png", metavar="FILE", help="the figure alone")
-    parser.add_argument(
-        "--detector", metavar="NAME", help="detector or ensemble whose score counts; by default, the model's"
-    )
+    _add_detector(parser)
 
 
 def _add_monitor(commands: _SubParsersAction[_Parser]) -> None:
