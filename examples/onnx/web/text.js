@@ -117,7 +117,7 @@ const KOREAN = {
     `시험 AUC ${value.toFixed(3)}${low === null ? "" : ` (95 %: ${low.toFixed(3)}–${high.toFixed(3)})`}.`,
   unchecked: "파일이 손상되지 않았는지는 확인하지 못했습니다: 브라우저는 https나 localhost에서만 확인할 수 있습니다.",
   drop: "녹음 파일을 여기에 놓으세요",
-  dropHint: "WAV, 샘플링 주파수와 채널 수는 상관없습니다. 모델 파일(.onnx)도 됩니다",
+  dropHint: "WAV, 샘플레이트와 채널 수는 상관없습니다. 모델 파일(.onnx)도 됩니다",
   choose: "파일 고르기 …",
   record: ({ seconds }) => `${number(seconds)}초 녹음`,
   stop: "멈춤",
@@ -130,11 +130,11 @@ const KOREAN = {
   times: ({ start, end }) => `${number(start, 5)}–${number(end, 5)}초`,
   windows: ({ anomalous, count }) => `${count}개 구간 가운데 ${anomalous}개 이상`,
   score: "점수",
-  threshold: "문턱값",
-  pValue: "p 값",
+  threshold: "임계값",
+  pValue: "p값",
   pMeaning: ({ atOrAbove, count, pValue }) =>
     atOrAbove === 0
-      ? `보정에 쓴 정상 클립 ${count}개 가운데 점수가 이만큼 높은 것은 없었습니다. 이 개수로는 p 값이 ${number(pValue, 2)}보다 작을 수 없습니다.`
+      ? `보정에 쓴 정상 클립 ${count}개 가운데 점수가 이만큼 높은 것은 없었습니다. 이 개수로는 p값이 ${number(pValue, 2)}보다 작을 수 없습니다.`
       : `보정에 쓴 정상 클립 ${count}개 가운데 ${atOrAbove}개의 점수가 이만큼 높거나 더 높았습니다: 정상 소리라도 약 ${percent(pValue)}는 그렇습니다.`,
   pHolds: "기계, 부하, 마이크, 주변이 학습 때와 같을 때 맞는 값입니다.",
   calibration: "정상 클립들의 점수와 이 클립의 점수",
@@ -149,7 +149,7 @@ const KOREAN = {
   took: ({ milliseconds }) => `계산 ${number(milliseconds / 1000, 2)}초`,
   remark: {
     shorter: ({ seconds, wanted }) =>
-      `길이가 ${number(seconds)}초이고 학습 클립은 ${number(wanted)}초입니다: 점수가 더 흩어지고 p 값은 어림값입니다.`,
+      `길이가 ${number(seconds)}초이고 학습 클립은 ${number(wanted)}초입니다: 점수가 더 흩어지고 p값은 어림값입니다.`,
     otherChannels: ({ channels, wanted }) => `${channels}채널이고 학습 녹음은 ${wanted}채널입니다: 다른 마이크인가요?`,
     lowRate: ({ rate }) => `${rate} Hz: ${number(rate / 2000)} kHz 위로는 아무것도 없습니다.`,
     otherRate: ({ rate, wanted }) =>
@@ -173,7 +173,7 @@ const KOREAN = {
     notFinite: ({ name }) => `${name}: 유한한 수가 아닌 샘플이 있습니다. 다시 녹음하거나 내보내세요.`,
     short: ({ name, seconds }) => `${name}: 길이가 ${number(seconds)}초입니다. 적어도 0.025초여야 합니다.`,
     long: ({ name }) => `${name}: 너무 깁니다. 더 짧게 자르세요.`,
-    rate: ({ name, rate }) => `${name}: 샘플링 주파수가 ${rate} Hz입니다. 1000에서 10000000 Hz까지 쓸 수 있습니다.`,
+    rate: ({ name, rate }) => `${name}: 샘플레이트가 ${rate} Hz입니다. 1000에서 10000000 Hz까지 쓸 수 있습니다.`,
     channels: ({ name, channels }) => `${name}: ${channels}채널입니다. 1에서 1024채널까지 쓸 수 있습니다.`,
     channel: ({ name, channels, wanted }) =>
       `${name}: ${channels}채널(0부터 셈)인데 모델은 ${wanted}번 채널로 학습했습니다.`,
