@@ -7,9 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 import pages
+from asd.schema import read_schema
 from places import REPOSITORY
 
 README = pages.read("README.md")
@@ -63,6 +66,23 @@ def test_blocks_say_what_they_are(page: str) -> None:
     around = pages.without_blocks(text)
     assert not re.search(r"^```", around, re.MULTILINE), "a fence is not closed"
     assert not re.search(r"(?:\A|\n\n) {4}\S", around), "a block by its indentation alone"
+
+
+def test_configurations_on_pages_are_valid() -> None:
+    schema = read_schema(REPOSITORY / "workflow/schemas/config.schema.yaml")
+    written = [
+        (page, block.text)
+        for page in pages.pages()
+        for block in pages.blocks(pages.read(page))
+        if block.language == "yaml"
+    ]
+    assert len(written) > 10
+    for page, text in written:
+        for key, value in yaml.safe_load(text).items():
+            if not key.startswith("x-"):
+                rule = {**schema["properties"][key], "$defs": schema["$defs"]}
+                errors = [error.message for error in jsonschema.Draft202012Validator(rule).iter_errors(value)]
+                assert errors == [], (page, key)
 
 
 def test_ten_questions_are_answered_within_a_minute_each() -> None:
