@@ -48,6 +48,12 @@ def test_blocks_of_code_are_the_same(english: str, korean: str) -> None:
 
 
 @pairs
+def test_tables_that_a_run_has_made_are_the_same(english: str, korean: str) -> None:
+    tables = [re.findall(r"<!-- output: .* -->\n\n((?:\|.*\n)+)", pages.read(page)) for page in (english, korean)]
+    assert tables[0] == tables[1]
+
+
+@pairs
 def test_code_in_running_text_is_the_same(english: str, korean: str) -> None:
     """Commands, options, keys, names of files and detectors."""
     of_english, of_korean = (
