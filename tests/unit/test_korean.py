@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import pages
+from places import REPOSITORY
 
 PAIRS = {
     "README.md": "README.ko.md",
@@ -83,18 +84,18 @@ def test_tables_pictures_and_links_are_as_many(english: str, korean: str) -> Non
 def test_links_lead_to_the_same_pages_in_korean_where_there_are_any(english: str, korean: str) -> None:
     def targets(page: str) -> set[Path]:
         paths = (link.partition("#")[0] for link in pages.links(page) if ":" not in link)
-        return {((pages.REPOSITORY / page).parent / path).resolve() for path in paths if path}
+        return {((REPOSITORY / page).parent / path).resolve() for path in paths if path}
 
-    in_korean = {pages.REPOSITORY / one: pages.REPOSITORY / other for one, other in PAIRS.items()}
+    in_korean = {REPOSITORY / one: REPOSITORY / other for one, other in PAIRS.items()}
     expected = {in_korean.get(target, target) for target in targets(english)}
-    assert targets(korean) | {pages.REPOSITORY / korean} == expected | {pages.REPOSITORY / english}
+    assert targets(korean) | {REPOSITORY / korean} == expected | {REPOSITORY / english}
 
 
 @pairs
 def test_each_leads_to_the_other(english: str, korean: str) -> None:
     for page, other in ((english, korean), (korean, english)):
-        targets = {(pages.REPOSITORY / page).parent / link for link in pages.links(page) if ":" not in link}
-        assert (pages.REPOSITORY / other).resolve() in {target.resolve() for target in targets}
+        targets = {(REPOSITORY / page).parent / link for link in pages.links(page) if ":" not in link}
+        assert (REPOSITORY / other).resolve() in {target.resolve() for target in targets}
 
 
 @pairs
