@@ -57,6 +57,30 @@ def test_name_is_the_same_everywhere() -> None:
     assert f"resources/{name}.sif" in containers
 
 
+def test_every_version_has_its_release_notes() -> None:
+    versions = re.findall(r"^## (\S+) - (\S+)$", CHANGELOG, re.MULTILINE)
+    assert len(versions) == len(re.findall(r"^## ", CHANGELOG, re.MULTILINE)) == len(dict(versions))
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version, _ in versions)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for _, date in versions[1:]), "only the newest is unreleased"
+    sections = re.split(r"^## .*\n", CHANGELOG, flags=re.MULTILINE)[1:]
+    assert all(re.search(r"^- ", section, re.MULTILINE) for section in sections)
+
+
+def test_a_problem_is_reported_with_what_is_needed_to_repeat_it() -> None:
+    folder = REPOSITORY / ".github" / "ISSUE_TEMPLATE"
+    asked = {field["id"]: field for field in read_yaml(folder / "bug.yml")["body"]}
+    assert {"command", "configuration", "log", "versions"} <= set(asked)
+    assert all(field["validations"]["required"] for field in asked.values())
+    for name in ("CODE_OF_CONDUCT.md", "SECURITY.md", ".github/PULL_REQUEST_TEMPLATE.md"):
+        assert (REPOSITORY / name).exists()
+    security = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+    assert "weights_only=True" in security
+    code = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/scripts").rglob("*.py")]
+    assert not any(
+        re.search(r"^\s*(?:import|from) (?:pickle|joblib)|allow_pickle=True", text, re.MULTILINE) for text in code
+    )
+
+
 # --- Tests in their places ---
 
 
@@ -161,7 +185,9 @@ def test_catalog_knows_how_to_use_the_workflow() -> None:
     usage = read_yaml(REPOSITORY / ".snakemake-workflow-catalog.yml")["usage"]
     assert set(usage) == {"mandatory-flags", "software-stack-deployment", "report"}
     assert usage["mandatory-flags"] == {"desc": None, "flags": None}
-    assert usage["software-stack-deployment"]["conda"] is True
+    deployment = usage["software-stack-deployment"]
+    assert set(deployment) == {"conda", "apptainer", "apptainer+conda", "report"}
+    assert deployment["conda"] is True
     # the one is documented, the other is read
     assert usage["software-stack-deployment"]["report"] is usage["report"] is True
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8").lower()

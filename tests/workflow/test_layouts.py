@@ -1,4 +1,4 @@
-"""Layouts of data sets: the configurations that come along, and those of the README, on trees of such files."""
+"""Layouts of data sets: the configurations that come along, and those of a page, on trees of such files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from workflow_runner import snakemake, write_config
 
 pytestmark = pytest.mark.slow
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-WRITTEN = dict(re.findall(r"<!-- layout: (\w+) -->\n```yaml\n(.*?)```", README, re.DOTALL))
+PAGE = (REPOSITORY / "docs/own_recordings.md").read_text(encoding="utf-8")
+WRITTEN = dict(re.findall(r"<!-- layout: (\w+) -->\n```yaml\n(.*?)```", PAGE, re.DOTALL))
 SHIPPED = sorted(path.stem for path in (REPOSITORY / "config").glob("*.yaml") if hasattr(layouts, path.stem))
 CLIPS = {  # normal and abnormal ones of an ID
     "folders": (20, 4),
@@ -42,19 +42,19 @@ SHORT: dict[str, Any] = {
 
 
 def configuration(name: str, folder: Path) -> dict[str, Any]:
-    """What the README says, with recordings in `folder`."""
+    """What the page says, with recordings in `folder`."""
     config: dict[str, Any] = yaml.safe_load(WRITTEN[name])
     config["dataset"]["root"] = str(layouts.make_layout(getattr(layouts, name), folder))
     return config
 
 
-def test_every_layout_of_the_readme_is_tried_and_takes_four_lines_at_most() -> None:
+def test_every_layout_of_the_page_is_tried_and_takes_four_lines_at_most() -> None:
     assert WRITTEN.keys() == CLIPS.keys()
     assert all(len(text.splitlines()) <= 4 for text in WRITTEN.values())
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_what_the_readme_says_finds_every_clip(name: str, tmp_path: Path) -> None:
+def test_what_the_page_says_finds_every_clip(name: str, tmp_path: Path) -> None:
     plan = plan_of(configuration(name, tmp_path))
     assert checks.data_problems(plan) == []
     for machine in plan.machines:
@@ -71,7 +71,7 @@ def test_faults_are_conditions_and_parts_are_splits(tmp_path: Path) -> None:
 
 
 def run(name: str, folder: Path) -> pd.DataFrame:
-    """Scores of the only ID, after a run of what the README says."""
+    """Scores of the only ID, after a run of what the page says."""
     config = configuration(name, folder / "recordings") | SHORT
     targets = ["results/auc.csv", "results/conditions.csv"]
     snakemake(folder, *targets, "--configfile", write_config(folder, config), cores=2).ok()
@@ -120,4 +120,4 @@ def test_a_configuration_that_comes_along_takes_its_data_set(name: str, tmp_path
 def test_all_configurations_that_come_along_are_tried() -> None:
     names = {path.stem for path in (REPOSITORY / "config").glob("*.yaml")}
     assert names - set(SHIPPED) == {"config", "mimii", "ablation"}  # tried elsewhere
-    assert all(f"{name}.yaml" in README for name in names - {"config", "dcase2021", "dcase2022"})
+    assert all(f"{name}.yaml" in PAGE for name in names - {"config", "dcase2021", "dcase2022"})

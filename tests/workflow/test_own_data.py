@@ -20,6 +20,7 @@ import pytest
 import soundfile
 
 from faulty_server import Answer, FaultyServer
+from pages import printed, read
 from places import REPOSITORY
 from small_archives import wait_until
 from small_data import SNRS, make_recordings, small_config, write_clip
@@ -27,14 +28,24 @@ from workflow_runner import Run, job, snakemake, working_copy, write_config
 
 pytestmark = pytest.mark.slow
 
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 SHORT = {"ddae": {"epochs": 2, "batch_size": 4, "device": "cpu"}, "statistics": {"replicates": 100}}
 
 
-def tutorial() -> list[str]:
-    """The blocks of shell commands of the tutorial in the README."""
-    section = README.split("### Your own machine in five minutes")[1].split("\n## ")[0].split("\n### ")[0]
-    return re.findall(r"^```bash\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
+def given(commands: list[str], folder: Path) -> str:
+    """What shell commands print that are given in a folder, one after the other."""
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-e", "-c", "\n".join(commands)],
+        cwd=folder,
+        env={**os.environ, "PATH": programs, "PYTHONPATH": str(folder / "workflow/scripts")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 def test_the_tutorial_works_exactly_as_printed(tmp_path: Path) -> None:
@@ -43,27 +54,29 @@ def test_the_tutorial_works_exactly_as_printed(tmp_path: Path) -> None:
         write_clip(clone / f"recordings/ok_{number:02d}.wav", number)
     for number in range(6):
         write_clip(clone / f"recordings/leak_{number:02d}.wav", 100 + number, abnormal=True)
-    blocks = tutorial()
+    blocks = printed("docs/own_recordings.md", "## A sample sheet")
     assert len(blocks) >= 3
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-e", "-c", "\n".join(blocks)],
-        cwd=clone,
-        env={**os.environ, "PATH": path},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"press +as_recorded +left +normal +30 ", done.stdout)
-    assert re.search(r"press +as_recorded +left +abnormal +6 ", done.stdout)
-    assert "Nothing suspicious." in done.stdout
-    assert "| detector |" in done.stdout  # the leaderboard
+    output = given(blocks, clone)
+    assert re.search(r"press +as_recorded +left +normal +30 ", output)
+    assert re.search(r"press +as_recorded +left +abnormal +6 ", output)
+    assert "Nothing suspicious." in output
+    assert "| detector |" in output  # the leaderboard
     scores = pd.read_csv(next((clone / "results/scores/press").glob("*/as_recorded_left.csv")))
     assert set(scores["file"].str.split("_").str[0]) == {"recordings/ok", "recordings/leak"}
     assert (scores["label"] == "abnormal").sum() == 6
+
+
+def test_the_folder_of_the_readme_is_learned(tmp_path: Path) -> None:
+    clone = working_copy(tmp_path / "clone")
+    for number in range(30):
+        write_clip(clone / f"recordings/press/normal/{number}.wav", number)
+    for number in range(6):
+        write_clip(clone / f"recordings/press/abnormal/{number}.wav", 100 + number, abnormal=True)
+    (block,) = (block for block in printed("README.md", "## Three commands") if "press.yaml" in block)
+    models = set(re.findall(r"results/models/press/\S+\.onnx", read("README.md")))
+    given([block], clone)
+    assert models == {"results/models/press/nf0.7_seed0_strict/as_recorded_00.onnx"}
+    assert all((clone / model).exists() for model in models)
 
 
 # ------------------------------------------------------------------------------------------------- sheets and labels

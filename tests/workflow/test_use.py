@@ -1,4 +1,4 @@
-"""From the demo to an explained alarm: the pages about using models, as printed."""
+"""From the demo to an explained alarm: what the pages say about using models, as printed."""
 
 from __future__ import annotations
 
@@ -13,29 +13,26 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from places import REPOSITORY
+import pages
+from pages import is_printed, printed
 from workflow_runner import snakemake, working_copy
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("docs/use.md", "docs/use.ko.md")
+USE = "docs/use.md"
 ANOMALOUS = 1
 
-
-def commands(page: str) -> list[str]:
-    """The blocks of shell commands of a page."""
-    return re.findall(r"^```bash\n(.*?)^```", (REPOSITORY / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-
-
-def test_both_languages_have_the_same_commands() -> None:
-    english, korean = map(commands, PAGES)
-    assert english == korean
-    assert len(english) >= 8
+# In this order: the page about using models, the command of the first page about the demo's models, the questions
+COMMANDS = [
+    *((USE, block) for block in printed(USE)),
+    *(("README.md", block) for block in printed("README.md") if block.startswith("asd ")),
+    *(("docs/faq.md", block) for block in printed("docs/faq.md") if "press" not in block),
+]
 
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A clone in which all commands of the page were given, and what they printed."""
+    """A clone in which all of `COMMANDS` were given, and what they printed."""
     clone = working_copy(tmp_path_factory.mktemp("use") / "clone")
     programs = tmp_path_factory.mktemp("bin")
     asd = programs / "asd"  # as `pip install` makes it
@@ -48,8 +45,8 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
         "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(clone / "workflow/scripts"),
     }
-    printed = []
-    for block in commands(PAGES[0]):
+    outputs = []
+    for _, block in COMMANDS:
         done = subprocess.run(
             ["bash", "-c", f"set -o pipefail\n{block}"],
             cwd=clone,
@@ -62,14 +59,27 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
         )
         assert done.returncode in (0, ANOMALOUS), f"{block}\n{done.stdout}"
         assert "Traceback" not in done.stdout
-        printed.append(done.stdout)
-    return clone, printed
+        outputs.append(done.stdout)
+    return clone, outputs
 
 
 def printed_by(used: tuple[Path, list[str]], text: str) -> str:
-    """What the block with `text` in it printed."""
-    (found,) = (output for block, output in zip(commands(PAGES[0]), used[1], strict=True) if text in block)
+    """What the block with `text` in it, on the page of use, printed."""
+    (found,) = (
+        output for (page, block), output in zip(COMMANDS, used[1], strict=True) if page == USE and text in block
+    )
     return found
+
+
+def test_the_pages_print_what_the_commands_do(used: tuple[Path, list[str]]) -> None:
+    shown = [(page, block) for page in dict(COMMANDS) for block in pages.printed_blocks(page)]
+    assert {page for page, _ in shown} >= {USE, "README.md"}
+    for page, block in shown:
+        command = block.mark.removeprefix("output: ")
+        if command.startswith("asd "):
+            real = [out for (of, text), out in zip(COMMANDS, used[1], strict=True) if of == page and command in text]
+            assert len(real) == 1, (page, block.mark)
+            assert is_printed(block, real[0]), f"{page} says\n{block.text}\nand {command} printed\n{real[0]}"
 
 
 def test_the_model_says_what_it_is(used: tuple[Path, list[str]]) -> None:
