@@ -239,7 +239,8 @@ def test_commands_are_found_in_blocks_and_in_running_text() -> None:
 
 
 def test_what_is_printed_may_differ_in_numbers_alone() -> None:
-    real = "model  results/a/b.onnx\nscore 1.50 of 20\n0.2-0.3 kHz, short sounds 3 dB below normal\nmore\nasd: 3 of 20 anomalous\n"
+    real = "model  results/a/b.onnx\nscore 1.50 of 20\n0.2-0.3 kHz, short sounds 3 dB below normal\nmore\n"
+    real += "asd: 3 of 20 anomalous\n"
     page = "model x/b.onnx\nscore 2 of 19\n90-120 Hz, 4 dB above normal\n...\nasd: 18 of 20 anomalous\n"
     assert pages.is_printed(pages.Block("text", page), real)
     for wrong in ("score 2 of 19\nmodel b.onnx\n", "...\nasd: 3 of 20 normal\n", "scores 2 of 19\n"):
