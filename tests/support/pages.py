@@ -139,10 +139,9 @@ def up_to_numbers(text: str) -> str:
 
 def is_printed(block: Block, output: str) -> bool:
     """Whether `output` holds what a block says, up to numbers; a line of dots in the block stands for anything."""
-    parts = re.split(r"^\.\.\.$", block.text, flags=re.MULTILINE)
     real = up_to_numbers(output)
-    for part in parts:
-        _, found, real = real.partition(up_to_numbers(part))
-        if not found and up_to_numbers(part):
+    for part in filter(None, map(up_to_numbers, re.split(r"^\.\.\.$", block.text, flags=re.MULTILINE))):
+        _, found, real = real.partition(part)
+        if not found:
             return False
     return True

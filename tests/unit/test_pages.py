@@ -236,3 +236,12 @@ def test_commands_are_found_in_blocks_and_in_running_text() -> None:
     )
     assert pages.commands(text) == ["a 1 --b", "cat > x <<'END'\nEND", "d", "make run"]
     assert entry_of("asd scare results/models/fan/x.onnx") is None
+
+
+def test_what_is_printed_may_differ_in_numbers_alone() -> None:
+    real = "model  results/a/b.onnx\nscore 1.50 of 20\n0.2-0.3 kHz, short sounds 3 dB below normal\nmore\n"
+    real += "asd: 3 of 20 anomalous\n"
+    page = "model x/b.onnx\nscore 2 of 19\n90-120 Hz, 4 dB above normal\n...\nasd: 18 of 20 anomalous\n"
+    assert pages.is_printed(pages.Block("text", page), real)
+    for wrong in ("score 2 of 19\nmodel b.onnx\n", "...\nasd: 3 of 20 normal\n", "scores 2 of 19\n"):
+        assert not pages.is_printed(pages.Block("text", wrong), real)
