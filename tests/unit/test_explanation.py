@@ -133,11 +133,11 @@ def test_its_numbers_belong_together(shop: Shop, found: Explanation) -> None:
 
 def test_a_sentence_counts_the_normal_clips_that_score_as_high(found: Explanation) -> None:
     calibration = found.record.calibration
-    assert found.sentence == "Anomalous: 1 of 71 normal clips scores as high as this (p = 0.014)"
+    assert found.sentence == "Anomalous: none of 70 normal clips scores as high as this (p = 0.014)"
     score = float(calibration[-10])
     verdict = replace(found.verdict, score=score, p_value=11 / 71, anomalous=False)
     assert (calibration >= score).sum() == 10
-    assert replace(found, verdict=verdict).sentence == "Normal: 11 of 71 normal clips score as high as this (p = 0.15)"
+    assert replace(found, verdict=verdict).sentence == "Normal: 10 of 70 normal clips score as high as this (p = 0.15)"
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -263,7 +263,7 @@ def test_the_command_writes_page_and_figure_and_says_so(
     assert explain_command(arguments(shop, faulty)) == 1
     said = capsys.readouterr()
     assert said.err == ""
-    assert "Anomalous: 1 of 71 normal clips scores as high as this (p = 0.014)" in said.out
+    assert "Anomalous: none of 70 normal clips scores as high as this (p = 0.014)" in said.out
     for name in ("bad.explained.html", "bad.explained.png"):
         assert f"{name} ({(tmp_path / name).stat().st_size / 1e3:.0f} kB)" in said.out
     with Image.open(tmp_path / "bad.explained.png") as picture:

@@ -108,12 +108,13 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        """The verdict, such as ``Anomalous: 1 of 170 normal clips scores as high as this (p = 0.006)``."""
-        normal = len(self.record.calibration) + 1
-        as_high = round(self.verdict.p_value * normal)
-        verb = "scores" if as_high == 1 else "score"
+        """The verdict, such as ``Anomalous: none of 169 normal clips scores as high as this (p = 0.0059)``."""
+        normal = len(self.record.calibration)
+        # the p-value counts the clip itself, too
+        as_high = round(self.verdict.p_value * (normal + 1)) - 1
+        count, verb = ("none", "scores") if as_high == 0 else (f"{as_high}", "scores" if as_high == 1 else "score")
         word = "Anomalous" if self.verdict.anomalous else "Normal"
-        return f"{word}: {as_high} of {normal} normal clips {verb} as high as this (p = {self.verdict.p_value:.2g})"
+        return f"{word}: {count} of {normal} normal clips {verb} as high as this (p = {self.verdict.p_value:.2g})"
 
     def save(self, html_path: StrPath, png_path: StrPath | None = None) -> None:
         """Write the page, and the figure of its panels if asked for, each whole or not at all.
