@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -34,8 +36,10 @@ from .style import (
 ZOOM = 0.1
 """The partial AUC sees false positive rates up to here."""
 
-_BINS = 24
-_FEW = 4
+_BASELINE = {"color": "0.45", "linestyle": (0, (6, 1.5)), "marker": "X", "linewidth": 1.0}
+
+
+# --- ROC ---
 
 
 @dataclass(frozen=True)
@@ -46,24 +50,32 @@ class RocBand:
     ----------
     mean, low, high
         float64 [grid], true positive rate at each false positive rate of the grid; NaN where it is not known.
+    auc
+        Written beside the name; NaN where it is not known.
+    at_threshold
+        Shares of the normal and of the abnormal clips above the detector's thresholds; None where they are not known.
     """
 
     mean: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    auc: float = math.nan
+    at_threshold: tuple[float, float] | None = None
 
 
 def roc_curves(
     curves: Mapping[str, Mapping[str, RocBand]],
     grid: NDArray[np.float64],
-    auc: Mapping[str, Mapping[str, float]],
     title: str,
+    *,
+    baseline: str | None = None,
+    asked: float = 0.0,
+    note: str = "",
 ) -> Figure:
-    """ROC curves of the detectors: a row for each SNR, the whole curve at the left and its beginning at the right.
+    """ROC curves of a few detectors: a row for each SNR, the whole curve at the left and its beginning at the right.
 
     The beginning are the false positive rates up to 0.1, those that the partial AUC sees.  The bands are the lows and
-    highs as given, lighter the more detectors there are.  The marks are there to tell the curves apart, and stand for
-    no clips.
+    highs as given.  A mark is where the thresholds of a detector put it.
 
     Parameters
     ----------
@@ -71,67 +83,101 @@ def roc_curves(
         SNR's label -> detector -> mean and band of its curve.
     grid
         float64 [grid], false positive rates from 0 to 1.
-    auc
-        SNR's label -> detector -> AUC, written beside its name; it may be missing.
     title
         Above all panels.
+    baseline
+        Which of the detectors is there for comparison; it is grey and said to be one.
+    asked
+        Share of the normal clips that thresholds are meant to flag, an upright line; none at 0.
+    note
+        A sentence below all panels.
     """
-    styles = detector_styles(dict.fromkeys(name for detectors in curves.values() for name in detectors))
+    names = dict.fromkeys(name for detectors in curves.values() for name in detectors)
+    styles = detector_styles(name for name in names if name != baseline)
+    styles |= {baseline: _BASELINE} if baseline is not None else {}
     figure = new_figure(PAGE_WIDTH, 1.0)
     entries = {
-        label: [fitted(figure, _with_auc(name, auc.get(label, {}).get(name)), SMALL, 1.8) for name in detectors]
+        label: [_roc_entry(figure, name, band, name == baseline) for name, band in detectors.items()]
         for label, detectors in curves.items()
     }
     lines = max((sum(text.count("\n") + 1 for text in texts) for texts in entries.values()), default=1)
-    figure.set_figheight(0.6 + max(2.0, 0.157 * lines + 0.4) * max(len(curves), 1))
+    figure.set_figheight(1.1 + max(1.75, 0.157 * lines + 0.4) * max(len(curves), 1))
     panels = figure.subplots(
-        max(len(curves), 1), 3, squeeze=False, sharex="col", gridspec_kw={"width_ratios": (1.0, 1.35, 0.95)}
+        max(len(curves), 1), 3, squeeze=False, sharex="col", gridspec_kw={"width_ratios": (1.0, 1.35, 0.98)}
     )
-    alpha = 0.15 if len(styles) <= _FEW else 0.06
     for row, (label, detectors) in zip(panels, curves.items(), strict=False):
-        whole, start, names = row
+        whole, start, key = row
         for axes in (whole, start):
-            for number, (name, band) in enumerate(detectors.items()):
-                style = styles[name]
-                first = 0.05 + 0.25 * number / max(len(detectors), 1)
-                shown = {**style, "markersize": 3.5}
-                if np.isfinite(band.mean).any():  # without any point, Matplotlib can't place marks along the curve
-                    shown["markevery"] = (first, 0.25)
-                axes.fill_between(grid, band.low, band.high, color=style["color"], alpha=alpha, linewidth=0)
-                axes.plot(grid, band.mean, label=name, **shown)
-            axes.set(ylim=(0.0, 1.02))
-            axes.set_yticks((0.0, 0.25, 0.5, 0.75, 1.0))
+            for name, band in detectors.items():
+                _draw_roc(axes, grid, band, name, styles[name])
+            axes.plot((0.0, 1.0), (0.0, 1.0), color=NEUTRAL, linestyle=":", linewidth=0.8)
+            if asked > 0:
+                axes.axvline(asked, color="black", linewidth=0.7, zorder=0.8)
+            axes.set_ylim(0.0, 1.02)
+            axes.set_yticks((0.0, 0.25, 0.5, 0.75, 1.0), ["0", "25", "50", "75", "100"])
             axes.grid()
-        whole.plot((0.0, 1.0), (0.0, 1.0), color=NEUTRAL, linestyle=":", linewidth=0.8)
-        start.plot((0.0, ZOOM), (0.0, ZOOM), color=NEUTRAL, linestyle=":", linewidth=0.8)
         whole.axvspan(0.0, ZOOM, color="0.93", linewidth=0, zorder=0)
-        whole.set(xlim=(-0.01, 1.0), ylabel="true positive rate")
-        start.set(xlim=(0.0, ZOOM))
-        for axes, ticks in ((whole, np.linspace(0.0, 1.0, 3)), (start, np.linspace(0.0, ZOOM, 6))):
-            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        whole.set(xlim=(-0.01, 1.0), ylabel="abnormal clips\nfound in %")
+        start.set_xlim(0.0, ZOOM)
+        for axes, ticks in ((whole, np.linspace(0.0, 1.0, 5)), (start, np.linspace(0.0, ZOOM, 6))):
+            axes.set_xticks(ticks, [f"{100.0 * tick:g}" for tick in ticks])
+            axes.tick_params(labelbottom=True)
         start.tick_params(labelleft=False)
         handles = [line_key(text, **styles[name]) for name, text in zip(detectors, entries[label], strict=True)]
-        names.set_axis_off()
-        names.legend(
+        key.set_axis_off()
+        key.legend(
             handles=handles,
-            title=fitted(figure, f"{label}, AUC" if auc.get(label) else label, MEDIUM, 1.8),
+            title=fitted(figure, f"{label}, AUC", MEDIUM, 1.8),
             title_fontproperties={"size": MEDIUM, "weight": "bold"},
             loc="center left",
             borderaxespad=0.0,
             alignment="left",
         )
-        for axes in (whole, start):
-            axes.tick_params(labelbottom=True)
-    panels[0, 0].set_title("all false positive rates")
-    panels[0, 1].set_title(f"up to {ZOOM:g} (shaded at the left)")
+    panels[0, 0].set_title("ROC curve")
+    panels[0, 1].set_title(f"few false alarms (up to {100.0 * ZOOM:g} %)")
     for axes in panels[-1, :2]:
-        axes.set_xlabel("false positive rate")
+        axes.set_xlabel("false alarms in %")
+    meaning = [line_key("chance", color=NEUTRAL, linestyle=":", linewidth=0.8)]
+    if asked > 0:
+        meaning.insert(0, line_key(f"false alarms asked for: {_per_cent(asked)}", color="black", linewidth=0.7))
+    if any(band.at_threshold is not None for detectors in curves.values() for band in detectors.values()):
+        meaning.append(line_key("at the threshold", color="black", linestyle="", marker="o"))
+    handles_below: list[Artist] = list(meaning)
+    legend_below(figure, handles_below, note or None)
     title_above(figure, title)
     return figure
 
 
-def _with_auc(name: str, auc: float | None) -> str:
-    return name if auc is None or not np.isfinite(auc) else f"{name}  {auc:.3f}"
+def _draw_roc(axes: Axes, grid: NDArray[np.float64], band: RocBand, name: str, style: Mapping[str, Any]) -> None:
+    line = {part: value for part, value in style.items() if part != "marker"}
+    axes.fill_between(grid, band.low, band.high, color=style["color"], alpha=0.13, linewidth=0)
+    axes.plot(grid, band.mean, label=name, **line)
+    if band.at_threshold is not None:
+        axes.plot(
+            *([share] for share in band.at_threshold),
+            **{"linestyle": "", "marker": style["marker"], "color": style["color"], "markersize": 5.0, "zorder": 3},
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+        )
+
+
+def _roc_entry(figure: Figure, name: str, band: RocBand, is_baseline: bool) -> str:
+    """A detector in the legend of a row: its AUC, and what its threshold finds at what price."""
+    text = f"baseline: {name}" if is_baseline else name
+    text += f"  {band.auc:.3f}" if np.isfinite(band.auc) else ""
+    if band.at_threshold is not None:
+        alarms, found = band.at_threshold
+        text += f"\nfinds {_per_cent(found)}, false {_per_cent(alarms)}"
+    return fitted(figure, text, SMALL, 1.8)
+
+
+def _per_cent(share: float) -> str:
+    """Two digits, or all of a whole number: ``5.3 %``, ``0.42 %``, ``83 %``."""
+    value = 100.0 * share
+    return f"{value:.0f} %" if value >= 10 or value == round(value) else f"{value:.2g} %"
+
+
+_BINS = 24
 
 
 # --- histograms ---

@@ -319,12 +319,17 @@ def evaluate_scores(plan: Plan, machine: str) -> Settings:
     }
 
 
+def _false_alarms(plan: Plan) -> float:
+    """Share of the normal clips that thresholds are meant to flag."""
+    return float(round(1 - plan.config["threshold_percentile"] / 100, 12))
+
+
 def collect_results(plan: Plan) -> Settings:
     """Machines in the order of the tables."""
     return {
         "machines": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
-        "false_alarms": round(1 - plan.config["threshold_percentile"] / 100, 12),
+        "false_alarms": _false_alarms(plan),
         "simulated": plan.is_demo,
     }
 
@@ -351,6 +356,16 @@ def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings
     }
 
 
+def _detectors_of_paper(plan: Plan) -> list[str]:
+    """Those of the paper's detectors that are configured, seeing what they see there."""
+    return [
+        str(one["name"])
+        for one in plan.detectors
+        if one["method"] in ("IF", "OCSVM", "LOF")
+        and (one["representation"], one["projection"]) == ("denoised", "map-pca")
+    ]
+
+
 def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
     """Histograms of a machine, in the order of the figures; of the first seed."""
     run = Run(noise_factor, plan.seeds[0], protocol)
@@ -369,6 +384,9 @@ def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolNa
         **_scores(plan, machine, plan.scored_at(noise_factor, protocol)),
         "snr_labels": snr_labels(plan),
         "protocol": protocol,
+        "ensembles": [str(ensemble["name"]) for ensemble in plan.ensembles],
+        "baselines": _detectors_of_paper(plan),
+        "false_alarms": _false_alarms(plan),
         "statistics": _statistics(plan),
     }
 
