@@ -69,10 +69,10 @@ def evaluation(machine: str) -> set[str]:
 
 
 def of_scores(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
-    """Figures of scores; histograms are of the first seed."""
+    """Figures of scores; those of every clip are of the first seed."""
     unit: Unit = {"machine": machine, "nf": nf, "protocol": protocol}
-    histograms = {job("plot_scores", **unit)} if seed == 0 else set()
-    return {job("plot_confusion", **unit, seed=seed), job("plot_roc", **unit)} | histograms
+    of_clips = {job("plot_scores", **unit)} if seed == 0 else set()
+    return {job("plot_confusion", **unit, seed=seed), job("plot_roc", **unit)} | of_clips
 
 
 def from_caches(machine: str, *ids: str) -> set[str]:

@@ -69,7 +69,7 @@ rule plot_scores:
         weights=planned(paths.sources_of_first_seed, "machine", "noise_factor", "protocol"),
         clips=planned(paths.clip_lists, "machine"),
     output:
-        histograms=score_figures(),
+        strips=score_figures(),
     log:
         "results/logs/plot_scores/{machine}/nf{nf}{protocol}.log",
     benchmark:

@@ -74,11 +74,11 @@ def confusion_figures(names):
 
 
 def score_figures():
-    """Histograms of each detector and ensemble; machine, noise factor and protocol stay wildcards."""
+    """Scores of each detector and ensemble; machine, noise factor and protocol stay wildcards."""
     return [
         in_report(
             paths.filled(paths.SCORE_FIGURE, {"detector": paths.file_name(detector)}),
-            "score_histograms",
+            "score_strips",
             "Scores",
             PER_RUN,
             detector=detector,

@@ -367,7 +367,7 @@ def _detectors_of_paper(plan: Plan) -> list[str]:
 
 
 def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
-    """Histograms of a machine, in the order of the figures; of the first seed."""
+    """Scores of a machine, in the order of the figures; of the first seed."""
     run = Run(noise_factor, plan.seeds[0], protocol)
     return {
         **_scores(plan, machine, [run]),
