@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from asd.detection.scores import Scores, UnitScores
-from asd.evaluation.best import Standing, baseline_of, best_of, detection_rates, standings
+from asd.evaluation.best import Standing, baseline_of, best_of, detection_rates, standings, words_about
 from asd.evaluation.machine import Unit, evaluate_machine
 from asd.evaluation.tables import auc_table, leaderboard
 from named_clips import scored_clips
@@ -86,3 +86,13 @@ def test_rates_at_the_threshold_are_means_over_the_ids():
         alarms.append(sum(flagged[:40]) / 40)
         found.append(sum(flagged[40:]) / 12)
     assert detection_rates(contents, "LOF") == pytest.approx((sum(alarms) / 4, sum(found) / 4))
+
+
+def test_how_the_best_were_chosen_is_said():
+    as_asked, off = made("A", 0.9), made("B", 0.8, is_off=True)
+    best = "Best by mean AUC over SNRs and IDs"
+    assert words_about([as_asked], 0.05) == f"{best}."
+    assert words_about([as_asked, off, off], 0.025) == (
+        f"{best}; left out are 2 with false alarms far from the 2.5 % asked for."
+    )
+    assert words_about([off], 0.05) == f"{best}, though the false alarms of all are far from the 5 % asked for."

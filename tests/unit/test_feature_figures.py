@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.fft
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -19,11 +20,15 @@ from asd.figures.features import (
     ProjectionPanel,
     denoising,
     loss_curves,
+    overall_separation,
     project_2d,
     projection,
     projection_limits,
     separation,
+    verdict_on_denoising,
+    verdict_on_training,
 )
+from asd.figures.style import ABNORMAL
 from plain_figures import hard_to_read
 
 pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
@@ -116,7 +121,7 @@ def steps(values: list[float], held_out: list[float], spread: float = 0.5) -> Cu
 def test_losses_have_a_panel_for_each_network_with_the_mean_and_range_over_the_seeds():
     curves = losses()
     figure = loss_curves(curves, "fan")
-    assert [axes.get_title() for axes in figure.axes] == ["MFCC network", "basic network"]
+    assert [axes.get_title().split("\n")[0] for axes in figure.axes] == ["MFCC network", "basic network"]
     for axes, of in zip(figure.axes, curves.values(), strict=True):
         assert axes.get_yscale() == "log"
         lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
@@ -136,7 +141,8 @@ def test_losses_of_held_out_clips_are_drawn_with_the_steps_of_the_weights_that_w
     curves = [steps([0.4, 0.2, 0.1], [0.5, 0.3, 0.4]), steps([0.6, 0.4, 0.1, 0.05], [0.7, 0.5, 0.4, 0.2])]
     (axes,) = loss_curves({"mfcc": {0.7: curves}}, "fan").axes
     training, held_out, kept = axes.lines[:3]
-    assert axes.get_xlabel() == "step"
+    assert axes.get_xlabel() == "step (one batch of clips)"
+    assert (training.get_linestyle(), held_out.get_linestyle(), kept.get_linestyle()) == ("-", "--", "None")
     assert training.get_xdata().tolist() == held_out.get_xdata().tolist() == [0, 25, 50, 75]
     assert training.get_ydata() == pytest.approx([0.5, 0.3, 0.1, 0.05])
     assert held_out.get_ydata() == pytest.approx([0.6, 0.4, 0.4, 0.2])
@@ -146,9 +152,18 @@ def test_losses_of_held_out_clips_are_drawn_with_the_steps_of_the_weights_that_w
 def test_a_network_that_has_hardly_learned_anything_is_marked():
     bad = {0.7: [steps([0.5, 0.1], [0.5, 0.45])], 0.2: [steps([0.5, 0.1], [0.5, 0.1], 0.01)]}
     curves = {"mfcc": {0.0: [steps([0.5, 0.1], [0.5, 0.1])], **bad}, "basic": losses(1)["basic"]}
-    first, second = (axes.get_title() for axes in loss_curves(curves, "fan").axes)
-    assert " ".join(first.split()) == "MFCC network hardly learned anything: noise factor 0.2, 0.7"
-    assert second == "basic network"
+    first, second = loss_curves(curves, "fan").axes
+    titles = [" ".join(axes.get_title().split()) for axes in (first, second)]
+    assert titles[0] == "MFCC network has hardly learned anything at noise factor 0.2, 0.7"
+    assert titles[1].startswith("basic network has learned: its loss fell by ")
+    assert (first.title.get_color(), second.title.get_color()) == (ABNORMAL, "black")
+
+
+def test_the_verdict_on_a_training_is_that_of_its_complaints_and_says_by_how_much_losses_fell():
+    good, better = steps([0.5, 0.1], [0.5, 0.25]), steps([0.5, 0.1], [0.5, 0.05])
+    assert verdict_on_training({0.7: [good]}) == ("has learned: its loss fell by 50 %", True)
+    assert verdict_on_training({0.7: [good], 0.2: [better]}) == ("has learned: its loss fell by 50 to 90 %", True)
+    assert verdict_on_training({0.7: [good, steps([0.5, 0.1], [0.5, 0.45])]})[1] is False
 
 
 def test_lines_of_smaller_noise_factors_are_darker():
@@ -238,6 +253,48 @@ def test_denoising_nothing_overlaps(panels):
     assert hard_to_read(figure) == []
 
 
+def pairs_of(before: float, after: float, clips: int = 30, spread: float = 1.0) -> FeaturePanel:
+    """All features of the abnormal clips are so much higher, in units of the spread."""
+    rows = np.linspace(-1.25, 1.25, clips)[:, None] * np.ones(136)  # 10-90 %: -1 to 1
+    spectrum = np.concatenate([scipy.fft.dct(rows[:, :128], norm="ortho"), rows[:, 128:]], axis=1)
+    one = np.concatenate([scipy.fft.dct(np.ones(128), norm="ortho"), np.ones(8)])
+    groups = (spectrum, spectrum + before * one, spread * spectrum, spread * spectrum + after * one)
+    return FeaturePanel(*(group.astype(np.float32) for group in groups))
+
+
+def test_overall_separation_is_that_of_the_spectrum_and_of_the_basic_features():
+    panel = pairs_of(0.5, 2.0)
+    assert [overall_separation(*pair) for pair in panel.pairs.values()] == pytest.approx([0.5, 2.0], rel=1e-3)
+    assert math.isnan(overall_separation(panel.before_normal, panel.before_abnormal[:0]))
+    assert overall_separation(*pairs_of(0.5, 2.0, spread=0.5).pairs["after"]) == pytest.approx(4.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pair", "clause"),
+    [
+        ((0.8, 1.3), "moves them further apart at 6 dB (separation 0.80 to 1.30)"),
+        ((1.3, 0.8), "moves them closer together at 6 dB (separation 1.30 to 0.80)"),
+        ((0.8, 0.85), "changes little at 6 dB (separation 0.80 to 0.85)"),
+        ((0.05, 0.2), "leaves them mixed at 6 dB (separation 0.05 to 0.20)"),
+        ((0.8, 0.8, 5), "has too few of them to be judged by at 6 dB"),
+        ((0.8, 0.0, 30, 0.0), "makes nearly the same of all of them at 6 dB"),
+    ],
+)
+def test_the_verdict_says_what_denoising_does_to_the_separation(pair, clause):
+    assert verdict_on_denoising({"6 dB": pairs_of(*pair)}) == f"Abnormal and normal clips: denoising {clause}."
+
+
+def test_the_verdict_names_the_noise_levels_together_and_stands_above_the_figure():
+    panels = {"6 dB": pairs_of(0.8, 1.3), "0 dB": pairs_of(0.5, 0.4), "-6 dB": pairs_of(0.4, 0.8)}
+    verdict = (
+        "Abnormal and normal clips: denoising moves them further apart at 6 dB (separation 0.80 to 1.30) and "
+        "-6 dB (0.40 to 0.80) and moves them closer together at 0 dB (0.50 to 0.40)."
+    )
+    assert verdict_on_denoising(panels) == verdict
+    words = [" ".join(text.get_text().split()) for text in denoising(panels, "fan").findobj(Text)]
+    assert verdict in words
+
+
 # --- projection ---
 
 
@@ -306,6 +363,7 @@ def test_without_abnormal_clips_nothing_is_said_of_them() -> None:
     figure.canvas.draw()
     words = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
     assert "no abnormal clips" in words
+    assert "There are no abnormal clips, so nothing shows whether denoising sets them apart." in " ".join(words)
     assert not [
         word for word in words if word.startswith("abnormal (") or word in ("abnormal before", "abnormal after")
     ]

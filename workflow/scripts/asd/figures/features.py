@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from ..ddae.loss import Curve
@@ -38,6 +38,7 @@ from .style import (
 _DECIBEL = 10.0 / np.log(10.0)  # from the natural logarithm of a power
 _QUANTILES = (0.1, 0.5, 0.9)
 _MEL_SCALE = tuple(np.vectorize(scale, otypes=[np.float64]) for scale in (hertz_to_mel, mel_to_hertz))
+_BASIC_UNITS = dict.fromkeys(("rms", "ptp", "mean", "std"), "amplitude")
 _NETWORKS = {"mfcc": "MFCC network", "basic": "basic network"}
 
 
@@ -86,9 +87,9 @@ def project_2d(
 def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: str) -> Figure:
     """Losses against the epoch or step, on a logarithmic axis: a panel for each network.
 
-    The line is the mean over the seeds, the band their range; thin lines are the losses of held-out clips, with a dot
+    The line is the mean over the seeds, the band their range; dashed lines are the losses of held-out clips, with a dot
     where each seed's weights were kept.  Noise factors are darker the smaller they are, and named at the ends of the
-    lines.  Above a panel stands which of them have hardly learned anything.
+    lines.  Above a panel stands whether its network has learned.
 
     Parameters
     ----------
@@ -100,12 +101,11 @@ def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: st
     factors = sorted({factor for of in curves.values() for factor in of})
     # the lightest third of the map is too light for lines on white
     places = np.linspace(0.0, 0.72, len(factors)) if len(factors) > 1 else [0.0]
-    dashes: list[Any] = ["-", (0, (5, 1.5)), (0, (1.2, 1.2))]
     styles = {
-        factor: {"color": matplotlib.colormaps["viridis"](float(place)), "linestyle": dashes[number % len(dashes)]}
-        for number, (factor, place) in enumerate(zip(factors, places, strict=True))
+        factor: {"color": matplotlib.colormaps["viridis"](float(place))}
+        for factor, place in zip(factors, places, strict=True)
     }
-    figure = new_figure(PAGE_WIDTH, 3.2)
+    figure = new_figure(PAGE_WIDTH, 3.5)
     grid = figure.subplots(1, max(len(curves), 1), squeeze=False)
     ends: dict[Axes, list[tuple[float, float, str, Mapping[str, Any]]]] = {}
     every = [curve for of in curves.values() for trained in of.values() for curve in trained]
@@ -124,23 +124,54 @@ def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: st
         _plain_log_axis(axes)
         start = 0 if unit == "step" else 1
         axes.set_xlim(start - 0.01 * longest, longest + 0.01 * longest)
-        axes.set(xlabel=unit, title=_NETWORKS.get(network, network))
-        untrained = [f"{factor:g}" for factor in sorted(of) if any(curve.complaints() for curve in of[factor])]
-        if untrained:
-            said = f"hardly learned anything: noise factor {', '.join(untrained)}"
-            said = fitted(figure, said, MEDIUM, 0.8 * figure.get_figwidth() / len(curves))
-            axes.set_title(f"{axes.get_title()}\n{said}", color=ABNORMAL)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel(_PLACES[unit])
+        said, fine = verdict_on_training(of)
+        said = fitted(figure, said, MEDIUM, 0.8 * figure.get_figwidth() / len(curves))
+        axes.set_title(f"{_NETWORKS.get(network, network)}\n{said}", color="black" if fine else ABNORMAL)
         axes.grid()
-    grid[0, 0].set_ylabel("loss (mean squared error)")
+    grid[0, 0].set_ylabel("loss: mean squared error\nof features scaled to 0–1")
     seeds = max((len(trained) for of in curves.values() for trained in of.values()), default=1)
     notes = ["numbers at the lines: noise factor"]
     notes += [f"mean and range over {seeds} seeds"] if seeds > 1 else []
+    keys: list[Artist] = [line_key("clips that train", color="black")]
     if any(curve.validation for curve in every):
-        notes.append("thin: clips held out, with a dot where the weights were kept")
-    figure.supxlabel("; ".join(notes), fontsize=SMALL)
+        keys.append(line_key("clips held out", color="black", **_HELD_OUT))
+        keys.append(line_key("weights that were kept", color="black", linestyle="", marker="o", markersize=3.5))
+    legend_below(figure, keys, "; ".join(notes))
     title_above(figure, title)
     label_ends(figure, ends)
     return figure
+
+
+_PLACES = {"epoch": "epoch (all training clips once)", "step": "step (one batch of clips)"}
+_HELD_OUT: dict[str, Any] = {"linestyle": (0, (4, 1.8)), "linewidth": 1.0}
+
+
+def verdict_on_training(of: Mapping[float, Sequence[Curve]]) -> tuple[str, bool]:
+    """Whether a network has learned, in a few words, and whether all is well.
+
+    Parameters
+    ----------
+    of
+        Noise factor -> the training of each seed.
+
+    Examples
+    --------
+    >>> verdict_on_training({0.7: [Curve([0.08, 0.02], [], 0, 1, spread=0.5)]})
+    ('has learned: its loss fell by 75 %', True)
+    >>> verdict_on_training({0.2: [Curve([0.08, 0.02], [], 0, 1)], 0.7: [Curve([0.08, 0.079], [], 0, 1)]})
+    ('has hardly learned anything at noise factor 0.7', False)
+    """
+    untrained = [f"{factor:g}" for factor in sorted(of) if any(curve.complaints() for curve in of[factor])]
+    if untrained:
+        return f"has hardly learned anything at noise factor {', '.join(untrained)}", False
+    pairs = [curve.first_and_kept for trained in of.values() for curve in trained]
+    falls = sorted(100.0 * (1.0 - kept / first) for first, kept in pairs)
+    if not falls:
+        return "no training", True
+    low, high = f"{falls[0]:.0f}", f"{falls[-1]:.0f}"
+    return f"has learned: its loss fell by {low if low == high else f'{low} to {high}'} %", True
 
 
 def _stacked(trained: Sequence[Curve], values: Sequence[Sequence[float]]) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -172,7 +203,7 @@ def _draw_validation(axes: Axes, trained: Sequence[Curve], style: Mapping[str, A
     places, losses = _stacked(trained, [curve.validation for curve in trained])
     if not len(places):
         return
-    axes.plot(places, np.nanmean(losses, axis=0), linewidth=0.7, **style)
+    axes.plot(places, np.nanmean(losses, axis=0), **{**style, **_HELD_OUT})
     kept = [(curve.places[curve.kept], curve.validation[curve.kept]) for curve in trained if curve.validation]
     axes.plot(*zip(*kept, strict=True), linestyle="", marker="o", markersize=3.5, color=style["color"])
 
@@ -238,8 +269,73 @@ def separation(normal: NDArray[np.float64], abnormal: NDArray[np.float64]) -> ND
     return result
 
 
+FEWEST_TO_TELL = 10
+"""Test clips of a class below which nothing is said of what denoising does to them."""
+
+_CHANGED = 1.2
+_APART = 0.25
+
+
+def overall_separation(normal: NDArray[np.float32], abnormal: NDArray[np.float32]) -> float:
+    """How far two groups of clips are apart in all features together: the root mean square of `separation`.
+
+    Parameters
+    ----------
+    normal, abnormal
+        float32 [clips, 136], in the features' own units; the mean log-mel spectrum counts in place of its cepstrum.
+
+    Returns
+    -------
+    float
+        NaN where a group is empty, or no feature varies.
+    """
+    apart = np.concatenate(
+        [
+            separation(log_mel(normal), log_mel(abnormal)),
+            separation(*(np.asarray(block[:, BASIC_COLUMNS], np.float64) for block in (normal, abnormal))),
+        ]
+    )
+    known = apart[np.isfinite(apart)]
+    return float(np.sqrt(np.mean(known**2))) if len(known) else float("nan")
+
+
+def verdict_on_denoising(panels: Mapping[str, FeaturePanel]) -> str:
+    """What denoising does to the distance between normal and abnormal clips, in a sentence.
+
+    Parameters
+    ----------
+    panels
+        SNR's label -> features.
+    """
+    if not _has_abnormal(panels):
+        return "There are no abnormal clips, so nothing shows whether denoising sets them apart."
+    found: dict[str, list[str]] = {}
+    for label, panel in panels.items():
+        (before, after), numbers = (overall_separation(*pair) for pair in panel.pairs.values()), ""
+        if min(len(panel.before_normal), len(panel.before_abnormal)) < FEWEST_TO_TELL:
+            clause = "has too few of them to be judged by"
+        elif not after > 0.0:
+            clause = "makes nearly the same of all of them"
+        else:
+            numbers = f" ({before:.2f} to {after:.2f})"
+            if max(before, after) < _APART:
+                clause = "leaves them mixed"
+            elif after >= _CHANGED * before:
+                clause = "moves them further apart"
+            else:
+                clause = "moves them closer together" if after <= before / _CHANGED else "changes little"
+        found.setdefault(clause, []).append(f"{label}{numbers}")
+    clauses = [f"{clause} at {_enumerated(where)}" for clause, where in found.items()]
+    sentence = f"Abnormal and normal clips: denoising {_enumerated(clauses)}."
+    return sentence.replace(" (", " (separation ", 1) if " to " in sentence else sentence
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
 def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
-    """What denoising does to the features of normal and of abnormal test clips, a page.
+    """What denoising does to the features of normal and of abnormal test clips, a page, with the verdict on top.
 
     The upper part has a column for each SNR: the mean log-mel spectra before and after denoising, in dB (median as a
     line, 10-90 % of the clips as a band), and how far abnormal and normal clips are apart in each mel band before and
@@ -256,12 +352,14 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
         Above all panels.
     """
     count = max(len(panels), 1)
-    figure = new_figure(PAGE_WIDTH, 8.8)
-    parts: Any = figure.subfigures(2, 1, height_ratios=(5.2, 3.6))
+    figure = new_figure(PAGE_WIDTH, 9.1)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(5.5, 3.6))
     upper, lower = parts
     spectra = upper.subplots(3, count, squeeze=False, sharex=True, sharey="row")
     _draw_spectra(figure, spectra, panels)
     upper.supxlabel("mel band's centre in kHz", fontsize=MEDIUM)
+    verdict = fitted(figure, verdict_on_denoising(panels), MEDIUM, 0.96 * PAGE_WIDTH)
+    upper.suptitle(verdict, fontsize=MEDIUM)
     room = 0.95 * (PAGE_WIDTH / 4 - 0.5) / count
     names = [fitted(figure, label, SMALL, room) for label in panels]
     upright = any(label.count("\n") > 1 for label in names)
@@ -276,6 +374,7 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
                     x = place + 0.19 * (2 * side + other - 1.5) + 0.06 * (2 * side - 1)
                     _draw_box(axes, x, block[:, column], abnormal=other == 1, after=when == "after")
         axes.set_title(name)
+        axes.set_ylabel(_BASIC_UNITS.get(name, "no unit"), fontsize=SMALL, labelpad=1.0)
         axes.set_xticks(range(len(panels)), names, rotation=90 if upright else 0)
         axes.set_xlim(-0.6, count - 0.4)
         axes.tick_params(axis="x", length=0)
@@ -343,6 +442,7 @@ def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, Featu
         grid[:, 0], ("before: power in dB", "after: power in dB", "abnormal − normal\nin units of spread"), strict=True
     ):
         axes.set_ylabel(text)
+    grid[2, 0].locator_params(axis="y", nbins=5)
     shared = [axes.get_ylim() for axes in grid[:2, 0]]
     for axes in grid[:2, 0]:
         axes.set_ylim(min(low for low, _ in shared), max(high for _, high in shared))
