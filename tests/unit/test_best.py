@@ -10,10 +10,21 @@ import numpy as np
 import pytest
 
 from asd.detection.scores import Scores, UnitScores
-from asd.evaluation.best import Standing, baseline_of, best_of, detection_rates, standings, words_about
+from asd.evaluation.best import (
+    BestView,
+    Standing,
+    auc_of,
+    baseline_of,
+    best_of,
+    best_view,
+    detection_rates,
+    standings,
+    words_about,
+)
 from asd.evaluation.machine import Unit, evaluate_machine
 from asd.evaluation.tables import auc_table, leaderboard
 from named_clips import scored_clips
+from plain_method import plain_auc
 
 ASKED, CONFIDENCE = 0.05, 95.0
 SHIFTS = {"IF": 0.6, "LOF": 2.0, "IN-SAMPLE": 3.0, "TWIN": 1.2, "MEAN": 1.2, "KNN": 0.2}
@@ -76,6 +87,30 @@ def test_the_baseline_is_the_best_of_the_papers_that_is_not_shown_anyway():
     assert baseline_of(ordered, paper, ["LOF", "HULL"]) == made("IF", 0.7, is_off=True)
     assert baseline_of(ordered, paper, ["LOF", "OCSVM", "IF"]) is None
     assert baseline_of(ordered, [], []) is None
+
+
+def test_the_view_is_that_of_the_best_or_of_the_best_member_of_the_best_ensemble():
+    ordered = [made("MEAN", 0.9), made("LOF", 0.8), made("IF", 0.85, is_off=True), made("TWIN", 0.84, is_off=True)]
+    assert best_view(ordered, {"MEAN": ["LOF", "IF"]}, "LOF") == BestView("IF", "MEAN", 0.9)
+    assert best_view(ordered[1:], {}, "IF") == BestView("LOF", "LOF", 0.8)
+
+
+@pytest.mark.parametrize(
+    ("default", "seen"), [("LOF", ("LOF", "LOF")), ("MEAN", ("LOF", "MEAN")), ("elsewhere", ("IF", "IF"))]
+)
+def test_without_abnormal_clips_the_view_is_that_of_the_default(default, seen):
+    ordered = [made(name, math.nan) for name in ("IF", "LOF", "MEAN")]
+    view = best_view(ordered, {"MEAN": ["LOF", "IF"]}, default)
+    assert (view.detector, view.first) == seen
+    assert "AUC" not in view.words("raw", "whitening")
+
+
+def test_the_auc_of_one_id_at_one_snr():
+    contents = made_scores()
+    content = contents[Unit.of("strict", "0.7", "0", "snr0", "id_02")]
+    expected = plain_auc(content.clips.labels, content.scores["LOF"].test)
+    assert auc_of(contents, "LOF", "snr0", "id_02") == pytest.approx(expected)
+    assert math.isnan(auc_of(made_scores(0), "LOF", "snr0", "id_02"))
 
 
 def test_rates_at_the_threshold_are_means_over_the_ids():

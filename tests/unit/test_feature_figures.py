@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,17 +63,34 @@ def test_log_mel_of_a_clips_features_is_the_mean_over_its_frames_of_the_log_mel_
     assert log_mel(clip_features(samples)[None])[0] == pytest.approx(mean_log_mel(samples), abs=1e-4)
 
 
-def test_projection_onto_two_components_is_that_of_the_covariance_matrix():
+def test_projection_is_onto_the_components_of_the_directions_from_the_median_training_row():
     rng = np.random.default_rng(0)
-    train, test = rng.normal(size=(40, 5)) * [5, 3, 1, 1, 0.1] + 7.0, rng.normal(size=(6, 5)) + 7.0
-    (shown, other), explained = project_2d(train.astype(np.float32), test)
-    values, vectors = np.linalg.eigh(np.cov(train.T))
-    assert explained == pytest.approx((values[-1] / values.sum(), values[-2] / values.sum()), rel=1e-5)
+    train, test = (
+        rng.normal(size=(41, 5)) * [5, 3, 1, 1, 0.1] + 7.0,
+        rng.normal(size=(6, 5)) + np.array([7, 7, 9, 7, 30]),
+    )
+    (shown, other), shares = project_2d(train.astype(np.float32), test)
+    middle = np.sort(train, axis=0)[20]
+    rows = np.concatenate([train, test]) - middle
+    directions = np.array([row / math.sqrt(sum(row**2)) for row in rows if any(row)])
+    values, vectors = np.linalg.eigh(directions.T @ directions / len(directions))
+    assert shares == pytest.approx((values[-1], values[-2]), rel=1e-5)
     for number in (0, 1):
         axis = vectors[:, -1 - number]
         axis = axis * np.sign(axis[np.abs(axis).argmax()])
-        assert shown[:, number] == pytest.approx((train - train.mean(axis=0)) @ axis, abs=1e-4)
-        assert other[:, number] == pytest.approx((test - train.mean(axis=0)) @ axis, abs=1e-4)
+        assert shown[:, number] == pytest.approx((train - middle) @ axis, abs=1e-4)
+        assert other[:, number] == pytest.approx((test - middle) @ axis, abs=1e-4)
+
+
+def test_projection_shows_what_lies_apart_though_the_training_rows_vary_alike_in_all_directions():
+    rng = np.random.default_rng(1)
+    train, normal = rng.normal(size=(200, 30)), rng.normal(size=(60, 30))
+    far = rng.normal(size=(40, 30)) + 3.0
+    (_, shown, apart), _ = project_2d(train, normal, far)
+    assert apart[:, 0].min() > shown[:, 0].max()
+    # one clip counts no more for being further out
+    (_, shown, apart, _), _ = project_2d(train, normal, far, 1e6 * np.eye(30)[:1])
+    assert apart[:, 0].min() > shown[:, 0].max()
 
 
 @pytest.mark.parametrize(
@@ -85,11 +103,12 @@ def test_projection_onto_two_components_is_that_of_the_covariance_matrix():
     ],
 )
 def test_projection_of_too_few_clips_leaves_components_at_zero(train, explained):
-    (shown, other), shares = project_2d(np.array(train), np.ones((2, len(train[0]))))
+    rows = np.array(train)
+    (shown, other), shares = project_2d(rows, rows[:0])
     assert shares == pytest.approx(explained)
     assert shown.shape == (len(train), 2)
     assert not shown[:, 1].any()
-    assert np.isfinite(other).all()
+    assert other.shape == (0, 2)
 
 
 def test_separation_is_the_difference_of_the_medians_in_half_widths_of_the_bands():
@@ -302,7 +321,7 @@ def projection_panel(outlier: float = 0.0) -> ProjectionPanel:
     rng = np.random.default_rng(0)
     train, normal = rng.normal(size=(120, 2)), rng.normal(size=(40, 2))
     abnormal = np.concatenate([rng.normal(2.0, 1.0, size=(30, 2)), np.full((1, 2), outlier)])
-    return ProjectionPanel(train, normal, abnormal, (0.71, 0.204))
+    return ProjectionPanel(train, normal, abnormal, (0.71, 0.204), 0.9876)
 
 
 def clouds(axes) -> dict[str, np.ndarray]:
@@ -319,7 +338,8 @@ def test_projection_shows_all_clips_inside_and_the_shares_of_variance():
         inside = clips[((clips >= low) & (clips <= high)).all(axis=1)]
         assert len(inside) > 0.8 * len(clips)
         assert shown == pytest.approx(inside)
-    assert axes.get_xlabel() == "71%, 20%"
+    assert axes.get_xlabel() == "71 % and 20 %"
+    assert axes.get_title(loc="left").startswith("AUC 0.988\n")
 
 
 def test_outliers_do_not_squash_the_rest_and_are_counted_at_the_edge():
@@ -354,6 +374,13 @@ def test_the_three_kinds_of_clips_have_marks_of_their_own():
 def test_projection_nothing_overlaps(panels):
     figure = projection(panels, "팬, strict protocol " * 8)
     assert hard_to_read(figure) == []
+
+
+def test_without_abnormal_clips_a_projection_has_no_mark_and_no_auc_of_them():
+    panel = replace(projection_panel(), abnormal=np.empty((0, 2)), auc=np.nan)
+    figure = projection({("6 dB", "id_00"): panel}, "fan")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["normal, training (T)", "normal, test (N)"]
+    assert "AUC" not in figure.axes[0].get_title(loc="left")
 
 
 def test_without_abnormal_clips_nothing_is_said_of_them() -> None:

@@ -222,7 +222,7 @@ def test_clips_of_one_id_are_a_part_of_those_of_its_machine() -> None:
     every = parameters.detect_anomalies(plan, "fan", Run(0.5, 0, "paper"))
     assert every["units"] == [["snr6", "id_00"], ["snr6", "id_02"], ["snr_6", "id_00"], ["snr_6", "id_02"]]
     assert every["clips"] == [[5, 4], [6, 2], [5, 4], [6, 2]]
-    own = parameters.plot_features(plan, "fan", "id_02", "paper")
+    own = parameters.plot_features(plan, "fan", "id_02", 0.5, "paper")
     assert (own["units"], own["clips"]) == ([["snr6", "id_02"], ["snr_6", "id_02"]], [[6, 2], [6, 2]])
     assert parameters.train_ddae(plan, "fan", Run(0.5, 0, "paper"))["clips"] == [2, 3]
 

@@ -134,11 +134,16 @@ if PLAN.auc_machines:
 rule plot_features:
     input:
         weights=planned(paths.weights_of_first_seed, "machine", "noise_factor", "protocol"),
+        classifier=planned(paths.classifier_of_first_seed, "machine", "noise_factor", "protocol"),
+        scores=planned(paths.scores_of_first_seed, "machine", "noise_factor", "protocol"),
         normal=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="npy"),
         abnormal=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="npy"),
         normal_clips=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="csv"),
         abnormal_clips=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="csv"),
+        # of these, only what tells whether the weights and the scores were made from them
+        clips=planned(paths.clip_lists, "machine"),
         reference=planned(paths.reference_caches, "machine", suffix="csv"),
+        classified=planned(paths.classified_lists, "machine"),
     output:
         denoising=in_report(
             paths.DENOISING_FIGURE,
@@ -169,8 +174,8 @@ rule plot_features:
         mem_mb=megabytes(300, 0.01, planned(work.clips_of_id, "machine", "id")),
         runtime=minutes(10, 1e-3, planned(work.clips_of_id, "machine", "id")),
     params:
-        settings=planned(parameters.plot_features, "machine", "id", "protocol"),
-        origins=planned(origins.plot_features, "machine", "id", "noise_factor", "protocol"),
+        settings=planned(parameters.plot_features, "machine", "id", "noise_factor", "protocol"),
+        origins=planned(origins.plot_features, "machine", "noise_factor", "protocol"),
         code=hashed("plot_features.py"),
     script:
         "../scripts/plot_features.py"

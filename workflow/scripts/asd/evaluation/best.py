@@ -75,9 +75,7 @@ def _standing(name: str, contents: Mapping[Unit, UnitScores], asked: float, conf
     for unit, content in contents.items():
         if name in content.scores:
             scores, labels = content.scores[name], content.clips.labels
-            once = np.ones((1, len(labels)))
-            auc = float(weighted_aucs(labels, scores.test, once)[0]) if labels.any() else math.nan
-            aucs.setdefault((unit.snr, unit.machine_id), []).append(auc)
+            aucs.setdefault((unit.snr, unit.machine_id), []).append(_auc(content, name))
             normal.setdefault(unit.machine_id, []).append(len(content.clips.normal))
             rates.append(float(np.mean(scores.test[~labels] > scores.threshold)))
     rate = float(np.mean(rates))
@@ -98,6 +96,82 @@ def baseline_of(ordered: Sequence[Standing], baselines: Collection[str], shown: 
     """The best of the `baselines` that is not `shown` anyway, by its AUC alone; None if there is none."""
     others = [one for one in ordered if one.detector in baselines and one.detector not in shown]
     return max(others, key=lambda one: one.auc, default=None)
+
+
+@dataclass(frozen=True)
+class BestView:
+    """A detector whose view of the clips is worth a figure.
+
+    Attributes
+    ----------
+    detector
+        No ensemble, for these see nothing themselves.
+    first
+        What is the best: it, or an ensemble that it is a member of.
+    auc
+        Mean AUC of `first`; NaN without abnormal clips, where nothing is known to be the best.
+    """
+
+    detector: str
+    first: str
+    auc: float
+
+    def words(self, representation: str, projection: str) -> str:
+        """For a title.
+
+        Examples
+        --------
+        >>> BestView("HULL", "HULL", 0.9876).words("log-mel", "standard")
+        'what HULL sees (log-mel, standardised), the best with AUC 0.988'
+        >>> BestView("IDS", "MEAN", 0.9876).words("id-embedding", "none")
+        'what IDS sees (id-embedding), best member of the best, MEAN (AUC 0.988)'
+        >>> BestView("LOF", "LOF", float("nan")).words("denoised", "map-pca")
+        'what LOF sees (denoised, principal components)'
+        """
+        done = _DONE[projection]
+        sees = f"what {self.detector} sees ({representation}{', ' * bool(done)}{done})"
+        if math.isnan(self.auc):
+            return sees
+        if self.detector == self.first:
+            return f"{sees}, the best with AUC {self.auc:.3f}"
+        return f"{sees}, best member of the best, {self.first} (AUC {self.auc:.3f})"
+
+
+_DONE = {"map-pca": "principal components", "whitening": "whitened", "standard": "standardised", "none": ""}
+
+
+def best_view(ordered: Sequence[Standing], ensembles: Mapping[str, Sequence[str]], default: str) -> BestView:
+    """The best detector or, where an ensemble is the best, its member with the highest AUC.
+
+    Parameters
+    ----------
+    ordered
+        At least one.
+    ensembles
+        Name -> its members.
+    default
+        Detector or ensemble that counts as the best where there are no abnormal clips to tell; of an ensemble the first
+        member.
+    """
+    known = [one for one in ordered if not math.isnan(one.auc)]
+    named = [one for one in ordered if one.detector == default]
+    first = (best_of(known, 1) or named or ordered)[0]
+    members = [one for name in ensembles.get(first.detector, ()) for one in ordered if one.detector == name]
+    seen = max(members or [first], key=lambda one: -1.0 if math.isnan(one.auc) else one.auc)
+    return BestView(seen.detector, first.detector, first.auc)
+
+
+def auc_of(contents: Mapping[Unit, UnitScores], detector: str, snr: str, machine_id: str) -> float:
+    """AUC of a detector on one ID at one SNR, mean over the seeds; NaN without abnormal clips."""
+    here = (one for unit, one in contents.items() if (unit.snr, unit.machine_id) == (snr, machine_id))
+    return float(np.mean([_auc(one, detector) for one in here]))
+
+
+def _auc(content: UnitScores, detector: str) -> float:
+    labels = content.clips.labels
+    if not labels.any():
+        return math.nan
+    return float(weighted_aucs(labels, content.scores[detector].test, np.ones((1, len(labels))))[0])
 
 
 def words_about(ordered: Sequence[Standing], asked: float) -> str:

@@ -48,37 +48,47 @@ _NETWORKS = {"mfcc": "MFCC network", "basic": "basic network"}
 def project_2d(
     train: NDArray[np.floating], *others: NDArray[np.floating]
 ) -> tuple[tuple[NDArray[np.float64], ...], tuple[float, float]]:
-    """First two principal components of the training rows, by singular value decomposition.
+    """The two directions in which clips lie apart from the typical training clip, and all clips in their plane.
+
+    They are the first two principal components of all rows' directions, seen from the median training row (spherical
+    principal components): each clip counts once, however far out it is, and whether it is normal does not count.
+    Components of the training rows alone would show nothing of what whitening sees: these vary alike in all directions.
 
     Parameters
     ----------
     train
-        float [clips, columns], at least one clip.  Columns are centred, not scaled.
+        float [clips, columns], at least one clip.
     others
-        float [clips, columns] each, projected onto the components of `train`.
+        float [clips, columns] each.
 
     Returns
     -------
     tuple
-        The projections float64 [clips, 2] of `train` and of each of `others`, and the two components' shares of the
-        variance of `train`.  The largest loading of a component is positive.  A component that `train` is too small
-        for is zero.
+        The projections float64 [clips, 2] of `train` and of each of `others`, and for the two components the share of
+        the squared distance to the median training row that is along them, mean over the clips.  The largest loading
+        of a component is positive.  A component that there are too few clips for is zero.
+
+    References
+    ----------
+    Locantore, N. et al. (1999). Robust principal component analysis for functional data. *Test* 8, 1-73.
     """
-    rows = np.asarray(train, np.float64)
-    mean = rows.mean(axis=0)
-    _, values, vectors = np.linalg.svd(rows - mean, full_matrices=False)
+    blocks = [np.asarray(block, np.float64) for block in (train, *others)]
+    middle = np.median(blocks[0], axis=0)
+    rows = np.concatenate(blocks) - middle
+    # what rounding leaves of a distance that is not there
+    tiny = np.finfo(np.float64).eps * max(rows.shape) * (float(np.abs(blocks[0]).max()) + 1e-300)
+    lengths = np.linalg.norm(rows, axis=1)
+    directions = rows[lengths > tiny] / lengths[lengths > tiny, None]
     axes = np.zeros((2, rows.shape[1]))
     shares = np.zeros(2)
-    total = float(np.sum(values**2))
-    # what rounding leaves of a component that is not there
-    tiny = np.finfo(np.float64).eps * max(rows.shape) * (float(np.abs(rows).max()) + 1e-300)
-    for number in range(min(2, len(values))):
-        if values[number] > tiny:
-            vector = vectors[number]
-            axes[number] = vector * np.sign(vector[np.argmax(np.abs(vector))])
-            shares[number] = values[number] ** 2 / total
-    projected = tuple((np.asarray(block, np.float64) - mean) @ axes.T for block in (train, *others))
-    return projected, (float(shares[0]), float(shares[1]))
+    if len(directions):
+        values, vectors = np.linalg.eigh(directions.T @ directions)
+        for number, place in enumerate(range(len(values) - 1, max(len(values) - 3, -1), -1)):
+            if values[place] > 1e-9 * len(directions):
+                vector = vectors[:, place]
+                axes[number] = vector * np.sign(vector[np.argmax(np.abs(vector))])
+                shares[number] = values[place] / len(directions)
+    return tuple((block - middle) @ axes.T for block in blocks), (float(shares[0]), float(shares[1]))
 
 
 # --- losses ---
@@ -490,13 +500,16 @@ class ProjectionPanel:
     train, normal, abnormal
         float64 [clips, 2]: the training clips, and the test clips of either class.
     explained
-        The components' shares of the variance of the training clips.
+        The components' shares of the squared distance to the typical training clip (see `project_2d`).
+    auc
+        Of the detector whose view this is; NaN where it is not known.
     """
 
     train: NDArray[np.float64]
     normal: NDArray[np.float64]
     abnormal: NDArray[np.float64]
     explained: tuple[float, float]
+    auc: float = float("nan")
 
 
 def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
@@ -523,7 +536,7 @@ def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
 
 
 def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) -> Figure:
-    """Clips in the plane of two principal components, a panel for each SNR and ID.
+    """Clips in the plane of two components, a panel for each SNR and ID.
 
     Clips outside of the axes stand at their edge, as marks of half the size, and are counted above the panel.
 
@@ -534,47 +547,45 @@ def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) ->
     title
         Above all panels.
     """
-    figure, grid = clip_grid(panels, above=0.15, below=0.17)
+    figure, grid = clip_grid(panels, above=0.3, below=0.2)
     styles: dict[str, dict[str, Any]] = {
-        "train": {"marker": ".", "color": "0.6", "alpha": 0.5, "linewidths": 0},
-        "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "alpha": 0.9, "linewidths": 0.8},
-        "abnormal": {"marker": "x", "color": ABNORMAL, "alpha": 0.75, "linewidths": 0.8},
+        "train": {"marker": ".", "color": "0.6", "linewidths": 0},
+        "abnormal": {"marker": "x", "color": ABNORMAL, "linewidths": 0.8},
+        "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "linewidths": 0.8},
     }
-    sizes = {"train": 9.0, "normal": 10.0, "abnormal": 11.0}
+    letters = {"train": "T", "normal": "N", "abnormal": "A"}
     for key, axes in grid.items():
         panel = panels[key]
         limits = projection_limits(panel)
-        counts = []
-        for name, letter in (("train", "T"), ("normal", "N"), ("abnormal", "A")):
+        counts = {}
+        for name, style in styles.items():
             clips = np.asarray(getattr(panel, name), np.float64)
             clips = clips[np.isfinite(clips).all(axis=1)]
             shown = np.clip(clips, *limits)
             outside = (shown != clips).any(axis=1)
-            axes.scatter(
-                shown[~outside, 0],
-                shown[~outside, 1],
-                s=sizes[name],
-                label=name,
-                rasterized=len(clips) > 2000,
-                **styles[name],
-            )
-            axes.scatter(
-                shown[outside, 0], shown[outside, 1], s=sizes[name] / 2.0, clip_on=False, zorder=3, **styles[name]
-            )
-            if outside.any():
-                counts.append(f"{int(outside.sum())} {letter}")
+            size, alpha = (11.0, 0.8) if len(clips) <= 100 else (7.0, 0.6) if len(clips) <= 500 else (5.0, 0.4)
+            style = {**style, "alpha": alpha, "rasterized": len(clips) > 2000}
+            axes.scatter(shown[~outside, 0], shown[~outside, 1], s=size, label=name, **style)
+            axes.scatter(shown[outside, 0], shown[outside, 1], s=size / 2.0, clip_on=False, zorder=3, **style)
+            counts[name] = int(outside.sum())
         axes.set(xlim=limits[:, 0], ylim=limits[:, 1], xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
         axes.spines[:].set_color("0.6")
-        axes.set_title(f"outside: {', '.join(counts)}" if counts else "", fontsize=SMALL, loc="left", pad=3.0)
-        axes.set_xlabel(f"{panel.explained[0]:.0%}, {panel.explained[1]:.0%}", fontsize=SMALL, labelpad=2.0)
+        beyond = ", ".join(f"{counts[name]} {letter}" for name, letter in letters.items() if counts[name])
+        about = f"AUC {panel.auc:.3f}" if np.isfinite(panel.auc) else " "
+        text = f"{about}\n{f'outside: {beyond}' if beyond else ' '}"
+        axes.set_title(text, fontsize=SMALL, loc="left", pad=3.0, linespacing=1.1)
+        shares = " and ".join(f"{share:.0%}".replace("%", " %") for share in panel.explained)
+        axes.set_xlabel(shares, fontsize=SMALL, labelpad=2.0)
     marks = {
         "train": {"marker": ".", "color": "0.6"},
         "normal": {"marker": "o", "markerfacecolor": "none", "color": NORMAL},
         "abnormal": {"marker": "x", "color": ABNORMAL},
     }
-    names = {"train": "normal, training (T)", "normal": "normal, test (N)", "abnormal": "abnormal, test (A)"}
-    handles: list[Artist] = [line_key(names[name], linestyle="", **style) for name, style in marks.items()]
-    legend_below(figure, handles, "component 1 across, 2 upwards; below: their shares of the training clips' variance")
+    names = {"train": "normal, training (T)", "normal": "normal, test (N)"}
+    names |= {"abnormal": "abnormal, test (A)"} if any(len(panel.abnormal) for panel in panels.values()) else {}
+    handles: list[Artist] = [line_key(text, linestyle="", **marks[name]) for name, text in names.items()]
+    note = "first component across, second upwards, no unit; below: their shares of squared distances"
+    legend_below(figure, handles, note)
     title_above(figure, title)
     return figure

@@ -391,12 +391,20 @@ def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolNa
     }
 
 
-def plot_features(plan: Plan, machine: str, machine_id: str, protocol: ProtocolName) -> Settings:
-    """Figures of the features of an ID; of the first seed."""
+def plot_features(plan: Plan, machine: str, machine_id: str, noise_factor: float, protocol: ProtocolName) -> Settings:
+    """Figures of the features of an ID, and of what the best detector of its machine sees; of the first seed."""
+    run = Run(noise_factor, plan.seeds[0], protocol)
     return {
         **_clips_of_detection(plan, machine, protocol, [machine_id]),
         "seed": plan.seeds[0],
+        "snrs": plan.snrs,
         "snr_labels": snr_labels(plan),
+        "scores": _scores(plan, machine, [run]),
+        "views": {str(one["name"]): [one["representation"], one["projection"]] for one in plan.detectors},
+        "ensembles": {str(one["name"]): list(one["detectors"]) for one in plan.ensembles_at(run)},
+        "default": plan.deciding_detector,
+        "false_alarms": _false_alarms(plan),
+        "confidence": plan.config["statistics"]["confidence"],
     }
 
 

@@ -225,6 +225,11 @@ def weights_of_first_seed(plan: Plan, machine: str, noise_factor: float, protoco
     return of_run(f"{CHECKPOINT}.npz", machine, Run(noise_factor, plan.seeds[0], protocol))
 
 
+def classifier_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
+    """The ID classifier of the first seed, if there is one."""
+    return classifiers_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
+
+
 def members(plan: Plan, machine: str, run: Run) -> list[str]:
     """Folders of the scores that the ensembles of a run average."""
     return [of_run(SCORES, machine, member) for member in plan.members(run)]
