@@ -284,6 +284,7 @@ FEWEST_TO_TELL = 10
 
 _CHANGED = 1.2
 _APART = 0.25
+_BEYOND_CHANCE = 1.3  # times the separation of so many clips that do not differ
 
 
 def overall_separation(normal: NDArray[np.float32], abnormal: NDArray[np.float32]) -> float:
@@ -328,7 +329,8 @@ def verdict_on_denoising(panels: Mapping[str, FeaturePanel]) -> str:
             clause = "makes nearly the same of all of them"
         else:
             numbers = f" ({before:.2f} to {after:.2f})"
-            if max(before, after) < _APART:
+            by_chance = _BEYOND_CHANCE * np.sqrt(1 / len(panel.before_normal) + 1 / len(panel.before_abnormal))
+            if max(before, after) < max(_APART, by_chance):
                 clause = "leaves them mixed"
             elif after >= _CHANGED * before:
                 clause = "moves them further apart"
@@ -515,8 +517,8 @@ class ProjectionPanel:
 def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
     """Lower and upper limit of both axes, float64 [2 limits, 2 axes].
 
-    They hold 98 % of each class along each axis, but reach no further from the normal clips than twice the range of
-    those.
+    They hold 98 % of each class along each axis, but reach no further from the normal clips than three times the
+    range of those.
     """
     normal = np.concatenate([panel.train, panel.normal])
     normal = normal[np.isfinite(normal).all(axis=1)]
@@ -528,8 +530,8 @@ def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
     if len(abnormal):
         low_too, high_too = np.quantile(abnormal, (0.01, 0.99), axis=0)
         low, high = (
-            np.minimum(low, np.maximum(low_too, low - 2.0 * span)),
-            np.maximum(high, np.minimum(high_too, high + 2.0 * span)),
+            np.minimum(low, np.maximum(low_too, low - 3.0 * span)),
+            np.maximum(high, np.minimum(high_too, high + 3.0 * span)),
         )
     margin = 0.06 * (high - low) + 1e-9
     return np.asarray([low - margin, high + margin], np.float64)
@@ -549,7 +551,7 @@ def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) ->
     """
     figure, grid = clip_grid(panels, above=0.3, below=0.2)
     styles: dict[str, dict[str, Any]] = {
-        "train": {"marker": ".", "color": "0.6", "linewidths": 0},
+        "train": {"marker": ".", "color": "0.5", "linewidths": 0},
         "abnormal": {"marker": "x", "color": ABNORMAL, "linewidths": 0.8},
         "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "linewidths": 0.8},
     }
@@ -563,7 +565,7 @@ def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) ->
             clips = clips[np.isfinite(clips).all(axis=1)]
             shown = np.clip(clips, *limits)
             outside = (shown != clips).any(axis=1)
-            size, alpha = (11.0, 0.8) if len(clips) <= 100 else (7.0, 0.6) if len(clips) <= 500 else (5.0, 0.4)
+            size, alpha = (11.0, 0.8) if len(clips) <= 100 else (8.0, 0.6) if len(clips) <= 1000 else (5.0, 0.4)
             style = {**style, "alpha": alpha, "rasterized": len(clips) > 2000}
             axes.scatter(shown[~outside, 0], shown[~outside, 1], s=size, label=name, **style)
             axes.scatter(shown[outside, 0], shown[outside, 1], s=size / 2.0, clip_on=False, zorder=3, **style)
@@ -578,7 +580,7 @@ def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) ->
         shares = " and ".join(f"{share:.0%}".replace("%", " %") for share in panel.explained)
         axes.set_xlabel(shares, fontsize=SMALL, labelpad=2.0)
     marks = {
-        "train": {"marker": ".", "color": "0.6"},
+        "train": {"marker": ".", "color": "0.5"},
         "normal": {"marker": "o", "markerfacecolor": "none", "color": NORMAL},
         "abnormal": {"marker": "x", "color": ABNORMAL},
     }

@@ -380,11 +380,12 @@ def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: Protoco
 
 def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
     """ROC curves of a machine, over all seeds."""
+    runs = plan.scored_at(noise_factor, protocol)
     return {
-        **_scores(plan, machine, plan.scored_at(noise_factor, protocol)),
+        **_scores(plan, machine, runs),
         "snr_labels": snr_labels(plan),
         "protocol": protocol,
-        "ensembles": [str(ensemble["name"]) for ensemble in plan.ensembles],
+        "ensembles": list(dict.fromkeys(str(one["name"]) for run in runs for one in plan.ensembles_at(run))),
         "baselines": _detectors_of_paper(plan),
         "false_alarms": _false_alarms(plan),
         "statistics": _statistics(plan),
