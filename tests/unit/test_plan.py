@@ -62,6 +62,18 @@ def test_ensembles_over_trainings_are_runs_of_their_own() -> None:
     assert plan.members(Run(0.5, 3, "paper")) == [Run(0.5, 3, "paper")]
 
 
+def test_figures_of_scores_show_each_ensemble_over_trainings_of_the_first_seed() -> None:
+    over = [{"name": name, "detectors": ["IF"], "over": [name], "average": "z"} for name in ("seeds", "noise_factors")]
+    plan = plan_of(config(**SWEEP | {"ensembles": over}))
+    figures = [path for path in paths.final_outputs(plan) if "figures/scores/fan" in path]
+    names = ["NF0_IF", "NF0_L-1", "NF0.5_IF", "NF0.5_L-1", "NF0_seeds", "NF0.5_seeds", "NFall_noise_factors"]
+    assert sorted(figures) == sorted(f"results/figures/scores/fan_{name}.png" for name in names)
+    assert plan.run_shown("seeds", 0.5, "paper") == Run(0.5, None, "paper")
+    assert plan.run_shown("noise_factors", None, "paper") == Run(None, 0, "paper")
+    settings = parameters.plot_scores_over_trainings(plan, "fan", "seeds", 0.5, "paper")
+    assert (settings["runs"], settings["detectors"], settings["seed"]) == ([["paper", "0.5", "all"]], ["seeds"], None)
+
+
 def test_units_are_all_snrs_and_ids_of_a_machine() -> None:
     plan = plan_of(config())
     assert plan.units("fan") == [(snr, name) for snr in ("snr6", "snr_6") for name in ("id_00", "id_02")]
@@ -87,7 +99,7 @@ def test_final_outputs_hold_each_kind_of_file_as_often_as_there_are_units() -> N
         "scores/": 2 * 4,
         "ensembles/": 2 * (4 + 2 + 1),
         "figures/confusion/": 2 * 2 * (4 * 3 + 2 * 1 + 1),
-        "figures/scores/": 2 * 2 * 3,
+        "figures/scores/": 2 * (2 * 3 + 2),
         "figures/roc/": 2 * 2,
         "figures/denoising/": 3 * 2,
         "figures/projection/": 3 * 2,

@@ -321,6 +321,8 @@ def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished)
     over_all = combining("fan", "all") | combining("pump", "all")
     unit: Unit = {"nf": "all", "seed": 0, "protocol": PAPER, "detector": "ALL"}
     of_ensemble = {job("plot_confusion_over_trainings", machine=machine, **unit) for machine in MACHINES}
+    del unit["seed"]
+    of_ensemble |= {job("plot_scores_over_trainings", machine=machine, **unit) for machine in MACHINES}
     # which models do not have, and say so
     models = {name for machine in MACHINES for name in exported(machine) if name.startswith("export_")}
     assert finished.plan() == over_all | STATISTICS | of_ensemble | models

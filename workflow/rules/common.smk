@@ -186,7 +186,10 @@ ARGUMENTS = {
     "protocol": protocol_of,
     "scope": lambda wildcards: wildcards.get("machine"),  # none of what is of all machines
     "seed": lambda wildcards: int(wildcards.seed),
-    "noise_factor": lambda wildcards: float(wildcards.nf),
+    "noise_factor": lambda wildcards: None if wildcards.nf == ALL else float(wildcards.nf),
+    "ensemble": lambda wildcards: next(
+        name for name in PLAN.names_over_trainings if paths.file_name(name) == wildcards.detector
+    ),
     "run": lambda wildcards: Run.of(wildcards.nf, wildcards.seed, protocol_of(wildcards)),
     "folder": folder_of,
 }

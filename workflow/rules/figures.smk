@@ -90,6 +90,53 @@ rule plot_scores:
         "../scripts/plot_scores.py"
 
 
+# Ensembles over several trainings: at which noise factors there is one depends on the ensemble.
+if PLAN.names_over_trainings:
+
+    rule plot_scores_over_trainings:
+        input:
+            scores=planned(paths.scores_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            weights=planned(paths.sources_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            clips=planned(paths.clip_lists, "machine"),
+        output:
+            strips=[
+                in_report(
+                    paths.SCORE_FIGURE,
+                    "score_strips",
+                    "Scores",
+                    PER_RUN,
+                    detector="{detector}",
+                    protocol=protocol_of,
+                )
+            ],
+        log:
+            "results/logs/plot_scores_over_trainings/{machine}/nf{nf}_{detector}{protocol}.log",
+        benchmark:
+            "results/benchmarks/plot_scores_over_trainings/{machine}/nf{nf}_{detector}{protocol}.tsv"
+        wildcard_constraints:
+            detector=any_of(map(paths.file_name, PLAN.names_over_trainings)),
+        group:
+            grouped("figures")
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=megabytes(300, 1e-4, planned(work.clips_of_machine, "machine")),
+            runtime=minutes(5),
+        params:
+            settings=planned(
+                parameters.plot_scores_over_trainings,
+                "machine",
+                "ensemble",
+                "noise_factor",
+                "protocol",
+            ),
+            origins=planned(origins.scores_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            code=hashed("plot_scores.py"),
+        script:
+            "../scripts/plot_scores.py"
+
+
 # Machines without abnormal clips have no ROC curves.
 if PLAN.auc_machines:
 

@@ -1,8 +1,9 @@
-"""Rule plot_scores: scores of every clip of one machine, noise factor and protocol, under the first seed."""
+"""Rules plot_scores and plot_scores_over_trainings: scores of every clip of a machine, noise factor and protocol."""
 
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.ddae.run import ALL
     from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores
     from asd.figures.scores import ScorePanel, score_strips
@@ -14,7 +15,10 @@ with job_log(snakemake.log[0]):
     files = snakemake.input
     expected = expected_scores(snakemake.params.origins, "scores", files.clips, files.weights)
     contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
-    about = f"{wildcards.machine}, noise factor {wildcards.nf}, {title_of(settings['protocol'])}"
+    of_all = wildcards.nf == ALL
+    about = f"{wildcards.machine}, {'all noise factors' if of_all else f'noise factor {wildcards.nf}'}"
+    about += f", {title_of(settings['protocol'])}"
+    seed = "all seeds" if settings["seed"] is None else f"seed {settings['seed']}"
 
     for detector, path in zip(settings["detectors"], snakemake.output.strips, strict=True):
         panels = {}
@@ -23,4 +27,4 @@ with job_log(snakemake.log[0]):
             panels[labels[unit.snr], unit.machine_id] = ScorePanel(
                 scores.train, scores.test[~abnormal], scores.test[abnormal], scores.threshold
             )
-        save(score_strips(panels, f"{about}: scores of {detector}, seed {settings['seed']}"), path)
+        save(score_strips(panels, f"{about}: scores of {detector}, {seed}"), path)

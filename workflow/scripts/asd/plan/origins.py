@@ -244,6 +244,11 @@ def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol
     return _read_scores(plan, machine, [Run(noise_factor, plan.seeds[0], protocol)])
 
 
+def scores_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> Origins:
+    """Scores of `asd.plan.paths.scores_shown`."""
+    return _read_scores(plan, machine, [plan.run_shown(name, noise_factor, protocol)])
+
+
 def plot_features(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
     """Scores of the first seed, and what they are made from."""
     run = Run(noise_factor, plan.seeds[0], protocol)

@@ -369,12 +369,23 @@ def _detectors_of_paper(plan: Plan) -> list[str]:
 def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
     """Scores of a machine, in the order of the figures; of the first seed."""
     run = Run(noise_factor, plan.seeds[0], protocol)
+    return _shown_scores(plan, machine, run, plan.names_at(run))
+
+
+def plot_scores_over_trainings(
+    plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName
+) -> Settings:
+    """Scores of one ensemble over several trainings."""
+    return _shown_scores(plan, machine, plan.run_shown(name, noise_factor, protocol), [name])
+
+
+def _shown_scores(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings:
     return {
         **_scores(plan, machine, [run]),
         "snr_labels": snr_labels(plan),
-        "detectors": plan.names_at(run),
-        "protocol": protocol,
-        "seed": plan.seeds[0],
+        "detectors": names,
+        "protocol": run.protocol,
+        "seed": run.seed,
     }
 
 

@@ -220,6 +220,16 @@ def sources_of_first_seed(plan: Plan, machine: str, noise_factor: float, protoco
     return weights_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
 
 
+def scores_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> list[str]:
+    """Folder of the scores of an ensemble over several trainings that a figure shows."""
+    return scores_of_run(plan, machine, plan.run_shown(name, noise_factor, protocol))
+
+
+def sources_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> list[str]:
+    """The trained networks, and the ID classifiers, that these scores are made with."""
+    return weights_of_run(plan, machine, plan.run_shown(name, noise_factor, protocol))
+
+
 def weights_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
     """The trained networks of the first seed."""
     return of_run(f"{CHECKPOINT}.npz", machine, Run(noise_factor, plan.seeds[0], protocol))
@@ -297,6 +307,15 @@ def _figures_of_machine(plan: Plan, machine: str) -> list[str]:
     for protocol in plan.protocols:
         common = {"machine": machine, "protocol": suffix_of(protocol)}
         figures.append(filled(LOSS_FIGURE, common))
+        for ensemble in plan.ensembles:
+            over = ensemble["over"]
+            noise_factors = () if not over else (None,) if "noise_factors" in over else plan.noise_factors
+            for noise_factor in noise_factors:
+                values = {
+                    "nf": Run(noise_factor, None, protocol).noise_factor_text,
+                    "detector": file_name(ensemble["name"]),
+                }
+                figures.append(filled(SCORE_FIGURE, common | values))
         for noise_factor in plan.noise_factors:
             values = common | {"nf": noise_factor_text(noise_factor)}
             figures += [filled(SCORE_FIGURE, values | {"detector": file_name(name)}) for name in plan.names_of_training]

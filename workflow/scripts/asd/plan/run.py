@@ -205,6 +205,12 @@ class Plan:
         """Names of ensembles over several trainings."""
         return [str(ensemble["name"]) for ensemble in self.ensembles if ensemble["over"]]
 
+    def run_shown(self, name: str, noise_factor: float | None, protocol: ProtocolName) -> Run:
+        """The run of an ensemble over several trainings that a figure shows: of the first seed, unless it averages over
+        the seeds."""
+        over = next(one["over"] for one in self.ensembles if one["name"] == name)
+        return Run(noise_factor, None if "seeds" in over else self.seeds[0], protocol)
+
     def names_at(self, run: Run) -> list[str]:
         """Names of all detectors and ensembles of a run."""
         return [
