@@ -128,6 +128,6 @@ def test_how_the_best_were_chosen_is_said():
     best = "Best by mean AUC over SNRs and IDs"
     assert words_about([as_asked], 0.05) == f"{best}."
     assert words_about([as_asked, off, off], 0.025) == (
-        f"{best}; left out are 2 with false alarms far from the 2.5 % asked for."
+        f"{best}; 2 left out for false alarms far from the 2.5 % asked for."
     )
     assert words_about([off], 0.05) == f"{best}, though the false alarms of all are far from the 5 % asked for."

@@ -28,11 +28,11 @@ with job_log(snakemake.log[0]):
         }
     seeds = len({unit.run.seed for unit in contents})
     about = f"{wildcards.machine}, noise factor {wildcards.nf}, {title_of(settings['protocol'])}"
-    over = "Curves are means over IDs" + (f" and {seeds} seeds." if seeds > 1 else ".")
+    over = f" Curves are means over IDs and {seeds} seeds." if seeds > 1 else ""
     figure = roc_curves(
         *(curves, FALSE_POSITIVE_RATES, f"{about}: ROC of the best detectors"),
         baseline=baseline and baseline.detector,
         asked=asked,
-        note=f"{words_about(ordered, asked)} {over}",
+        note=f"{words_about(ordered, asked)}{over}",
     )
     save(figure, snakemake.output[0])

@@ -67,4 +67,4 @@ def shrunk_covariance(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     noise = float(np.sum(np.square(rows).sum(axis=1) ** 2)) / count - float(np.sum(plain**2))
     spread = float(np.sum(plain**2)) - columns * level**2
     share = min(max(noise / count, 0.0) / spread, 1.0) if spread > 0.0 else 1.0
-    return (1.0 - share) * plain + share * level * np.eye(columns)
+    return np.asarray((1.0 - share) * plain + share * level * np.eye(columns), np.float64)

@@ -180,7 +180,7 @@ def words_about(ordered: Sequence[Standing], asked: float) -> str:
     Examples
     --------
     >>> words_about([Standing("A", 0.9, 0.05, False), Standing("B", 0.8, 0.3, True)], 0.05)
-    'Best by mean AUC over SNRs and IDs; left out is 1 with false alarms far from the 5 % asked for.'
+    'Best by mean AUC over SNRs and IDs; 1 left out for false alarms far from the 5 % asked for.'
     """
     off = sum(one.is_off for one in ordered)
     best = "Best by mean AUC over SNRs and IDs"
@@ -189,7 +189,7 @@ def words_about(ordered: Sequence[Standing], asked: float) -> str:
     share = f"{100.0 * asked:.3g} % asked for"
     if off == len(ordered):
         return f"{best}, though the false alarms of all are far from the {share}."
-    return f"{best}; left out {'is' if off == 1 else 'are'} {off} with false alarms far from the {share}."
+    return f"{best}; {off} left out for false alarms far from the {share}."
 
 
 def only(contents: Mapping[Unit, UnitScores], names: Sequence[str]) -> dict[Unit, UnitScores]:

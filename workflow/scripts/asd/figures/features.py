@@ -324,7 +324,7 @@ def verdict_on_denoising(panels: Mapping[str, FeaturePanel]) -> str:
     for label, panel in panels.items():
         (before, after), numbers = (overall_separation(*pair) for pair in panel.pairs.values()), ""
         if min(len(panel.before_normal), len(panel.before_abnormal)) < FEWEST_TO_TELL:
-            clause = "has too few of them to be judged by"
+            clause = "can't be judged by so few of them"
         elif not after > 0.0:
             clause = "makes nearly the same of all of them"
         else:

@@ -296,7 +296,8 @@ def score_strips(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Fi
     each = max(_STRIP * len(kinds), 0.135 * lines) + _GAP
     headings = [fitted(figure, _heading(snr, panels), MEDIUM, PAGE_WIDTH - left - 0.1) for snr in snrs]
     above = [0.17 * (heading.count("\n") + 1) + 0.08 for heading in headings]
-    top, bottom = 0.05 + 0.17 * (title.count("\n") + 1), 0.68
+    many = any(len(of) > MANY for panel in panels.values() for of in panel.kinds.values())
+    top, bottom = 0.05 + 0.17 * (title.count("\n") + 1), 0.68 if many else 0.5
     height = top + sum(above) + each * len(ids) * len(snrs) + 0.06 * len(snrs) + bottom
     figure.set_figheight(height)
     figure.suptitle(title, y=1.0 - 0.06 / height, va="top")
@@ -329,7 +330,7 @@ def score_strips(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Fi
         place -= 0.06
     if snrs:
         text = f"score, in units of the threshold ({_USUAL}, {_LIMIT})"
-        if any(len(of) > MANY for panel in panels.values() for of in panel.kinds.values()):
+        if many:
             text += "\nof many clips, bars are 25–75 % and 10–90 %, and dots the others"
         axes.set_xlabel(text, x=_middle_of_page(left))
     return figure
@@ -384,7 +385,7 @@ def _draw_strips(axes: Axes, strips: Mapping[float, ScorePanel], kind: str) -> N
         points = np.concatenate(dots_of) if dots_of else np.empty((0, 2))
         if len(points):
             at_edge = mark != "o"
-            style = {"linestyle": "", "marker": mark, "markeredgewidth": 0.0, "color": colour}
+            style: dict[str, Any] = {"linestyle": "", "marker": mark, "markeredgewidth": 0.0, "color": colour}
             axes.plot(
                 *(points[:, 0], points[:, 1]),
                 **{**style, "markersize": 2.4, "alpha": 0.8, "clip_on": not at_edge},
