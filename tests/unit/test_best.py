@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import itertools
 import math
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from asd.detection.scores import Scores, UnitScores
+from asd.evaluation import best
 from asd.evaluation.best import (
     BestView,
     Standing,
@@ -131,3 +133,7 @@ def test_how_the_best_were_chosen_is_said():
         f"{best}; 2 left out for false alarms far from the 2.5 % asked for."
     )
     assert words_about([off], 0.05) == f"{best}, though the false alarms of all are far from the 5 % asked for."
+
+
+def test_examples() -> None:
+    assert doctest.testmod(best).failed == 0

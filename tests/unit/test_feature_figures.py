@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from asd.ddae.loss import Curve
 from asd.features.acoustic import clip_features, mean_log_mel
 from asd.features.bands import log_mel
 from asd.features.columns import BASIC_NAMES, mel_centres
+from asd.figures import features
 from asd.figures.features import (
     FeaturePanel,
     ProjectionPanel,
@@ -180,6 +182,7 @@ def test_a_network_that_has_hardly_learned_anything_is_marked():
 
 def test_the_verdict_on_a_training_is_that_of_its_complaints_and_says_by_how_much_losses_fell():
     good, better = steps([0.5, 0.1], [0.5, 0.25]), steps([0.5, 0.1], [0.5, 0.05])
+    assert doctest.testmod(features).failed == 0
     assert verdict_on_training({0.7: [good]}) == ("has learned: its loss fell by 50 %", True)
     assert verdict_on_training({0.7: [good], 0.2: [better]}) == ("has learned: its loss fell by 50 to 90 %", True)
     assert verdict_on_training({0.7: [good, steps([0.5, 0.1], [0.5, 0.45])]})[1] is False
