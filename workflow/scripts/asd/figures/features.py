@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -379,12 +379,20 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
     boxes = lower.subplots(2, -(-len(BASIC_NAMES) // 2), squeeze=False)
     for number, (axes, name) in enumerate(zip(boxes.flat, BASIC_NAMES, strict=True)):
         column = BASIC_COLUMNS.start + number
-        for place, panel in enumerate(panels.values()):
-            pairs = panel.pairs.items()
-            for side, (when, blocks) in enumerate(pairs):
-                for other, block in enumerate(blocks):
-                    x = place + 0.19 * (2 * side + other - 1.5) + 0.06 * (2 * side - 1)
-                    _draw_box(axes, x, block[:, column], abnormal=other == 1, after=when == "after")
+        _draw_boxes(
+            axes,
+            (
+                (
+                    place + 0.19 * (2 * side + other - 1.5) + 0.06 * (2 * side - 1),
+                    block[:, column],
+                    other == 1,
+                    side == 1,
+                )
+                for place, panel in enumerate(panels.values())
+                for side, blocks in enumerate(panel.pairs.values())
+                for other, block in enumerate(blocks)
+            ),
+        )
         axes.set_title(name)
         axes.set_ylabel(_BASIC_UNITS.get(name, "no unit"), fontsize=SMALL, labelpad=1.0)
         axes.set_xticks(range(len(panels)), names, rotation=90 if upright else 0)
@@ -477,17 +485,25 @@ def _box_style(abnormal: bool, after: bool) -> dict[str, Any]:
     return {"facecolor": colour, "edgecolor": colour, "linewidth": 0.9}
 
 
-def _draw_box(axes: Axes, x: float, values: NDArray[np.floating], *, abnormal: bool, after: bool) -> None:
-    finite = np.asarray(values, np.float64)
-    finite = finite[np.isfinite(finite)]
-    if not len(finite):
-        return
-    low, start, middle, stop, high = np.quantile(finite, (0.1, 0.25, 0.5, 0.75, 0.9))
-    style = _box_style(abnormal, after)
+def _draw_boxes(axes: Axes, boxes: Iterable[tuple[float, NDArray[np.floating], bool, bool]]) -> None:
+    """Boxes of 25-75 % with whiskers of 10-90 %: place, values, whether of abnormal clips, and whether denoised."""
     width = 0.155
-    axes.vlines([x, x], [low, stop], [start, high], color=style["edgecolor"], linewidth=0.9)
-    axes.add_patch(Rectangle((x - width / 2, start), width, stop - start, **style))
-    axes.hlines(middle, x - width / 2, x + width / 2, color="black", linewidth=1.2, zorder=3)
+    whiskers, medians = [], []
+    for x, values, abnormal, after in boxes:
+        finite = np.asarray(values, np.float64)
+        finite = finite[np.isfinite(finite)]
+        if not len(finite):
+            continue
+        low, start, middle, stop, high = np.quantile(finite, (0.1, 0.25, 0.5, 0.75, 0.9))
+        style = _box_style(abnormal, after)
+        axes.add_patch(Rectangle((x - width / 2, start), width, stop - start, **style))
+        whiskers += [(x, low, start, style["edgecolor"]), (x, stop, high, style["edgecolor"])]
+        medians.append((middle, x - width / 2, x + width / 2))
+    # all at once, which takes half of the time
+    if medians:
+        places, lows, highs, colours = zip(*whiskers, strict=True)
+        axes.vlines(places, lows, highs, colors=list(colours), linewidth=0.9)
+        axes.hlines(*zip(*medians, strict=True), color="black", linewidth=1.2, zorder=3)
 
 
 # --- projection ---
