@@ -234,7 +234,10 @@ def test_few_or_equal_scores_are_drawn_without_a_warning(panel):
     assert hard_to_read(figure) == []
 
 
-@pytest.mark.parametrize("panel", [HEAVY, LARGE])
+MOST = ScorePanel(PANEL.train, np.resize(PANEL.normal, 12345), np.resize(HEAVY.abnormal, 23456), 1.15)
+
+
+@pytest.mark.parametrize("panel", [HEAVY, LARGE, MOST])
 def test_strips_nothing_overlaps(panel):
     panels = {
         (f"{snr} 데시벨", f"id_{number:02d} 이름 {'of a fan ' * number}"): panel

@@ -184,7 +184,6 @@ MANY = 100
 _STRIP = 0.145  # inches; letters of `SMALL` fit
 _GAP = 0.09  # between IDs
 _NAMES = 0.62  # of the strips
-_COUNTS = 2.15
 _USUAL, _LIMIT = "0: median of the training clips", "1: threshold"
 
 
@@ -302,10 +301,13 @@ def score_strips(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Fi
     figure.set_figheight(height)
     figure.suptitle(title, y=1.0 - 0.06 / height, va="top")
     limits = strip_limits(panels.values())
+    words = [_counted(kind, panel, limits) for panel in panels.values() for kind in kinds]
+    right = 0.2 + max((text_width(figure, text, SMALL) for text in words), default=0.0)
+    width = PAGE_WIDTH - left - right
     place = height - top
     for snr, heading, room in zip(snrs, headings, above, strict=True):
         place -= room + each * len(ids)
-        box = (left / PAGE_WIDTH, place / height, (PAGE_WIDTH - left - _COUNTS) / PAGE_WIDTH, each * len(ids) / height)
+        box = (left / PAGE_WIDTH, place / height, width / PAGE_WIDTH, each * len(ids) / height)
         axes = figure.add_axes(box)
         axes.set(xlim=limits, ylim=(each * len(ids), 0.0))
         axes.set_title(heading, loc="left", weight="bold", pad=2.5)
@@ -332,17 +334,12 @@ def score_strips(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Fi
         text = f"score, in units of the threshold ({_USUAL}, {_LIMIT})"
         if many:
             text += "\nof many clips, bars are 25–75 % and 10–90 %, and dots the others"
-        axes.set_xlabel(text, x=_middle_of_page(left))
+        axes.set_xlabel(text, x=(PAGE_WIDTH / 2.0 - left) / width)  # in the middle of the page
     return figure
 
 
 _ASIDE: dict[str, Any] = {"va": "center", "fontsize": SMALL, "annotation_clip": False}
 _COLOURS = {"training": "0.45", "normal": NORMAL, "abnormal": ABNORMAL}
-
-
-def _middle_of_page(left: float) -> float:
-    """Where the middle of the page is, in shares of the width of the axes."""
-    return (PAGE_WIDTH / 2.0 - left) / (PAGE_WIDTH - left - _COUNTS)
 
 
 def _heading(snr: str, panels: Mapping[tuple[str, str], ScorePanel]) -> str:
@@ -379,7 +376,7 @@ def _draw_strips(axes: Axes, strips: Mapping[float, ScorePanel], kind: str) -> N
             axes.plot([median] * 2, [middle - 0.4 * _STRIP, middle + 0.4 * _STRIP], color="black", linewidth=1.1)
         where = {"xycoords": ("axes points", "data"), **_ASIDE}
         axes.annotate(kind, (-5.0, middle), color="0.3", ha="right", **where)
-        words = _counted(kind, scores, panel.threshold, int(below.sum()), int(above.sum()))
+        words = _counted(kind, panel, (low, high))
         axes.annotate(words, (1.0, middle), xytext=(7.0, 0.0), textcoords="offset points", **{**where, **_AT_RIGHT})
     for mark, dots_of in shown.items():
         points = np.concatenate(dots_of) if dots_of else np.empty((0, 2))
@@ -396,14 +393,17 @@ _AT_RIGHT = {"xycoords": ("axes fraction", "data")}
 _GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
-def _counted(kind: str, scores: NDArray[np.float64], threshold: float, below: int, above: int) -> str:
+def _counted(kind: str, panel: ScorePanel, limits: tuple[float, float]) -> str:
     """What is said of a strip at its right."""
+    scores = panel.kinds[kind]
+    places = in_units_of_threshold(_finite(scores), panel.train, panel.threshold)
+    below, above = (int(np.sum(outside)) for outside in (places < limits[0], places > limits[1]))
     beyond = "  ".join([f"◂ {below}"] * bool(below) + [f"{above} ▸"] * bool(above))
     if kind == "training":
         return beyond
     if not len(scores):
         return f"no {kind} clips"
-    flagged = int(np.sum(scores > threshold))
+    flagged = int(np.sum(scores > panel.threshold))
     count, what = (flagged, "false alarms") if kind == "normal" else (len(scores) - flagged, "missed")
     what = "false alarm" if what == "false alarms" and count == 1 else what
     return f"{count} of {len(scores)} {what} ({_per_cent(count / len(scores))})" + f"  {beyond}" * bool(beyond)
