@@ -7,7 +7,8 @@ rule plot_confusion:
         weights=planned(paths.weights_of_run, "machine", "run"),
         clips=planned(paths.clip_lists, "machine"),
     output:
-        confusion_figures(PLAN.names_of_training),
+        matrices=confusion_figures(PLAN.names_of_training),
+        grid=confusion_grid(paths.CONFUSION_GRID, "all"),
     log:
         f"results/logs/plot_confusion/{paths.RUN}.log",
     benchmark:
@@ -22,7 +23,7 @@ rule plot_confusion:
     threads: 1
     resources:
         mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
-        runtime=minutes(5 + 0.5 * len(PLAN.snrs) * len(PLAN.names_of_training)),
+        runtime=minutes(5 + 0.1 * len(PLAN.snrs) * len(PLAN.names_of_training)),
     params:
         settings=planned(parameters.plot_confusion, "machine", "run"),
         origins=planned(origins.scores_of_run, "machine", "run"),
@@ -40,7 +41,8 @@ if PLAN.names_over_trainings:
             weights=planned(paths.weights_of_run, "machine", "run"),
             clips=planned(paths.clip_lists, "machine"),
         output:
-            confusion_figures(["{detector}"]),
+            matrices=confusion_figures(["{detector}"]),
+            grid=confusion_grid(paths.CONFUSION_GRID_OVER_TRAININGS, "{detector}"),
         log:
             f"results/logs/plot_confusion_over_trainings/{paths.RUN}_{{detector}}.log",
         benchmark:
@@ -54,7 +56,7 @@ if PLAN.names_over_trainings:
         threads: 1
         resources:
             mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
-            runtime=minutes(5 + 0.5 * len(PLAN.snrs)),
+            runtime=minutes(5 + 0.1 * len(PLAN.snrs)),
         params:
             settings=planned(parameters.plot_confusion_over_trainings, "machine", "run", "detector"),
             origins=planned(origins.scores_of_run, "machine", "run"),
@@ -209,34 +211,30 @@ rule plot_loss:
         "../scripts/plot_loss.py"
 
 
-if PLAN.auc_machines:
-
-    rule plot_results:
-        input:
-            tables=paths.evaluations(PLAN, "csv"),
-            comparisons=paths.evaluations(PLAN, "comparisons.csv"),
-            replicates=paths.evaluations(PLAN, "npz"),
-            weights=[
-                file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)
-            ],
-            clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
-        output:
-            **result_figures(),
-        log:
-            "results/logs/plot_results.log",
-        benchmark:
-            "results/benchmarks/plot_results.tsv"
-        group:
-            grouped("tables")
-        conda:
-            "../../envs/figures.yaml"
-        threads: 1
-        resources:
-            mem_mb=megabytes(300),
-            runtime=minutes(20 + 2 * len(PLAN.machines)),
-        params:
-            settings=parameters.plot_results(PLAN),
-            origins=planned(origins.collect_results),
-            code=hashed("plot_results.py"),
-        script:
-            "../scripts/plot_results.py"
+rule plot_results:
+    input:
+        tables=paths.evaluations(PLAN, "csv"),
+        comparisons=paths.evaluations(PLAN, "comparisons.csv"),
+        replicates=paths.evaluations(PLAN, "npz"),
+        weights=[file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)],
+        clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
+    output:
+        **result_figures(),
+    log:
+        "results/logs/plot_results.log",
+    benchmark:
+        "results/benchmarks/plot_results.tsv"
+    group:
+        grouped("tables")
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(300),
+        runtime=minutes(20 + 2 * len(PLAN.machines)),
+    params:
+        settings=parameters.plot_results(PLAN),
+        origins=planned(origins.collect_results),
+        code=hashed("plot_results.py"),
+    script:
+        "../scripts/plot_results.py"

@@ -53,24 +53,25 @@ def page_in_report(path, caption, category, label):
 
 
 def confusion_figures(names):
-    """Confusion matrices of some detectors or ensembles at every SNR; machine and run stay wildcards."""
+    """Confusion matrices of some detectors or ensembles at every SNR; machine and run stay wildcards. The report shows
+    the grid of them."""
     return [
-        in_report(
-            paths.filled(
-                paths.CONFUSION_FIGURE, {"snr": snr, "detector": paths.file_name(detector)}
-            ),
-            "confusion",
-            "Confusion matrices",
-            PER_RUN,
-            detector=detector,
-            # in braces, Snakemake would look for wildcards
-            SNR=label.translate(str.maketrans("{}", "()")),
-            seed="{seed}",
-            protocol=protocol_of,
-        )
-        for snr, label in parameters.snr_labels(PLAN).items()
-        for detector in names
+        paths.filled(paths.CONFUSION_FIGURE, {"snr": snr, "detector": paths.file_name(detector)})
+        for snr, detector in product(PLAN.snrs, names)
     ]
+
+
+def confusion_grid(pattern, detectors):
+    """All confusion matrices of a training, or of an ensemble over several, in one figure."""
+    return in_report(
+        pattern,
+        "confusion",
+        "Confusion matrices",
+        PER_RUN,
+        detectors=detectors,
+        seed="{seed}",
+        protocol=protocol_of,
+    )
 
 
 def score_figures():
@@ -88,28 +89,33 @@ def score_figures():
     ]
 
 
+# kind -> caption, category, and label
 RESULT_CAPTIONS = {
-    "auc": ("auc_by_snr", "against SNR"),
-    "noise_factor": ("auc_by_noise_factor", "against noise factor"),
-    "ablation": ("ablation", "ablation"),
+    "false_alarms": ("false_alarms", "False alarms", "false alarms"),
+    "training_time": ("training_time", "Training", "time"),
+    "heat_map": ("auc_heat_map", "AUC", "heat map"),
+    "auc": ("auc_by_snr", "AUC", "by SNR"),
+    "by_id": ("auc_by_id", "AUC", "by ID"),
+    "noise_factor": ("auc_by_noise_factor", "AUC", "by noise factor"),
+    "ablation": ("ablation", "AUC", "what the DDAE brings"),
 }
 
 
 def result_figures():
     """Figures of the tables: kind -> figures."""
-    figures = paths.result_figures(PLAN)
-    shown = {
-        "heat_map": [
-            in_report(
-                figure, "auc_heat_map", "AUC", "all machines", figure="heat map", protocol=name
-            )
-            for figure, name in zip(figures.pop("heat_map"), PLAN.protocols)
-        ]
-    }
-    for kind, of_kind in figures.items():
-        caption, label = RESULT_CAPTIONS[kind]
+    shown = {}
+    for kind, figures in paths.result_figures(PLAN).items():
+        caption, category, label = RESULT_CAPTIONS[kind]
+        machines = {"false_alarms": PLAN.machines, "by_id": PLAN.machines_by_id}.get(
+            kind, PLAN.auc_machines
+        )
+        protocols = PLAN.protocols
+        if kind in ("heat_map", "training_time"):
+            machines = ["all machines"]
+        if kind in ("false_alarms", "training_time", "auc", "by_id"):
+            protocols = ["all"]
         shown[kind] = [
-            in_report(figure, caption, "AUC", machine, figure=label, protocol=name)
-            for figure, (machine, name) in zip(of_kind, product(PLAN.auc_machines, PLAN.protocols))
+            in_report(figure, caption, category, machine, figure=label, protocol=protocol)
+            for figure, (machine, protocol) in zip(figures, product(machines, protocols))
         ]
     return shown

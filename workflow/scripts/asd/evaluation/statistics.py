@@ -602,10 +602,12 @@ def exact_interval(count: int, total: int, confidence: float) -> tuple[float, fl
     """
     if total == 0:
         return 0.0, 1.0
-    from scipy.stats import binomtest
+    # quantiles of beta distributions; scipy.stats, which has a function for it, takes half a second to import
+    from scipy.special import betaincinv
 
-    interval = binomtest(count, total).proportion_ci(confidence / 100, method="exact")
-    return float(interval.low), float(interval.high)
+    tail = (1 - confidence / 100) / 2
+    low = float(betaincinv(count, total - count + 1, tail)) if count else 0.0
+    return low, float(betaincinv(count + 1, total - count, 1 - tail)) if count < total else 1.0
 
 
 def clips_of_smaller_class(units: Sequence[Hashable], n_normal: ArrayLike, n_abnormal: ArrayLike) -> int:
@@ -657,11 +659,11 @@ def interval_of_few(low: float, high: float, auc: float, clips: int, confidence:
     """
     if clips < 1 or math.isnan(auc) or (clips >= FEW_CLIPS and low < high):
         return low, high
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     tail, told = (1 - confidence / 100) / 2, min(auc, 1.0) * clips
-    lowest = float(beta.ppf(tail, told, clips - told + 1)) if told > 0 else 0.0
-    highest = float(beta.ppf(1 - tail, told + 1, clips - told)) if told < clips else 1.0
+    lowest = float(betaincinv(told, clips - told + 1, tail)) if told > 0 else 0.0
+    highest = float(betaincinv(told + 1, clips - told, 1 - tail)) if told < clips else 1.0
     return min(low, lowest), max(high, highest)
 
 

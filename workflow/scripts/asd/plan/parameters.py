@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 from ..ddae.run import Run
@@ -319,12 +320,17 @@ def evaluate_scores(plan: Plan, machine: str) -> Settings:
     }
 
 
+def _asked_false_alarms(plan: Plan) -> float:
+    """Share of the normal clips that thresholds are meant to flag."""
+    return float(round(1 - plan.config["threshold_percentile"] / 100, 12))
+
+
 def collect_results(plan: Plan) -> Settings:
     """Machines in the order of the tables."""
     return {
         "machines": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
-        "false_alarms": round(1 - plan.config["threshold_percentile"] / 100, 12),
+        "false_alarms": _asked_false_alarms(plan),
         "simulated": plan.is_demo,
     }
 
@@ -348,6 +354,8 @@ def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings
         "snr_labels": snr_labels(plan),
         "detectors": names,
         "protocol": run.protocol,
+        "asked": _asked_false_alarms(plan),
+        "confidence": plan.config["statistics"]["confidence"],
     }
 
 
@@ -388,12 +396,22 @@ def plot_loss(plan: Plan, machine: str, protocol: ProtocolName) -> Settings:
 
 
 def plot_results(plan: Plan) -> Settings:
-    """Figures of the tables."""
+    """Figures of the tables; trainings with the files that say how long they took, below the folder of benchmarks."""
     return {
         "machines": plan.auc_machines,
+        "machines_by_id": plan.machines_by_id,
         "evaluated": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
         "protocols": plan.protocols,
         "snr_labels": snr_labels(plan),
         "entries": plan.ablation,
+        "asked": _asked_false_alarms(plan),
+        "trainings": [
+            [machine, run.noise_factor, run.protocol, _below_benchmarks(machine, run)]
+            for machine, run in product(plan.machines, plan.trainings)
+        ],
     }
+
+
+def _below_benchmarks(machine: str, run: Run) -> str:
+    return os.path.relpath(paths.of_run(paths.TRAINING_BENCHMARK, machine, run), paths.BENCHMARKS)

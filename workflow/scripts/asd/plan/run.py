@@ -118,6 +118,11 @@ class Plan:
             name for name in self.machines if any(self.has_abnormal(name, machine_id) for machine_id in self.ids(name))
         ]
 
+    @property
+    def machines_by_id(self) -> list[str]:
+        """Those of them that have several IDs."""
+        return [name for name in self.auc_machines if len(self.ids(name)) > 1]
+
     # ------------------------------------------------------------------------------------------------------ trainings
 
     @property
