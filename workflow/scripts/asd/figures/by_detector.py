@@ -175,7 +175,7 @@ def auc_by_snr(summary: pd.DataFrame, table: pd.DataFrame, snr_labels: Mapping[s
             values = list(ids.get(key, {}).values())
             axes.plot(
                 *(values, [y] * len(values)),
-                **{"color": style["color"], "linestyle": "", "marker": "|", "markersize": 5.0, "alpha": 0.7},
+                **{"color": style["color"], "linestyle": "", "marker": "|", "markersize": 6.0, "alpha": 0.8},
             )
             whiskers(axes, [y], [found[key].low], [found[key].high], style["color"], horizontal=True)
             axes.plot([found[key].mean], [y], label=detector, **_shaded(style, shade, rows.mark))
@@ -189,7 +189,7 @@ def auc_by_snr(summary: pd.DataFrame, table: pd.DataFrame, snr_labels: Mapping[s
         line_key(title_of(name), **_shaded(style, 1.0, 4.5) | {"linestyle": "-", "linewidth": 0.9})
         for name, style in styles.items()
     ]
-    keys.append(line_key("single ID", color=NEUTRAL, marker="|", linestyle="", markersize=5.0))
+    keys.append(line_key("single ID", color=NEUTRAL, marker="|", linestyle="", markersize=6.0))
     keys.append(line_key("chance", color=NEUTRAL, linestyle=":", linewidth=1.0))
     legend_below(figure, keys, _order_of(factors))
     title_above(figure, title)
@@ -268,6 +268,7 @@ def false_alarms(
     rows = _Rows(figure, {name: [one for one in factors if (name, one) in there] for name in detectors})
     figure.set_figheight(1.5 + rows.height)
     grid = figure.subplots(1, len(protocols), sharex=True, sharey=True, squeeze=False)
+    width = (figure.get_figwidth() - rows.left) / len(protocols) - 0.15
     bad = 0
     for axes, protocol in zip(grid.flat, protocols, strict=True):
         rows.draw(axes)
@@ -282,22 +283,25 @@ def false_alarms(
             style, shade = _OFF if off else _ON_TARGET, (factors.index(factor) + 1) / len(factors)
             axes.plot(
                 *(of_snrs, [y] * len(of_snrs)),
-                **{"color": style["color"], "linestyle": "", "marker": "|", "markersize": 5.0, "alpha": 0.7},
+                **{"color": style["color"], "linestyle": "", "marker": "|", "markersize": 6.0, "alpha": 0.8},
             )
             whiskers(axes, [y], [low], [high], style["color"], horizontal=True)
-            axes.plot([rate], [y], label=detector, **_shaded(style, shade, rows.mark + 0.8 * off))
-        axes.set_title(fitted(figure, title_of(protocol), MEDIUM, (figure.get_figwidth() - rows.left) / len(protocols)))
-        axes.set_xlabel("false alarms: normal test clips flagged\n(square-root scale)")
+            mark = _shaded(style, shade, rows.mark + 0.8 * off)
+            axes.plot([rate], [y], label=detector, clip_on=False, **mark)
+        axes.set_title(fitted(figure, title_of(protocol), MEDIUM, width))
+        axes.set_xlabel(
+            fitted(figure, "false alarms: share of normal test clips flagged (square-root scale)", MEDIUM, width)
+        )
     _share_axis(grid.flat[0])
     keys: list[Artist] = [
         line_key(f"asked for: {asked:.1%}", color="black", linewidth=0.8),
-        line_key(f"as asked, with {confidence:g} % interval", **_shaded(_ON_TARGET, 1.0, 4.5) | {"linestyle": "-"}),
+        line_key(f"measured, with {confidence:g} % interval", **_shaded(_ON_TARGET, 1.0, 4.5) | {"linestyle": "-"}),
     ]
     if bad:
-        beyond = "more than twice or less than half of it, beyond chance"
+        beyond = "more than twice or less than half of what was asked for, beyond chance"
         keys.append(line_key(beyond, **_shaded(_OFF, 1.0, 5.3) | {"linestyle": "-"}))
     if len(snr_labels) > 1:
-        keys.append(line_key("single SNR", color=NEUTRAL, marker="|", linestyle="", markersize=5.0))
+        keys.append(line_key("single SNR", color=NEUTRAL, marker="|", linestyle="", markersize=6.0))
     legend_below(figure, keys, _order_of(factors))
     title_above(figure, title)
     return figure
@@ -316,7 +320,7 @@ def _share_axis(axes: Axes) -> None:
     """An axis from 0 to 100 %, finer where shares are small."""
     axes.set_xscale("function", functions=(lambda x: np.sqrt(np.clip(x, 0.0, None)), np.square))
     axes.set_xlim(0.0, 1.0)
-    axes.xaxis.set_major_locator(FixedLocator([0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0]))
+    axes.xaxis.set_major_locator(FixedLocator([0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
 

@@ -174,7 +174,7 @@ def confusion_grid(
     room = PAGE_WIDTH - 0.2 - true - min(3, len(snr_labels)) * (2 * cell + gap)
     names = {name: fitted(figure, name, SMALL, min(max(room, 0.7), 1.5)) for name in detectors}
     first = max(text_width(figure, name, SMALL) for name in names.values()) + 0.1
-    left = max(first + true, text_width(figure, corner, SMALL) + 0.1)
+    left = max(first + true, text_width(figure, corner, SMALL) + 0.12)
     height = max(0.2, 0.075 * max(name.count("\n") + 1 for name in names.values()))
     pitch = 2 * height + 0.09
     across = max(1, int((PAGE_WIDTH - 0.1 - left + gap) / (2 * cell + gap)))
@@ -199,7 +199,7 @@ def confusion_grid(
         )
     figure.set_figwidth(max(COLUMN_WIDTH, wide + 0.1))
     title_lines = fitted(figure, title, LARGE, 0.96 * figure.get_figwidth()).count("\n") + 1
-    figure.set_figheight(0.2 * title_lines + deep * len(bands) + 0.2 + 0.18 * len(keys))
+    figure.set_figheight(0.2 * title_lines + deep * len(bands) + 0.35 + 0.18 * len(keys))
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set(xlim=(0, figure.get_figwidth() - 0.1), ylim=(deep * len(bands), 0), aspect="equal", anchor="W")

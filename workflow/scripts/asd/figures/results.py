@@ -237,7 +237,7 @@ def auc_heat_map(summary: pd.DataFrame, snr_labels: Mapping[str, str], title: st
 def auc_by_id(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -> Figure:
     """AUC of each ID of a machine (rows, SNR by SNR) and detector (columns), as `auc_heat_map` draws it.
 
-    Values are means over the seeds.  Each protocol has panels of its own; an SNR of several IDs has a last row with
+    Values are means over noise factors and seeds.  Each protocol has a panel; an SNR of several IDs has a last row with
     the mean over them.
 
     Parameters
@@ -266,7 +266,7 @@ def auc_by_id(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) ->
             for (snr, factor, machine_id, detector), values in groups["auc"]
         }
         of = f"{protocol} protocol, " if len(protocols) > 1 else ""
-        panels += [(of + heading, columns, values) for heading, columns, values in _panels(found, rows, names)]
+        panels += [(of + heading, columns, values) for heading, columns, values in _panels(found, rows, names, apart=1)]
     return _heat_map(panels, rows, title)
 
 
@@ -274,22 +274,28 @@ _Panel = tuple[str, list[str], NDArray[np.float64]]
 """Heading, detectors, and values, float64 [rows, detectors]."""
 
 
-def _panels(found: Mapping[_Key, Estimate], rows: Sequence[_Row], names: Sequence[str]) -> list[_Panel]:
-    """A panel for each of up to three noise factors, else one of their mean; and one of the ensembles over them."""
-    factors = noise_factors_of(found)
-    panels: list[_Panel] = []
+def _panels(found: Mapping[_Key, Estimate], rows: Sequence[_Row], names: Sequence[str], apart: int = 3) -> list[_Panel]:
+    """A panel for each noise factor, if there are no more than are to stand `apart`, else one of their mean.
 
-    def add(heading: str, of: Sequence[float | None]) -> None:
+    Ensembles over the noise factors have a panel of their own, but if one is `apart` they are columns of that.
+    """
+    factors = noise_factors_of(found)
+    over_factors: list[float | None] = [None] if any(factor is None for _, factor, _, _ in found) else []
+    heading = f"mean over {len(factors)} noise factors"
+    if apart == 1:
+        if len(factors) == 1:
+            heading = f"noise factor {factors[0]:g}"
+        wanted: list[tuple[str, Sequence[float | None]]] = [(heading, [*factors, *over_factors])]
+    elif len(factors) > apart:
+        wanted = [(heading, factors)]
+    else:
+        wanted = [(f"noise factor {factor:g}", [factor]) for factor in factors]
+    if over_factors and apart > 1:
+        wanted.append(("ensembles over noise factors", over_factors))
+    panels = []
+    for heading, of in wanted:
         chosen = [name for name in names if any(key[3] == name and key[1] in of for key in found)]
         panels.append((heading, chosen, _means(found, rows, of, chosen)))
-
-    if len(factors) > 3:
-        add(f"mean over {len(factors)} noise factors", factors)
-    else:
-        for factor in factors:
-            add(f"noise factor {factor:g}", [factor])
-    if any(factor is None for _, factor, _, _ in found):
-        add("ensembles over noise factors", [None])
     return panels
 
 

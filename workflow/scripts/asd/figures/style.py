@@ -145,7 +145,10 @@ _WIDTHS: dict[tuple[str, float, str, float], float] = {}
 
 
 def fitted(figure: Figure, text: str, size: float, width: float) -> str:
-    """`text` broken into lines of at most `width` inches, at spaces, or inside a word that is longer than a line."""
+    """`text` broken into lines of at most `width` inches, at spaces, or inside a word that is longer than a line.
+
+    Inside a word it is broken behind a hyphen or the like, if there is one.
+    """
     lines: list[str] = []
     for paragraph in text.split("\n"):
         if text_width(figure, paragraph, size) <= width:
@@ -164,6 +167,7 @@ def fitted(figure: Figure, text: str, size: float, width: float) -> str:
                 count = len(line) - 1
                 while count > 1 and text_width(figure, line[:count], size) > width:
                     count -= 1
+                count = max((line.rfind(mark, 0, count) + 1 for mark in "-_+:./"), default=0) or count
                 lines.append(line[:count])
                 line = line[count:]
         lines.append(line)
