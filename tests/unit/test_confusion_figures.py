@@ -85,7 +85,7 @@ def test_matrices_written_one_after_the_other_are_drawn_as_if_each_were_alone(tm
         confusion_heat_map(counts, title).savefig(alone, format="png", dpi=DPI)
         expected = np.asarray(Image.open(alone).convert("RGB"))
         with Image.open(tmp_path / f"{number}.png") as written:
-            assert np.array_equal(np.asarray(written), expected)
+            assert np.array_equal(np.asarray(written.convert("RGB")), expected)
             assert round(written.info["dpi"][0]) == DPI
 
 

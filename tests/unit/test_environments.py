@@ -195,6 +195,8 @@ IMPORTED_WHEN_CALLED = {
     "detect_anomalies": {"sklearn"},
     "evaluate_scores": {"sklearn"},
     "plot_features": {"scipy"},
+    "plot_confusion": {"scipy"},
+    "plot_results": {"scipy"},
 }
 
 

@@ -86,13 +86,16 @@ def test_final_outputs_hold_each_kind_of_file_as_often_as_there_are_units() -> N
         "checkpoints/": 2 * 4 * 2,
         "scores/": 2 * 4,
         "ensembles/": 2 * (4 + 2 + 1),
-        "figures/confusion/": 2 * 2 * (4 * 3 + 2 * 1 + 1),
+        "figures/confusion/": 2 * (2 * (4 * 3 + 2 * 1 + 1) + (4 + 2 + 1)),  # matrices, and their grids
         "figures/scores/": 2 * 2 * 3,
         "figures/roc/": 2 * 2,
         "figures/denoising/": 3 * 2,
         "figures/projection/": 3 * 2,
         "figures/loss/": 2,
         "figures/auc/": 2,
+        "figures/auc_by_id/": 1,  # of the machine with several IDs
+        "figures/false_alarms/": 2,
+        "benchmarks/training_time.png": 1,
         "figures/noise_factor/": 2,
         "figures/ablation/": 0,
         "figures/auc_heat_map": 1,
@@ -110,7 +113,9 @@ def test_names_of_files_are_those_that_users_know() -> None:
         "results/checkpoints/pump/nf0.7_seed0_strict.pt",
         "results/scores/fan/nf0.7_seed0",
         "results/figures/confusion/seed0_strict/fan_NF0.7_snr6_L-1.png",
-        "results/figures/auc/fan_strict.png",
+        "results/figures/confusion/seed0_strict/fan_NF0.7.png",
+        "results/figures/auc/fan.png",
+        "results/figures/loss/fan_strict.png",
         "results/figures/denoising/fan_NF0.7_id_00.png",
     } <= outputs
 
@@ -132,7 +137,7 @@ def test_patterns_of_rules_match_the_files_of_a_run() -> None:
     lost = [
         output
         for output in paths.final_outputs(plan)
-        if Path(output).name not in (*paths.TABLES, "features.onnx")
+        if Path(output).name not in (*paths.TABLES, "features.onnx", "training_time.png")
         and not any(pattern.fullmatch(output) for pattern in compiled)
     ]
     assert lost == []
@@ -165,6 +170,7 @@ def test_without_abnormal_clips_there_are_no_figures_of_auc() -> None:
     outputs = paths.final_outputs(plan)
     assert not [output for output in outputs if "/roc/" in output or "/auc" in output.removeprefix("results/auc.csv")]
     assert not [output for output in outputs if "/confusion/" in output]
+    assert "results/figures/false_alarms/fan.png" in outputs
     assert checks.ids_without_abnormal_clips(plan) == ["fan id_00", "fan id_02", "pump id_00"]
 
 

@@ -118,6 +118,7 @@ def test_normal_clips_alone_are_trained_on_and_scored_without_an_auc(tmp_path: P
     assert "No AUC, since there are no abnormal clips: fan." in (results / "leaderboard.md").read_text(encoding="utf-8")
     assert pd.read_csv(results / "auc.csv")["auc"].isna().all()
     assert (results / "figures/scores/fan_NF0.7_LOF_strict.png").exists()
+    assert (results / "figures/false_alarms/fan.png").exists()
     for kind in ("roc", "auc", "confusion"):
         assert not (results / "figures" / kind).exists()
     assert "auc_heat_map" not in run.output

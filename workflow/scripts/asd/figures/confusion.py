@@ -8,9 +8,9 @@ from typing import Any, cast
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..evaluation.statistics import exact_interval, is_off
 from ..files import StrPath
@@ -116,9 +116,7 @@ def save_confusion_heat_maps(matrices: Iterable[tuple[Counts, str, StrPath]]) ->
         for artist in (single.mesh, *single.texts, single.axes.title):
             single.axes.draw_artist(artist)
         with whole_file(path) as temporary:
-            Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(
-                temporary, format="PNG", dpi=(DPI, DPI), compress_level=1
-            )
+            imsave(temporary, canvas.buffer_rgba(), format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
 
 
 def _without(single: _SingleMatrix) -> Any:

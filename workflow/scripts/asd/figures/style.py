@@ -114,7 +114,8 @@ def detector_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "color": _COLOURS[number % len(_COLOURS)],
-            "marker": _MARKERS[number % len(_MARKERS)],
+            # the eleventh has the first one's colour and line, but another marker
+            "marker": _MARKERS[(number + 3 * (number // len(_COLOURS))) % len(_MARKERS)],
             "linestyle": _LINES[number % len(_LINES)],
         }
         for number, name in enumerate(names)
