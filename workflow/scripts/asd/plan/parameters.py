@@ -320,7 +320,7 @@ def evaluate_scores(plan: Plan, machine: str) -> Settings:
     }
 
 
-def _asked_false_alarms(plan: Plan) -> float:
+def _false_alarms(plan: Plan) -> float:
     """Share of the normal clips that thresholds are meant to flag."""
     return float(round(1 - plan.config["threshold_percentile"] / 100, 12))
 
@@ -330,7 +330,7 @@ def collect_results(plan: Plan) -> Settings:
     return {
         "machines": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
-        "false_alarms": _asked_false_alarms(plan),
+        "false_alarms": _false_alarms(plan),
         "simulated": plan.is_demo,
     }
 
@@ -354,7 +354,7 @@ def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings
         "snr_labels": snr_labels(plan),
         "detectors": names,
         "protocol": run.protocol,
-        "asked": _asked_false_alarms(plan),
+        "asked": _false_alarms(plan),
         "confidence": plan.config["statistics"]["confidence"],
     }
 
@@ -405,7 +405,7 @@ def plot_results(plan: Plan) -> Settings:
         "protocols": plan.protocols,
         "snr_labels": snr_labels(plan),
         "entries": plan.ablation,
-        "asked": _asked_false_alarms(plan),
+        "asked": _false_alarms(plan),
         "trainings": [
             [machine, run.noise_factor, run.protocol, _below_benchmarks(machine, run)]
             for machine, run in product(plan.machines, plan.trainings)
