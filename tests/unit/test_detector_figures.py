@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from asd.figures.by_detector import auc_by_snr, false_alarms, seconds_of_job, training_time
+from asd.figures.by_detector import auc_by_snr, false_alarms, false_alarms_by_share, seconds_of_job, training_time
 from asd.figures.results import auc_by_id
 from plain_figures import hard_to_read
 
@@ -220,6 +220,44 @@ def test_false_alarms_are_shares_of_the_normal_clips_with_exact_intervals_beside
     expected = binomtest(184, 200).proportion_ci(0.95, method="exact")
     assert whiskers(paper)[high] == pytest.approx((expected.low, expected.high))
     assert ticks_at(strict, low) == pytest.approx([0.05, 0.05, 0.08])
+
+
+def by_share(detectors, protocols, rate=lambda asked, name: asked) -> pd.DataFrame:
+    rows = [
+        (protocol, "fan", factor, name, asked, rate(asked, name) * (1 + factor), 200)
+        for protocol in protocols
+        for factor in (0.0, 0.2)
+        for name in detectors
+        for asked in (0.01, 0.05, 0.2)
+    ]
+    columns = ["protocol", "machine", "noise_factor", "detector", "asked", "false_alarm_rate", "n_normal"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_false_alarms_by_share_have_a_line_for_each_detector_beside_the_diagonal_and_what_chance_makes_of_it():
+    table = by_share(("LOF", "IF"), ("strict", "paper"), lambda asked, name: asked * (4 if name == "IF" else 1))
+    figure = false_alarms_by_share(table, "fan", asked=0.05, confidence=95.0)
+    assert [axes.get_title().split()[0] for axes in panels(figure)] == ["strict", "paper"]
+    for axes in panels(figure):
+        shown = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+        assert shown["LOF"].get_xdata().tolist() == [0.01, 0.05, 0.2]
+        assert shown["LOF"].get_ydata() == pytest.approx([0.011, 0.055, 0.22])  # the mean over noise factors
+        assert shown["IF"].get_ydata() == pytest.approx([0.044, 0.22, 0.88])
+        (band,) = (part for part in axes.collections if isinstance(part, PolyCollection))
+        at_asked = sorted(y for x, y in band.get_paths()[0].vertices.tolist() if x == pytest.approx(0.05))
+        expected = binomtest(10, 200).proportion_ci(0.95, method="exact")
+        assert (at_asked[0], at_asked[-1]) == pytest.approx((expected.low, expected.high))
+        assert axes.get_ylim() == (0.0, 1.0)
+        assert sorted(text.get_text() for text in axes.texts) == ["IF", "LOF"]
+
+
+@pytest.mark.parametrize(
+    ("count", "protocols"), [(1, ["strict"]), (12, ["strict", "paper"]), (12, ["strict", "given", "paper"])]
+)
+def test_false_alarms_by_share_nothing_overlaps(count, protocols):
+    table = by_share([LONG.format(number) for number in range(count)], protocols)
+    figure = false_alarms_by_share(table, "팬, title of a figure " * 4, asked=0.05, confidence=95.0)
+    assert hard_to_read(figure) == []
 
 
 # --- training ---

@@ -95,6 +95,7 @@ def test_final_outputs_hold_each_kind_of_file_as_often_as_there_are_units() -> N
         "figures/auc/": 2,
         "figures/auc_by_id/": 1,  # of the machine with several IDs
         "figures/false_alarms/": 2,
+        "figures/false_alarms_by_share/": 2,
         "benchmarks/training_time.png": 1,
         "figures/noise_factor/": 2,
         "figures/ablation/": 0,

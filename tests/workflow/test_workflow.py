@@ -147,7 +147,7 @@ def test_figures(finished: Path) -> None:
     assert {str(path.relative_to(folder)) for path in folder.rglob("*.png")} == wanted
     others = {path.relative_to(finished / "results/figures").as_posix() for path in figures_of(finished)}
     expected = {"auc_heat_map.png", "auc/fan.png", "noise_factor/fan.png", "loss/fan.png"}
-    expected |= {"auc_by_id/fan.png", "false_alarms/fan.png"}
+    expected |= {"auc_by_id/fan.png", "false_alarms/fan.png", "false_alarms_by_share/fan.png"}
     assert (finished / "results/benchmarks/training_time.png").exists()
     for nf in (0, 0.5):
         ids, detectors = ("id_00", "id_02"), ("IF", "OCSVM", "LOF")

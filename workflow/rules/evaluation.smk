@@ -12,6 +12,7 @@ rule evaluate_scores:
         table=f"{paths.EVALUATION}.csv",
         comparisons=f"{paths.EVALUATION}.comparisons.csv",
         conditions=f"{paths.EVALUATION}.conditions.csv",
+        false_alarms=f"{paths.EVALUATION}.false_alarms.csv",
         replicates=f"{paths.EVALUATION}.npz",
     log:
         "results/logs/evaluate_scores/{machine}.log",

@@ -215,6 +215,8 @@ rule plot_results:
     input:
         tables=paths.evaluations(PLAN, "csv"),
         comparisons=paths.evaluations(PLAN, "comparisons.csv"),
+        conditions=paths.evaluations(PLAN, "conditions.csv"),
+        false_alarms=paths.evaluations(PLAN, "false_alarms.csv"),
         replicates=paths.evaluations(PLAN, "npz"),
         weights=[file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)],
         clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],

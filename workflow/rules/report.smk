@@ -92,6 +92,7 @@ def score_figures():
 # kind -> caption, category, and label
 RESULT_CAPTIONS = {
     "false_alarms": ("false_alarms", "False alarms", "false alarms"),
+    "false_alarms_by_share": ("false_alarms_by_share", "False alarms", "by the share asked for"),
     "training_time": ("training_time", "Training", "time"),
     "heat_map": ("auc_heat_map", "AUC", "heat map"),
     "auc": ("auc_by_snr", "AUC", "by SNR"),
@@ -106,14 +107,11 @@ def result_figures():
     shown = {}
     for kind, figures in paths.result_figures(PLAN).items():
         caption, category, label = RESULT_CAPTIONS[kind]
-        machines = {"false_alarms": PLAN.machines, "by_id": PLAN.machines_by_id}.get(
-            kind, PLAN.auc_machines
-        )
-        protocols = PLAN.protocols
+        machines = PLAN.machines if kind.startswith("false_alarms") else PLAN.auc_machines
+        machines = PLAN.machines_by_id if kind == "by_id" else machines
         if kind in ("heat_map", "training_time"):
             machines = ["all machines"]
-        if kind in ("false_alarms", "training_time", "auc", "by_id"):
-            protocols = ["all"]
+        protocols = PLAN.protocols if kind in ("heat_map", "noise_factor", "ablation") else ["all"]
         shown[kind] = [
             in_report(figure, caption, category, machine, figure=label, protocol=protocol)
             for figure, (machine, protocol) in zip(figures, product(machines, protocols))

@@ -7,8 +7,8 @@ with job_log(snakemake.log[0]):
     from pathlib import Path
 
     from asd.detection.origins import expected_evaluations
-    from asd.evaluation.tables import read_evaluation, summarise
-    from asd.figures.by_detector import auc_by_snr, false_alarms, seconds_of_job, training_time
+    from asd.evaluation.tables import read_evaluation, read_table, summarise
+    from asd.figures.by_detector import auc_by_snr, false_alarms, false_alarms_by_share, seconds_of_job, training_time
     from asd.figures.results import ablation, auc_by_id, auc_by_noise_factor, auc_heat_map
     from asd.figures.style import save
 
@@ -17,12 +17,18 @@ with job_log(snakemake.log[0]):
     # not from the tables of the whole run, which have no checksums
     expected = expected_evaluations(snakemake.params.origins, files.clips, files.weights)
     every, by_machine = read_evaluation(
-        settings["evaluated"], files.tables, files.comparisons, files.replicates, expected=expected
+        *(settings["evaluated"], files.tables, files.comparisons, files.replicates, files.conditions),
+        files.false_alarms,
+        expected=expected,
     )
     for machine, path in zip(settings["evaluated"], output["false_alarms"], strict=True):
         rows = every[every["machine"] == machine]
         title = f"{machine}: share of false alarms, asked for and measured"
         save(false_alarms(rows, labels, title, asked=settings["asked"], confidence=confidence), path)
+    by_share = zip(settings["evaluated"], files.false_alarms, output["false_alarms_by_share"], strict=True)
+    for machine, table, path in by_share:
+        title = f"{machine}: false alarms by the share asked for"
+        save(false_alarms_by_share(read_table([table]), title, asked=settings["asked"], confidence=confidence), path)
 
     # no input, for who deletes them trains nothing again; where they are not, the figure says so
     (path,) = output["training_time"]

@@ -21,7 +21,7 @@ from ..files.neutral import for_html, for_markdown, for_spreadsheet, in_one_line
 from ..files.origin import Origin
 from ..splits import title_of
 from .machine import Entry, Replicates, read_replicates
-from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
+from .rows import AucRow, ComparisonRow, ConditionRow, FalseAlarmRow, SummaryRow, columns_of, text_columns_of
 from .statistics import (
     FEW_CLIPS,
     FEWEST_FOR_P_VALUES,
@@ -92,7 +92,7 @@ def read_table(paths: Iterable[StrPath]) -> pd.DataFrame:
     return table
 
 
-_KINDS = (AucRow, SummaryRow, ComparisonRow, ConditionRow)
+_KINDS = (AucRow, SummaryRow, ComparisonRow, ConditionRow, FalseAlarmRow)
 _TEXT = dict.fromkeys((name for kind in _KINDS for name in text_columns_of(kind)), str)
 _EMPTY = {name: [""] for kind in _KINDS for name in (*columns_of(kind), "p_holm") if name not in _TEXT}
 """Columns of numbers, which may be missing."""
@@ -193,6 +193,7 @@ def read_evaluation(
     comparisons: Sequence[StrPath],
     replicates: Sequence[StrPath],
     conditions: Sequence[StrPath] = (),
+    false_alarms: Sequence[StrPath] = (),
     *,
     expected: Sequence[Origin] = (),
 ) -> tuple[pd.DataFrame, dict[str, dict[str, Replicates]]]:
@@ -204,7 +205,8 @@ def read_evaluation(
         If one of the files is damaged or, where it is said whose they have to be, another one's.
     """
     origins: Sequence[Origin | None] = expected or [None] * len(machines)
-    files = zip(machines, replicates, origins, tables, comparisons, *([conditions] if conditions else []), strict=True)
+    others = [files for files in (conditions, false_alarms) if files]
+    files = zip(machines, replicates, origins, tables, comparisons, *others, strict=True)
     by_machine = {machine: read_replicates(path, of_machine, whose) for machine, path, whose, *of_machine in files}
     return read_table(tables), by_machine
 
@@ -222,6 +224,11 @@ def comparison_table(rows: Iterable[ComparisonRow]) -> pd.DataFrame:
 def condition_table(rows: Iterable[ConditionRow]) -> pd.DataFrame:
     """Lines of ``conditions.csv``."""
     return _table_of(rows, ConditionRow)
+
+
+def false_alarm_table(rows: Iterable[FalseAlarmRow]) -> pd.DataFrame:
+    """Lines of ``evaluation/{machine}.false_alarms.csv``."""
+    return _table_of(rows, FalseAlarmRow)
 
 
 def _table_of(rows: Iterable[Any], kind: type[Any]) -> pd.DataFrame:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis, XAxis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ..ddae.run import ALL
@@ -21,13 +23,16 @@ from ..splits import title_of
 from .results import Estimate, estimates, unique, whiskers
 from .style import (
     ABNORMAL,
+    END_WIDTH,
     FAINT,
     MEDIUM,
     NEUTRAL,
     PAGE_WIDTH,
     SMALL,
+    detector_styles,
     fitted,
     hide_unused,
+    label_ends,
     legend_below,
     line_key,
     new_figure,
@@ -47,6 +52,8 @@ _PROTOCOLS: tuple[dict[str, Any], ...] = (
 )
 _ON_TARGET: dict[str, Any] = {"color": "#004488", "marker": "o"}
 _OFF: dict[str, Any] = {"color": ABNORMAL, "marker": "X"}
+
+_SHARES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0)  # where axes of shares have ticks
 
 _Lane = tuple[str, float | None]
 """Protocol and noise factor (None for ensembles over all of them): a line of marks in a row."""
@@ -292,7 +299,7 @@ def false_alarms(
         axes.set_xlabel(
             fitted(figure, "false alarms: share of normal test clips flagged (square-root scale)", MEDIUM, width)
         )
-    _share_axis(grid.flat[0])
+    _square_root_scale(grid.flat[0].xaxis)
     keys: list[Artist] = [
         line_key(f"asked for: {asked:.1%}", color="black", linewidth=0.8),
         line_key(f"measured, with {confidence:g} % interval", **_shaded(_ON_TARGET, 1.0, 4.5) | {"linestyle": "-"}),
@@ -316,13 +323,84 @@ def _measured(group: pd.DataFrame, confidence: float) -> tuple[float, float, flo
     return rate, low, high, [float(value) for value in group.groupby("snr")["false_alarm_rate"].mean()]
 
 
-def _share_axis(axes: Axes) -> None:
-    """An axis from 0 to 100 %, finer where shares are small."""
-    axes.set_xscale("function", functions=(lambda x: np.sqrt(np.clip(x, 0.0, None)), np.square))
-    axes.set_xlim(0.0, 1.0)
-    axes.xaxis.set_major_locator(FixedLocator([0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 1.0]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+def _square_root_scale(axis: Axis, highest: float = 1.0) -> None:
+    """An axis of shares from 0 to the `highest`, finer where they are small."""
+    functions = (lambda x: np.sqrt(np.clip(x, 0.0, None)), np.square)
+    if isinstance(axis, XAxis):
+        axis.axes.set_xscale("function", functions=functions)
+        axis.axes.set_xlim(0.0, highest)
+    else:
+        axis.axes.set_yscale("function", functions=functions)
+        axis.axes.set_ylim(0.0, highest)
+    axis.set_major_locator(FixedLocator([share for share in _SHARES if share <= highest]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+
+
+def false_alarms_by_share(table: pd.DataFrame, title: str, *, asked: float, confidence: float) -> Figure:
+    """Share of the normal test clips that each detector flags, against the share that its threshold is asked for.
+
+    There is a panel for each protocol, with a line for each detector (the mean over noise factors), named at its end.
+    On the diagonal, as many are flagged as asked for; the grey band is what chance alone makes of that.  Both axes have
+    the unit of a square root.
+
+    Parameters
+    ----------
+    table
+        Rows of one machine with the columns of `asd.evaluation.rows.FalseAlarmRow`.
+    title
+        Above all panels.
+    asked
+        Share that the thresholds of the run are asked for, which is marked.
+    confidence
+        Of the grey band, in per cent.
+    """
+    protocols = [str(name) for name in unique(table["protocol"])]
+    detectors = [str(name) for name in unique(table["detector"])]
+    styles = detector_styles(detectors)
+    figure = new_figure(PAGE_WIDTH if len(protocols) > 1 else _NARROW, 1.0)
+    names = [fitted(figure, name, SMALL, END_WIDTH) for name in detectors]
+    lines = max(name.count("\n") + 1 for name in names)
+    tall = max(2.3, 1.25 * SMALL / 72.0 * lines * len(detectors) + 0.3)
+    columns = min(2, len(protocols))
+    down = -(-len(protocols) // columns)
+    figure.set_figheight(1.3 + (tall + 0.6) * down)
+    grid = figure.subplots(down, columns, sharex=True, sharey=True, squeeze=False)
+    hide_unused(grid, len(protocols))
+    width = figure.get_figwidth() / columns - max(text_width(figure, name, SMALL) for name in names) - 0.9
+    ends: dict[Axes, list[tuple[float, float, str, Mapping[str, Any]]]] = {}
+    for axes, protocol in zip(grid.flat, protocols, strict=False):
+        of_protocol = table[table["protocol"] == protocol]
+        shares = sorted({float(share) for share in of_protocol["asked"]})
+        clips = int(of_protocol["n_normal"].max())
+        low, high = zip(*(exact_interval(round(share * clips), clips, confidence) for share in shares), strict=True)
+        axes.fill_between(shares, low, high, color=FAINT, linewidth=0, zorder=0)
+        axes.plot([0.0, *shares], [0.0, *shares], color="black", linewidth=0.8, zorder=1)
+        axes.axvline(asked, color=NEUTRAL, linestyle=":", linewidth=1.0, zorder=0.5)
+        ends[axes] = []
+        for detector, style in styles.items():
+            of_detector = of_protocol[of_protocol["detector"] == detector].groupby("asked")["false_alarm_rate"].mean()
+            if len(of_detector):
+                rates = of_detector.to_numpy(float)
+                axes.plot(of_detector.index.to_numpy(float), rates, label=detector, zorder=2, **style)
+                ends[axes].append((shares[-1], float(rates[-1]), detector, style))
+        axes.set_title(fitted(figure, title_of(protocol), MEDIUM, width))
+        axes.set_xlabel("share asked for")
+        axes.set_ylabel("normal test clips flagged")
+        axes.tick_params(labelbottom=True, labelleft=True)
+        axes.grid()
+    most = float(table["false_alarm_rate"].max())
+    _square_root_scale(grid.flat[0].xaxis, float(table["asked"].max()))
+    _square_root_scale(grid.flat[0].yaxis, min(tick for tick in _SHARES if tick >= max(most, 0.2)))
+    keys: list[Artist] = [
+        line_key("as asked", color="black", linewidth=0.8),
+        Patch(facecolor=FAINT, label=f"chance, {confidence:g} %"),
+        line_key(f"of this run: {asked:.1%}", color=NEUTRAL, linestyle=":", linewidth=1.0),
+    ]
+    legend_below(figure, keys, "square-root scales")
+    title_above(figure, title)
+    label_ends(figure, ends)
+    return figure
 
 
 # --- training ---

@@ -32,6 +32,7 @@ FIGURES = "results/figures"
 AUC_FIGURE = f"{FIGURES}/auc/{{machine}}.png"
 AUC_BY_ID_FIGURE = f"{FIGURES}/auc_by_id/{{machine}}.png"
 FALSE_ALARM_FIGURE = f"{FIGURES}/false_alarms/{{machine}}.png"
+FALSE_ALARMS_BY_SHARE_FIGURE = f"{FIGURES}/false_alarms_by_share/{{machine}}.png"
 NOISE_FACTOR_FIGURE = f"{FIGURES}/noise_factor/{{machine}}{{protocol}}.png"
 ABLATION_FIGURE = f"{FIGURES}/ablation/{{machine}}{{protocol}}.png"
 HEAT_MAP_FIGURE = f"{FIGURES}/auc_heat_map{{protocol}}.png"
@@ -329,10 +330,14 @@ def _figures_of_machine(plan: Plan, machine: str) -> list[str]:
 def result_figures(plan: Plan) -> dict[str, list[str]]:
     """Figures of the tables: kind -> figures, in the order of machines, and then of protocols.
 
-    Of false alarms there is one of each machine, of the training time one.  Those of AUCs are of machines with abnormal
-    clips, and by ID of those with several IDs; heat maps are of a protocol.
+    Of false alarms there are two of each machine, of the training time is one.  Those of AUCs are of machines with
+    abnormal clips, and by ID of those with several IDs; heat maps are of a protocol.
     """
-    figures = {"false_alarms": [filled(FALSE_ALARM_FIGURE, {"machine": machine}) for machine in plan.machines]}
+    of_machines = {"false_alarms": FALSE_ALARM_FIGURE, "false_alarms_by_share": FALSE_ALARMS_BY_SHARE_FIGURE}
+    figures = {
+        kind: [filled(pattern, {"machine": machine}) for machine in plan.machines]
+        for kind, pattern in of_machines.items()
+    }
     figures["training_time"] = [TRAINING_TIME_FIGURE]
     if not plan.auc_machines:
         return figures
