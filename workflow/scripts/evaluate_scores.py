@@ -7,9 +7,9 @@ with job_log(snakemake.log[0]):
 
     from asd.detection.origins import expected_scores
     from asd.evaluation.conditions import condition_rows
-    from asd.evaluation.false_alarms import false_alarm_rows
+    from asd.evaluation.false_alarms import false_alarm_rows, false_alarm_table
     from asd.evaluation.machine import evaluate_machine, read_unit_scores, write_replicates
-    from asd.evaluation.tables import auc_table, comparison_table, condition_table, false_alarm_table, write_table
+    from asd.evaluation.tables import auc_table, comparison_table, condition_table, write_table
     from asd.files.origin import made_from, origins_of
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ..detection.scores import UnitScores
 from ..splits import PROTOCOLS
 from .machine import Unit
-from .rows import FalseAlarmRow
+from .rows import FalseAlarmRow, columns_of
 
 ASKED_SHARES = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2)
 """Of the normal clips."""
@@ -48,3 +50,8 @@ def false_alarm_rows(contents: Mapping[Unit, UnitScores], machine: str) -> list[
         for (protocol, factor, detector), of_units in rates.items()
         for asked, rate in zip(ASKED_SHARES, np.mean(of_units, axis=0), strict=True)
     ]
+
+
+def false_alarm_table(rows: Iterable[FalseAlarmRow]) -> pd.DataFrame:
+    """Lines of ``evaluation/{machine}.false_alarms.csv``."""
+    return pd.DataFrame([asdict(row) for row in rows], columns=columns_of(FalseAlarmRow))

@@ -21,7 +21,7 @@ from ..files.neutral import for_html, for_markdown, for_spreadsheet, in_one_line
 from ..files.origin import Origin
 from ..splits import title_of
 from .machine import Entry, Replicates, read_replicates
-from .rows import AucRow, ComparisonRow, ConditionRow, FalseAlarmRow, SummaryRow, columns_of, text_columns_of
+from .rows import AucRow, ComparisonRow, ConditionRow, SummaryRow, columns_of, text_columns_of
 from .statistics import (
     FEW_CLIPS,
     FEWEST_FOR_P_VALUES,
@@ -92,7 +92,7 @@ def read_table(paths: Iterable[StrPath]) -> pd.DataFrame:
     return table
 
 
-_KINDS = (AucRow, SummaryRow, ComparisonRow, ConditionRow, FalseAlarmRow)
+_KINDS = (AucRow, SummaryRow, ComparisonRow, ConditionRow)
 _TEXT = dict.fromkeys((name for kind in _KINDS for name in text_columns_of(kind)), str)
 _EMPTY = {name: [""] for kind in _KINDS for name in (*columns_of(kind), "p_holm") if name not in _TEXT}
 """Columns of numbers, which may be missing."""
@@ -224,11 +224,6 @@ def comparison_table(rows: Iterable[ComparisonRow]) -> pd.DataFrame:
 def condition_table(rows: Iterable[ConditionRow]) -> pd.DataFrame:
     """Lines of ``conditions.csv``."""
     return _table_of(rows, ConditionRow)
-
-
-def false_alarm_table(rows: Iterable[FalseAlarmRow]) -> pd.DataFrame:
-    """Lines of ``evaluation/{machine}.false_alarms.csv``."""
-    return _table_of(rows, FalseAlarmRow)
 
 
 def _table_of(rows: Iterable[Any], kind: type[Any]) -> pd.DataFrame:
