@@ -96,7 +96,7 @@ def save_confusion_heat_maps(matrices: Iterable[tuple[Counts, str, StrPath]]) ->
     """Write figures like those of `confusion_heat_map`, as PNG and to the pixel.
 
     There are thousands of them in a sweep.  What all share is drawn once, and PNGs are compressed as fast as can be:
-    a matrix takes a fifth of the time that drawing all of it does.
+    a matrix takes a third of the time that drawing all of it does.
 
     Parameters
     ----------
