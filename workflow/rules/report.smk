@@ -1,18 +1,76 @@
 # What the report shows, in which category and under which label.
 
+import json
+
+TABLES = "Leaderboard and tables"
 PER_RUN = "{machine}, noise factor {nf}"  # the subcategory of figures of a training
 
-# The style sheet of profiles/default is looked for in the working directory, which --directory makes another one than
-# where Snakemake was started, and where the profile's path begins.
+# Categories in the order of the report's navigation; others come after them.
+CATEGORIES = [
+    TABLES,
+    "AUC",
+    "False alarms",
+    "Scores",
+    "ROC curves",
+    "Confusion matrices",
+    "Features before and after denoising",
+    "Projections of clips",
+    "Training",
+    "Listen",
+]
+
+# What Snakemake's report does not offer is added as it is made; where a later Snakemake is made otherwise, its own report
+# comes out.
 REPORTER = getattr(sys.modules.get("snakemake.report.html_reporter"), "Reporter", None)
+
+
+def find_style_sheet(reporter):
+    """The style sheet of profiles/default is looked for in the working directory, which --directory makes another one
+    than where Snakemake was started, and where the profile's path begins."""
+    sheet = getattr(reporter.settings, "stylesheet_path", None)
+    if sheet is not None and not Path(sheet).exists():
+        reporter.settings.stylesheet_path = WORKFLOW.parent / sheet
+
+
+def leave_out_parameters(reporter):
+    """Parameters and wildcards of jobs are dictionaries for the workflow, of which labels and captions say what matters."""
+    own = {rule.name for rule in workflow.rules}
+    for subcategories in reporter.results.values():
+        for record in sum(subcategories.values(), []):
+            if record.job.rule.name in own:
+                record.params = record.wildcards = ""
+
+
+def add_script(reporter):
+    """report/report.js, at the end of the page."""
+    import jinja2
+
+    script = (WORKFLOW / "report/report.js").read_text(encoding="utf-8")
+    script = script.replace("CATEGORY_ORDER", json.dumps(CATEGORIES))
+    loader, page = reporter.env.loader, "index.html.jinja2"
+
+    def source_of(name):
+        source, *others = loader.get_source(reporter.env, name)
+        if name == page:
+            end = "{% raw %}<script>" + script + "</script>{% endraw %}\n</body>"
+            source = end.join(source.rsplit("</body>", 1))
+        return source, *others
+
+    reporter.env.loader = jinja2.FunctionLoader(source_of)
+
 
 if REPORTER is not None:
 
     def begin(reporter, begin=REPORTER.__post_init__):
-        sheet = getattr(reporter.settings, "stylesheet_path", None)
-        if sheet is not None and not Path(sheet).exists():
-            reporter.settings.stylesheet_path = WORKFLOW.parent / sheet
+        find_style_sheet(reporter)
         begin(reporter)
+        for addition in (leave_out_parameters, add_script):
+            try:
+                addition(reporter)
+            except Exception as error:
+                logger.warning(
+                    f"The report is plainer than it could be ({addition.__name__}: {error})."
+                )
 
     REPORTER.__post_init__ = begin
 
@@ -42,9 +100,21 @@ def in_report(path, caption, category, subcategory, **labels):
     )
 
 
-def table_in_report(name, caption, label):
-    """A table of the whole run."""
-    return in_report(f"results/{name}", caption, "Tables", "all machines", table=label)
+TABLE_LABELS = {
+    "leaderboard": "Leaderboard",
+    "summary": "Mean over IDs and seeds",
+    "auc": "Every ID",
+    "comparisons": "Comparisons of detectors",
+    "conditions": "Faults and attributes",
+}
+
+
+def table_in_report(name):
+    """A table of the whole run: a page, or the CSV file of the same name, between which the report has a switch."""
+    caption, _, suffix = name.partition(".")
+    readable = "yes" if suffix == "html" else "no, CSV"
+    label = TABLE_LABELS[caption]
+    return in_report(f"results/{name}", caption, TABLES, "all machines", table=label, page=readable)
 
 
 def page_in_report(path, caption, category, label):

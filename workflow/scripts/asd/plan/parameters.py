@@ -325,6 +325,7 @@ def collect_results(plan: Plan) -> Settings:
         "machines": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
         "false_alarms": round(1 - plan.config["threshold_percentile"] / 100, 12),
+        "snr_labels": snr_labels(plan),
         "simulated": plan.is_demo,
     }
 

@@ -41,8 +41,8 @@ PROJECTION_FIGURE = f"{FIGURES}/projection/{{machine}}_NF{{nf}}_{{id}}{{protocol
 CONFUSION_FIGURE = f"{FIGURES}/confusion/seed{{seed}}{{protocol}}/{{machine}}_NF{{nf}}_{{snr}}_{{detector}}.png"
 
 TABLES = (
-    *("auc.csv", "summary.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.html", "comparisons.csv"),
-    "conditions.csv",
+    *("auc.csv", "summary.csv", "leaderboard.csv", "comparisons.csv", "conditions.csv"),
+    *("auc.html", "summary.html", "leaderboard.html", "comparisons.html", "conditions.html", "leaderboard.md"),
 )
 DATES = "results/features/dates.csv"
 
