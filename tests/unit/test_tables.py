@@ -27,23 +27,23 @@ from scipy.stats import binomtest
 
 from asd.ddae.loss import Curve
 from asd.detection.scores import Scores, UnitScores
-from asd.evaluation import tables
+from asd.evaluation import collection, pages, shown, tables
+from asd.evaluation.advice import Advice, about_few_clips, about_marks, advise, marked, remarks
+from asd.evaluation.collection import ResultFiles, collect
+from asd.evaluation.leaderboard import leaderboard
 from asd.evaluation.machine import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
 from asd.evaluation.rows import AucRow, ComparisonRow, ConditionRow, columns_of, text_columns_of
+from asd.evaluation.shown import format_summary
 from asd.evaluation.statistics import holm
 from asd.evaluation.tables import (
     AUC_COLUMNS,
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
     auc_table,
-    collect,
     comparison_table,
     condition_table,
     for_people,
-    format_summary,
-    html_page,
-    leaderboard,
-    markdown,
+    number_of,
     read_table,
     summarise,
     write_table,
@@ -54,6 +54,19 @@ from asd.splits import title_of
 from named_clips import scored_clips
 
 pytestmark = pytest.mark.filterwarnings("error")  # of NumPy and pandas
+
+LABELS = {"snr6": "6 dB", "snr0": "0 dB", "snr_6": "-6 dB"}
+SAID = Advice(("*Said*.",))
+
+
+def markdown(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = (), snr_labels: Any = LABELS) -> str:
+    """The leaderboard in Markdown, with the rankings alone."""
+    return pages.markdown(SAID, sentences, list(shown.of_ranking(ranking, confidence, 0.05, snr_labels)))
+
+
+def html_page(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = (), snr_labels: Any = LABELS) -> str:
+    """The same as a page."""
+    return pages.leaderboard_page(SAID, sentences, list(shown.of_ranking(ranking, confidence, 0.05, snr_labels)))
 
 
 EXPECTED_AUC_COLUMNS = [
@@ -376,7 +389,7 @@ def test_intervals_are_those_of_the_replicates_of_each_group(confidence):
         for machine in ("fan", "pump")
     }
     table = auc_table(
-        row(machine=machine, protocol=protocol, snr=snr, detector=detector, noise_factor=tables._number(factor))
+        row(machine=machine, protocol=protocol, snr=snr, detector=detector, noise_factor=number_of(factor))
         for machine, protocol, snr, (detector, factor) in itertools.product(
             by_machine, ("strict", "paper"), snrs[::-1], entries[::-1]
         )
@@ -434,7 +447,7 @@ def test_text_for_one_seed():
             ("snr_6", "OCSVM", 0.8716),
         )
     )
-    assert format_summary(summarise(table)) == (
+    assert format_summary(summarise(table), LABELS) == (
         "fan, noise factor 0.7, paper protocol: mean AUC over 2 IDs\n"
         "SNR       IF  OCSVM\n"
         "snr6   0.974  1.000\n"
@@ -451,7 +464,7 @@ def test_text_for_several_seeds_machines_noise_factors_and_protocols(two_seeds):
             row(machine="pump", noise_factor="all", seed="all", detector="MEAN"),
         ]
     )
-    assert format_summary(summarise(pd.concat([two_seeds, others]))) == (
+    assert format_summary(summarise(pd.concat([two_seeds, others])), LABELS) == (
         "fan, noise factor 0.7, paper protocol: mean AUC over 2 IDs, mean and standard deviation over 2 seeds\n"
         "SNR            LOF            IF\n"
         "snr6  0.840 ±0.014  0.820 ±0.028\n"
@@ -476,7 +489,7 @@ def test_text_for_several_seeds_machines_noise_factors_and_protocols(two_seeds):
 
 def test_text_marks_what_was_not_computed():
     table = auc_table([row(snr="snr6", detector="IF"), row(snr="snr0", detector="LOF")])
-    assert format_summary(summarise(table)).splitlines()[1:] == [
+    assert format_summary(summarise(table), LABELS).splitlines()[1:] == [
         "SNR      IF    LOF",
         "snr6  0.900      -",
         "snr0      -  0.900",
@@ -510,7 +523,7 @@ def made_results(machines: Sequence[str] = ("fan",), protocols: Sequence[str] = 
                 value = random.uniform(0.4, 0.6) + 0.1 * ((number + 2) % 4)
                 auc[number, column] += value / 2 / len(seeds)
                 decisions = dict(zip(("precision", "recall", "f1", "false_alarm_rate"), random.random(4), strict=True))
-                entry = {"detector": detector, "noise_factor": tables._number(factor), "representation": f"r{number}"}
+                entry = {"detector": detector, "noise_factor": number_of(factor), "representation": f"r{number}"}
                 rows.append(row(**where, **entry, auc=value, projection=f"p{number}", **decisions))
         samples = auc[:, :, None] + random.normal(scale=0.05, size=(4, 2, replicates))
         by_machine.setdefault(machine, {})[protocol] = made_replicates(RANKED, auc, samples)
@@ -576,7 +589,7 @@ def test_p_values_are_adjusted_for_the_comparisons_of_the_ranking():
     samples = np.stack([np.where(np.arange(99) < worse, 0.95, 0.5) for worse in (20, 0, 3)])
     samples = np.concatenate([samples, first[None]])[:, None, :]
     values = made_replicates(RANKED, [[0.6], [0.7], [0.8], [0.9]], samples, ("snr6",))
-    table = auc_table(row(detector=name, noise_factor=tables._number(factor)) for name, factor in RANKED)
+    table = auc_table(row(detector=name, noise_factor=number_of(factor)) for name, factor in RANKED)
     ranking = leaderboard(table, {"fan": {"paper": values}}, 95.0)
     assert ranking["detector"].tolist() == ["MEAN", "IF", "IF", "LOF"]
     assert ranking["noise_factor"].tolist() == ["all", 1.0, 0.7, 0.7]
@@ -628,7 +641,7 @@ def test_a_detector_whose_false_alarms_are_off_is_marked_and_never_the_best():
     assert ranking.loc[1, ["false_alarms_low", "false_alarms_high"]].tolist() == pytest.approx(list(interval))
     ((_, *lines),) = markdown_tables(markdown(ranking, 95.0)).values()
     assert [cells[8] for cells in lines] == ["6.0%", "20.0% !", "0.5% !"]
-    (sentence,) = tables._about_marks(ranking, 95.0, 0.05)
+    (sentence,) = about_marks(ranking, 95.0, 0.05)
     assert "5.0% of normal clips asked for" in sentence
     assert "In-sample" in sentence
     page = html_page(ranking, 95.0)
@@ -647,9 +660,9 @@ def test_perfect_scores_of_two_clips_are_no_certainty():
         assert ranking.loc[0, "auc_high"] == 1.0
         assert ranking.loc[1, "p_value"] == pytest.approx(p_value, nan_ok=True)
         assert summarise(few, {"fan": {"paper": values}})["auc_low"][0] == ranking.loc[0, "auc_low"]
-        (sentence,) = tables._about_few_clips(few)
+        (sentence,) = about_few_clips(few)
         assert f"fan (paper): {2 * count}." in sentence
-    assert tables._about_few_clips(table) == []
+    assert about_few_clips(table) == []
     ranking = leaderboard(table.assign(n_normal=500, n_abnormal=400), {"fan": {"paper": values}}, 95.0)
     assert ranking.loc[0, "auc_low"] == pytest.approx(0.025 ** (1 / 800))
 
@@ -660,7 +673,7 @@ def test_few_clips_or_no_wish_mark_no_detector():
     table, by_machine = alarming(LOF=80)
     few = table.assign(fp=1, tn=3, false_alarm_rate=0.25)
     assert leaderboard(few, by_machine, 95.0, 0.05)["rank"].tolist() == [1]
-    assert tables._about_marks(leaderboard(few, by_machine, 95.0, 0.05), 95.0, 0.05) == []
+    assert about_marks(leaderboard(few, by_machine, 95.0, 0.05), 95.0, 0.05) == []
 
 
 def test_leaderboard_of_a_single_detector():
@@ -1059,7 +1072,7 @@ def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
     summary = summarise(table, by_machine, 90.0)
     pd.testing.assert_frame_equal(read_table([out / "summary.csv"]), summary, check_dtype=False)
     ranking = leaderboard(table, by_machine, 90.0, 0.05)
-    marks = [*tables._about_few_clips(table), *tables._about_marks(ranking, 90.0, 0.05)]
+    marks = [*about_few_clips(table), *about_marks(ranking, 90.0, 0.05)]
     read = pd.read_csv(out / "leaderboard.csv")
     assert read.columns.tolist() == LEADERBOARD_COLUMNS
     assert read["detector"].tolist() == ranking["detector"].tolist()
@@ -1131,7 +1144,7 @@ def test_leaderboard_agrees_with_the_comparisons_and_the_table(machines):
     """The first of a ranking is compared with the others as `compare` does on the mean over the SNRs."""
     rows = itertools.chain.from_iterable(result.rows for result in machines.values())
     table = auc_table(rows)
-    table["noise_factor"] = [tables._number(value) for value in table["noise_factor"]]
+    table["noise_factor"] = [number_of(value) for value in table["noise_factor"]]
     ranking = leaderboard(table, {name: result.replicates for name, result in machines.items()}, 90.0)
     for name, result in machines.items():
         lines = ranking[ranking["machine"] == name].to_dict("records")

@@ -6,10 +6,12 @@
     const ORDER = CATEGORY_ORDER; // filled in by rules/report.smk
     const STYLE = `
         .asd-figures { align-self: start; width: 100%; min-width: 0; padding: 1rem 1.5rem 4rem; }
+        .asd-all { display: grid; gap: 1rem 2.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 34rem), 1fr));
+            align-items: end; }
         .asd-figures h2 { font-size: 1.25rem; font-weight: 600; margin: 0.2rem 0 1rem; }
         .asd-figure { margin: 0 0 2.5rem; max-width: 76rem; }
-        .asd-figure img { max-width: 100%; height: auto; }
-        .asd-figure.asd-one img { max-height: 80vh; width: auto; }
+        .asd-figure { min-width: 0; align-self: start; }
+        .asd-figure img { max-width: 100%; max-height: 74vh; width: auto; height: auto; }
         .asd-figure h3 { font-weight: 600; margin: 0 0 0.4rem; }
         .asd-figure figcaption { max-width: 60rem; margin-top: 0.5rem; font-size: 0.9rem; color: #334155; }
         .asd-figure figcaption p { margin: 0.3rem 0; }
@@ -45,7 +47,19 @@
 
     function figures(heading, paths, one) {
         return e("div", { className: "asd-figures", key: heading }, heading ? e("h2", {}, heading) : null,
-            paths.map((path) => figure(path, one)));
+            e("div", { className: one ? "" : "asd-all" }, paths.map((path) => figure(path, one))));
+    }
+
+    // those that hold for new clips come first
+    const PROTOCOLS = ["strict", "given", "paper"];
+    const protocolOf = (path) => Math.max(0, PROTOCOLS.indexOf((results[path].labels || {}).protocol));
+
+    function showAll(app, heading, paths) {
+        const images = paths.filter(isImage).sort((a, b) => protocolOf(a) - protocolOf(b));
+        if (images.length) {
+            app.setView({ content: "asd-figures", contentPath: JSON.stringify({ heading, paths: images }) });
+        }
+        return images.length > 0;
     }
 
     attempt("style", () => {
@@ -93,11 +107,8 @@
             const paths = categories[category][subcategory];
             const { content, contentPath } = app.state;
             const open = paths.some((path) => results[path].data_uri === contentPath) && content !== "asd-figures";
-            const images = paths.filter(isImage);
-            if (!open && images.length) {
-                const heading = isSingleSubcategory(category) ? category : `${category}: ${subcategory}`;
-                app.setView({ content: "asd-figures", contentPath: JSON.stringify({ heading, paths: images }) });
-            } else if (!open) {
+            const heading = isSingleSubcategory(category) ? category : `${category}: ${subcategory}`;
+            if (!open && !showAll(app, heading, paths)) {
                 const pages = paths.filter((path) => results[path].mime_type === "text/html");
                 const first = pages.find((path) => path.endsWith("leaderboard.html")) || pages[0];
                 if (first) {
@@ -105,6 +116,27 @@
                 }
             }
             return mounted ? mounted.apply(this, values) : undefined;
+        };
+    });
+
+    attempt("categories that open with what is in them", () => {
+        const mounted = Category.prototype.componentDidMount;
+        Category.prototype.componentDidMount = function (...values) {
+            showAll(app, this.props.category, Object.values(categories[this.props.category]).flat());
+            return mounted ? mounted.apply(this, values) : undefined;
+        };
+    });
+
+    attempt("the protocol that is shown first", () => {
+        const initial = AbstractResults.prototype.getInitToggleState;
+        AbstractResults.prototype.getInitToggleState = function (toggleLabels) {
+            const toggles = initial.call(this, toggleLabels);
+            for (const [label, values] of toggleLabels) {
+                if (label === "protocol") {
+                    toggles.set(label, PROTOCOLS.find((name) => values.includes(name)) || values[0]);
+                }
+            }
+            return toggles;
         };
     });
 

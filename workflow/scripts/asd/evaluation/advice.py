@@ -95,7 +95,8 @@ def advise(
         of_protocol = ranking[ranking["protocol"] == protocol]
         scope = str(of_protocol["machine"].iloc[0])
         lines = lines_of(of_protocol[of_protocol["machine"] == scope])
-        words = _Words(lines, confidence, asked, snr_labels, len(set(ranking["noise_factor"])) > 1)
+        several = len(set(ranking["noise_factor"])) > 1
+        words = _Words(lines, confidence, asked, snr_labels, several, int(of_protocol["n_clips"].min()))
         sentences, recommended = words.advice()
         if recommended and scope == ALL_MACHINES:
             sentences += words.of_machines(of_protocol[of_protocol["machine"] != scope])
@@ -165,6 +166,7 @@ class _Words:
     asked: float
     snr_labels: Mapping[str, str]
     with_noise_factor: bool
+    clips: int  # of a machine, of the class of which there are fewer
 
     def name(self, line: Mapping[str, Any]) -> str:
         detector, factor = _entry(line)
@@ -201,7 +203,7 @@ class _Words:
                 "scores of the very clips that the detectors were fitted on, and do not hold for new ones.",
                 "Add strict to protocols and run again.",
                 f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}; it {self.flags(by_auc)}.",
-                *self.of_few(by_auc),
+                *self.of_few(),
             ], False
         if first["false_alarms_off"]:
             return [
@@ -209,29 +211,28 @@ class _Words:
                 f"{self.flags(first)}.",
                 f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}.",
                 "More normal clips to train with, recorded as those tested were, bring thresholds closer.",
-                *self.of_few(first),
+                *self.of_few(),
             ], False
         if first["auc_low"] <= 0.5:
             return [
                 f"Nothing can be recommended: the best detector, {name}, is not shown to be better than chance; "
                 f"{self.pairs(first)}, where chance is 50 %.",
-                *self.of_few(first),
+                *self.of_few(),
             ], False
         return [
             f"Use {name} (thresholds of the {protocol} protocol): {self.pairs(first)}, and {self.flags(first)}.",
-            *self.of_few(first),
+            *self.of_few(),
             *self.of_others(),
             *self.of_better_but_off(),
             *self.of_worst(first),
         ], True
 
-    def of_few(self, line: Mapping[str, Any]) -> Iterator[str]:
-        clips = int(line["n_clips"])
-        if clips < FEW_CLIPS:
+    def of_few(self) -> Iterator[str]:
+        if self.clips < FEW_CLIPS:
+            machine = " of a machine" * (self.lines[0]["machine"] == ALL_MACHINES)
             yield (
-                f"That is known from {clips} test clip{'s' * (clips != 1)} of the smaller class alone, which is too "
-                "few to rely "
-                f"on: test with {FEW_CLIPS} at least, better some hundreds."
+                f"These are few test clips to rely on ({self.clips} of the smaller class{machine}): test with "
+                f"{FEW_CLIPS} at least, better some hundreds."
             )
 
     def of_others(self) -> Iterator[str]:
@@ -332,7 +333,7 @@ def _without_auc(table: pd.DataFrame, confidence: float, asked: float) -> Advice
                 **false_alarms(group, confidence, asked),
             }
         )
-    words = _Words(lines, confidence, asked, {}, several)
+    words = _Words(lines, confidence, asked, {}, several, 0)
     if not _holds_for_new_clips(protocol):
         return Advice(
             (
@@ -375,14 +376,7 @@ def _without_auc(table: pd.DataFrame, confidence: float, asked: float) -> Advice
 # ------------------------------------------------------------------------------------------------------ remarks
 
 
-def remarks(
-    table: pd.DataFrame,
-    ranking: pd.DataFrame,
-    unranked: Sequence[str],
-    trainings: Trainings,
-    confidence: float,
-    asked: float,
-) -> list[str]:
+def remarks(table: pd.DataFrame, unranked: Sequence[str], trainings: Trainings) -> list[str]:
     """What to know of a leaderboard, a sentence or two each; nothing where all is well.
 
     Parameters
@@ -394,7 +388,6 @@ def remarks(
         *about_trainings(trainings),
         *_not_ranked(unranked),
         *about_few_clips(table),
-        *about_marks(ranking, confidence, asked),
     ]
 
 
@@ -447,18 +440,5 @@ def about_few_clips(table: pd.DataFrame) -> list[str]:
         return []
     return [
         f"Few test clips of the smaller class: {', '.join(counts)}. Intervals are as wide as so few ask for; "
-        f"below {FEWEST_FOR_P_VALUES} there are no p values. {FEW_CLIPS} tell a good detector from a bad one; to tell "
-        "good ones apart takes some hundreds."
-    ]
-
-
-def about_marks(ranking: pd.DataFrame, confidence: float, asked: float) -> list[str]:
-    """What is said of detectors that are not ranked because of their thresholds: a sentence, or nothing."""
-    off = ranking[ranking["false_alarms_off"].astype(bool)]
-    if off.empty:
-        return []
-    words = "In-sample thresholds (paper protocol) often do. " * bool((off["protocol"] == "paper").any())
-    return [
-        f"! flags more than twice, or less than half of the {asked:.1%} of normal clips asked for, beyond chance "
-        f"({confidence:g} % interval); so it has no rank. {words}".rstrip()
+        f"below {FEWEST_FOR_P_VALUES} there are no p values."
     ]

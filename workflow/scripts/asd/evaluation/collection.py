@@ -123,7 +123,7 @@ def collect(
     write_table(for_people(left_out), files.skipped)
 
     unranked = [machine for machine, replicates_of in by_machine.items() if not replicates_of]
-    said = remarks(table, ranking, unranked, trainings, confidence, asked)
+    said = remarks(table, unranked, trainings)
     board = shown.of_leaderboard(ranking, table, advice, confidence, asked, labels)
     texts = {
         files.markdown: pages.markdown(advice, said, board),

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from ..files.neutral import for_html, for_markdown
 from .advice import Advice
-from .shown import Row, Shown
+from .shown import Row, Shown, with_kept_signs
+
+_LONG = 34
+"""Letters of a cell that is not broken into lines."""
 
 MOST_ROWS = 2000
 """Of all tables of a page; what there is no room for is in the CSV file, which the page then says."""
@@ -52,9 +55,9 @@ def leaderboard_page(advice: Advice, remarks: Sequence[str], tables: Sequence[Sh
     first, others = tables[:1], tables[1:]
     brief = [
         "<h1>Leaderboard</h1>",
-        f'<p class="advice"><strong>{for_html(advice.sentences[0])}</strong>',
-        f"{for_html(' '.join(advice.sentences[1:]))}</p>",
-        *(f'<p class="remark">{for_html(remark)}</p>' for remark in remarks),
+        f'<p class="advice"><strong>{_html(advice.sentences[0])}</strong>',
+        f"{_html(' '.join(advice.sentences[1:]))}</p>",
+        *(f'<p class="remark">{_html(remark)}</p>' for remark in remarks),
         *map(_table, first),
     ]
     rest = [note for table in first for note in _notes(table)]
@@ -69,9 +72,8 @@ def summary_page(tables: Iterable[Shown]) -> str:
     """``summary.csv`` for people."""
     return tables_page(
         "Mean over IDs and seeds",
-        "AUC of each detector at each SNR. With several seeds, their standard deviation stands behind ±. worst ID has "
-        "the lowest mean; "
-        "false alarms are the share of normal clips that are flagged, at each SNR where it differs.",
+        "AUC of each detector at each SNR; with several seeds, their standard deviation stands behind ±. worst ID: the "
+        "lowest mean over the seeds. false alarms: share of the normal clips that are flagged, mean over the SNRs.",
         "summary.csv",
         tables,
         "There is nothing to show.",
@@ -143,23 +145,32 @@ def tables_page(title: str, introduction: str, csv: str, tables: Iterable[Shown]
 
 
 def _table(table: Shown, most: int = MOST_ROWS) -> str:
+    def cell(column: int, text: str, tag: str) -> str:
+        names = ["text"] * (column in table.texts) + ["detail"] * (column in table.details)
+        names += ["long"] * (len(text) > _LONG)
+        place = f' class="{" ".join(names)}"' if names else ""
+        return f"<{tag}{place}>{_html(text)}</{tag}>"
+
     def cells(texts: Sequence[str], tag: str) -> str:
-        places = (' class="text"' if column in table.texts else "" for column in range(len(texts)))
-        return "".join(f"<{tag}{place}>{for_html(text)}</{tag}>" for place, text in zip(places, texts, strict=True))
+        return "".join(cell(column, text, tag) for column, text in enumerate(texts))
 
     rows = "\n".join(
         f"<tr{f' class={row.kind}' if row.kind else ''}>{cells(row.cells, 'td')}</tr>" for row in table.rows[:most]
     )
     return (
-        f'<div class="table"><table>\n<caption>{for_html(table.title)}</caption>\n'
+        f'<h2>{_html(table.title)}</h2>\n<div class="scroll"><table>\n'
         f"<thead><tr>{cells(table.header, 'th')}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
     )
+
+
+def _html(text: str) -> str:
+    return with_kept_signs(for_html(text))
 
 
 def _notes(table: Shown) -> list[str]:
     if not table.notes:
         return []
-    items = "".join(f"<li><b>{for_html(name)}</b>: {for_html(text)}.</li>" for name, text in table.notes)
+    items = "".join(f"<li><b>{for_html(name)}</b>: {_html(text)}.</li>" for name, text in table.notes)
     return [f'<ul class="notes">{items}</ul>']
 
 
@@ -196,19 +207,19 @@ body.page { --ink: #1b1f24; --soft: #57606a; --line: #d5dae0; --good: #e3f4ea; -
 .board .remark, .board .notes { color: var(--soft, #57606a); font-size: 0.9rem; }
 .board .notes { padding-left: 1.2rem; list-style: disc; }
 .board .notes li { margin: 0.15rem 0; }
-.board .table { overflow-x: auto; margin: 1.1rem 0 0.6rem; }
+.board .scroll { overflow-x: auto; margin: 0.2rem 0 0.6rem; }
 .board table { border-collapse: collapse; width: auto; margin: 0; font-size: 0.88rem; line-height: 1.45;
   font-variant-numeric: tabular-nums; overflow-wrap: normal; }
-.board caption { text-align: left; font-weight: 600; padding-bottom: 0.35rem; caption-side: top; }
-.board th, .board td { padding: 0.22rem 0.55rem; text-align: right; white-space: nowrap; vertical-align: top;
+.board h2 { font-size: 0.95rem; line-height: 1.4; font-weight: 600; margin: 1.3rem 0 0; max-width: 60rem; }
+.board th, .board td { padding: 0.22rem 0.5rem; text-align: right; white-space: nowrap; vertical-align: top;
   border-bottom: 1px solid var(--line, #d5dae0); color: inherit; }
 .board th { vertical-align: bottom; white-space: normal; border-bottom: 2px solid var(--soft, #57606a);
   font-weight: 600; }
 .board th.text, .board td.text { text-align: left; }
-.board td.text { max-width: 22rem; white-space: normal; overflow-wrap: anywhere; min-width: 4rem; }
+.board td.long, .board th.long { min-width: 13rem; max-width: 24rem; white-space: normal; overflow-wrap: anywhere; }
 .board tr.recommended td { font-weight: 600; background: var(--good, #e3f4ea); }
 .board tr.off td { color: var(--soft, #57606a); }
 .board tr.off td:first-child { color: var(--warn, #8f3a00); font-weight: 600; }
 @media print { body.page { padding: 0; background: none; color: #000; } .board table { font-size: 7.5pt; }
-  .board .table { overflow: visible; break-inside: avoid; } }
+  .board .scroll { overflow: visible; break-inside: avoid; } }
 """

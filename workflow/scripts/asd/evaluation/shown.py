@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +50,8 @@ class Shown:
         Plain text.
     texts
         Columns that hold text; the others hold numbers.
+    details
+        Columns that a summary does without.
     notes
         What columns mean: name and explanation.
     """
@@ -57,6 +60,7 @@ class Shown:
     header: tuple[str, ...]
     rows: tuple[Row, ...]
     texts: frozenset[int] = frozenset({0})
+    details: frozenset[int] = frozenset()
     notes: tuple[tuple[str, str], ...] = ()
 
 
@@ -84,13 +88,14 @@ def of_ranking(
     factors = len(set(ranking["noise_factor"])) > 1
     for (protocol, machine), group in ranking.groupby(["protocol", "machine"], sort=False):
         header = ["", "detector", *(["noise factor"] if factors else []), f"AUC [{confidence:g} %]"]
-        header += [_label(name.removeprefix("auc."), snr_labels) for name in snrs]
-        header += ["pAUC", "worst", _alarms_head(asked), "F1", "p vs first"]
+        header += [_alarms_head(asked), "p vs first", *(_label(name.removeprefix("auc."), snr_labels) for name in snrs)]
+        header += ["pAUC", "F1", "worst"]
         yield Shown(
             _title(str(protocol), str(machine), group["n_seeds"]),
             tuple(header),
             tuple(_ranked(line, snrs, snr_labels, factors) for line in lines_of(group)),
-            frozenset({1, len(header) - 4}),
+            frozenset({1, len(header) - 1}),
+            frozenset(range(5 + factors, len(header))),
         )
 
 
@@ -101,19 +106,19 @@ def _title(protocol: str, machine: str, seeds: pd.Series[Any]) -> str:
 
 def _ranked(line: Mapping[str, Any], snrs: Sequence[str], snr_labels: Mapping[str, str], factors: bool) -> Row:
     machine = [str(line["worst_machine"])] if line["machine"] == ALL_MACHINES else []
-    worst = " ".join([*machine, str(line["worst_id"]), "at", _label(str(line["worst_snr"]), snr_labels)])
+    worst = f"{' '.join([*machine, str(line['worst_id'])])}, {_label(str(line['worst_snr']), snr_labels)}"
     off, recommended = bool(line["false_alarms_off"]), bool(line["recommended"])
     cells = [
         "off" if off else str(line["rank"]),
         f"{line['detector']}{' (recommended)' * recommended}",
         *([noise_factor_in_words(line["noise_factor"])] if factors else []),
         f"{line['auc']:.3f} [{line['auc_low']:.3f}, {line['auc_high']:.3f}]",
+        _alarms(line),
+        _p(line["p_value"]),
         *(f"{line[name]:.3f}" for name in snrs),
         f"{line['pauc']:.3f}",
-        f"{line['worst_auc']:.3f} ({worst})",
-        _alarms(line),
         f"{line['f1']:.3f}",
-        _p(line["p_value"]),
+        f"{line['worst_auc']:.3f} ({worst})",
     ]
     return Row(tuple(cells), "off" if off else "recommended" if recommended else "")
 
@@ -132,29 +137,26 @@ def meanings(confidence: float, asked: float) -> tuple[tuple[str, str], ...]:
     return (
         (
             "AUC",
-            "how often an abnormal clip has a higher score than a normal one: 1 is always, 0.5 is chance. In brackets "
-            "the "
+            "how often an abnormal clip has a higher score than a normal one: 1 is always, 0.5 is chance. In brackets the "
             f"{confidence:g} % interval of a bootstrap over seeds and test clips",
         ),
-        ("pAUC", "the same where at most 10 % of the normal clips are flagged, scaled so that 0.5 is chance"),
-        ("worst", "the lowest AUC of any ID at any SNR"),
         (
             "false alarms",
-            f"normal clips that are flagged, where {100 * asked:g} % were asked for; in brackets the interval. off and "
-            "! mark "
-            "more than twice or less than half of that, beyond chance: such a threshold is of no use, whatever the AUC",
-        ),
-        (
-            "F1",
-            "of the decisions at the threshold: the harmonic mean of the share of alarms that are right and the share "
-            "of abnormal clips that are found",
+            f"normal clips that are flagged, where {100 * asked:g} % were asked for; in brackets the interval. off and ! "
+            "mark more than twice or less than half of that, beyond chance: such a threshold is of no use, whatever the "
+            "AUC. In-sample thresholds (paper protocol) often are",
         ),
         (
             "p vs first",
             "how easily chance alone makes such a difference to the first, on the same clips: above 0.05, the first is "
-            "not "
-            "shown to be better. It was picked by these very clips, which flatters it a little",
+            "not shown to be better. It was picked by these very clips, which flatters it a little",
         ),
+        ("pAUC", "the AUC where at most 10 % of the normal clips are flagged, scaled so that 0.5 is chance"),
+        (
+            "F1",
+            "harmonic mean of two shares at the threshold: alarms that are right, and abnormal clips that are found",
+        ),
+        ("worst", "the lowest AUC of any ID at any SNR"),
     )
 
 
@@ -171,25 +173,22 @@ def of_ids(
     ids = by_id(table[table["protocol"] == advice.protocol], advice.entry, confidence, asked)
     snrs = [column for column in ids.columns if column.startswith("auc.")]
     machines, known = ids["machine"].nunique() > 1, bool(ids["auc"].notna().any())
-    lowest = float(ids[snrs].min(axis=None))
+    lowest = min((value for name in snrs for value in ids[name] if value == value), default=math.nan)
     header = [*(["machine"] if machines else []), "ID"]
-    if known:
-        header += [f"AUC [{confidence:g} %]", *(_label(name.removeprefix("auc."), snr_labels) for name in snrs)]
-    header += [_alarms_head(asked), "normal", "abnormal"]
+    header += [f"AUC [{confidence:g} %]"] if known else []
+    header += [_alarms_head(asked)]
+    header += [_label(name.removeprefix("auc."), snr_labels) for name in snrs] if known else []
+    header += ["normal", "abnormal"]
     ordered = ids.sort_values("auc", kind="stable", na_position="last") if len(ids) > MOST_ROWS else ids
     rows = []
     for line in lines_of(ordered.head(MOST_ROWS)):
+        interval = f" [{_three(line['auc_low'])}, {_three(line['auc_high'])}]" if line["auc"] == line["auc"] else ""
         cells = [*([str(line["machine"])] if machines else []), str(line["id"])]
-        worst = known and any(line[name] == lowest for name in snrs)
-        if known:
-            cells.append(
-                f"{_three(line['auc'])} [{_three(line['auc_low'])}, {_three(line['auc_high'])}]"
-                if line["auc"] == line["auc"]
-                else "-"
-            )
-            cells += [f"{_three(line[name])}{' worst' * bool(line[name] == lowest)}" for name in snrs]
-        cells += [_alarms(line), str(line["n_normal"]), str(line["n_abnormal"])]
-        rows.append(Row(tuple(cells), "off" if line["false_alarms_off"] else "worst" if worst else ""))
+        cells += [f"{_three(line['auc'])}{interval}"] if known else []
+        cells += [_alarms(line)]
+        cells += [f"{_three(line[name])}{' worst' * bool(line[name] == lowest)}" for name in snrs] if known else []
+        cells += [str(line["n_normal"]), str(line["n_abnormal"])]
+        rows.append(Row(tuple(cells), "off" if line["false_alarms_off"] else ""))
     detector, factor = advice.entry
     name = detector if table["noise_factor"].map(str).nunique() == 1 else f"{detector}, noise factor {factor}"
     some = f", the {MOST_ROWS} lowest of {len(ids)}" if len(ids) > MOST_ROWS else ""
@@ -198,7 +197,9 @@ def of_ids(
         tuple(header),
         tuple(rows),
         frozenset(range(1 + machines)),
-        (("normal, abnormal", "test clips at an SNR. Intervals are for as many clips, which SNRs and seeds share"),),
+        notes=(
+            ("normal, abnormal", "test clips at an SNR. Intervals are for as many clips, which SNRs and seeds share"),
+        ),
     )
 
 
@@ -217,12 +218,11 @@ def of_summary(summary: pd.DataFrame, snr_labels: Mapping[str, str]) -> Iterator
             there = [line for line in lines if line is not None and known and line["worst_auc"] == line["worst_auc"]]
             worst = min(there, key=lambda line: line["worst_auc"], default=None)
             shown = (
-                f"{worst['worst_auc']:.3f} ({worst['worst_id']} at {_label(worst['snr'], snr_labels)})"
-                if worst
-                else "-"
+                f"{worst['worst_auc']:.3f} ({worst['worst_id']}, {_label(worst['snr'], snr_labels)})" if worst else "-"
             )
-            flagged = [f"{percent(line['false_alarm_rate'])} %" for line in lines if line is not None]
-            rows.append(Row((detector, *cells, *([shown] if known else []), ", ".join(dict.fromkeys(flagged)))))
+            flagged = [line["false_alarm_rate"] for line in lines if line is not None]
+            alarms = _percent(math.fsum(flagged) / len(flagged))
+            rows.append(Row((detector, *cells, *([shown] if known else []), *([alarms] if known else []))))
         seeds, ids = int(group["n_seeds"].max()), int(group["n_ids"].max())
         what = (
             f"AUC, mean over {ids} ID{'s' * (ids != 1)} and {seeds} seed{'s' * (seeds != 1)}"
@@ -293,7 +293,7 @@ def of_comparisons(table: pd.DataFrame, confidence: float, snr_labels: Mapping[s
             shown = line["p_value"] <= 0.05
             cells = [
                 *pair,
-                f"{line['difference']:+.3f} [{line['low']:+.3f}, {line['high']:+.3f}]",
+                f"{_signed(line['difference'])} [{_signed(line['low'])}, {_signed(line['high'])}]",
                 _p(line["p_value"]) or "-",
                 "yes" if shown else "no",
                 *(f"{differences.get((*pair, snr), float('nan')):+.3f}" for snr in snrs),
@@ -361,6 +361,11 @@ def _three(value: float) -> str:
     return "-" if value != value else f"{value:.3f}"
 
 
+def _signed(value: float) -> str:
+    text = f"{value:+.3f}"
+    return text[1:] if text in ("+0.000", "-0.000") else text
+
+
 def _best(value: float, is_best: bool) -> str:
     return f"{_three(value)}{' *' * bool(is_best)}"
 
@@ -380,7 +385,17 @@ def _p(value: float) -> str:
 
 def in_lines(text: str, width: int = CONSOLE_WIDTH) -> str:
     """A paragraph in lines."""
-    return "\n".join(textwrap.wrap(in_one_line(text), width, break_long_words=False, break_on_hyphens=False))
+    kept = with_kept_signs(in_one_line(text))
+    lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace(_KEPT, " ")
+
+
+_KEPT = "\u00a0"
+
+
+def with_kept_signs(text: str) -> str:
+    """`text` with spaces that don't break in front of per cent signs and after ``p =``."""
+    return re.sub(r"(?<=[\d\]]) (?=%|dB\b)|(?<=%) (?=asked)|(?<=\bp) (?=[=<≥])|(?<=p [=<≥]) (?=\d)", _KEPT, text)
 
 
 def for_console(
