@@ -97,10 +97,10 @@ def advise(
         lines = lines_of(of_protocol[of_protocol["machine"] == scope])
         several = len(set(ranking["noise_factor"])) > 1
         words = _Words(lines, confidence, asked, snr_labels, several, int(of_protocol["n_clips"].min()))
-        sentences, recommended = words.advice()
+        sentences, line, recommended = words.advice()
         if recommended and scope == ALL_MACHINES:
             sentences += words.of_machines(of_protocol[of_protocol["machine"] != scope])
-        found = Advice(tuple(sentences), protocol, scope, _entry(lines[0]), recommended)
+        found = Advice(tuple(sentences), protocol, scope, _entry(line), recommended)
     return Advice(
         (*found.sentences, SIMULATED) if simulated else found.sentences,
         *(found.protocol, found.machine, found.entry, found.recommended),
@@ -129,7 +129,7 @@ def percent(share: float, digits: int = 1) -> str:
     while digits < 3 and float(text) in (0, 100) and share not in (0, 1):
         digits += 1
         text = f"{100 * share:.{digits}f}"
-    return text.rstrip("0").rstrip(".") if float(text) in (0, 100) else text
+    return f"{float(text):g}" if float(text) in (0, 100) else text
 
 
 def p_in_words(value: float) -> str:
@@ -192,40 +192,57 @@ class _Words:
             f"{100 * self.asked:g} % were asked for"
         )
 
-    def advice(self) -> tuple[list[str], bool]:
-        """Sentences about the first of the ranking, and whether it is to be used."""
+    def advice(self) -> tuple[list[str], Mapping[str, Any], bool]:
+        """Sentences about a detector, the line of the ranking that is its, and whether it is to be used."""
         first = self.lines[0]
         name, protocol = self.name(first), str(first["protocol"])
         by_auc = max(self.lines, key=lambda line: line["auc"])
         if not _holds_for_new_clips(protocol):
-            return [
-                f"Nothing can be recommended yet: only the {protocol} protocol was run, whose thresholds come from the "
-                "scores of the very clips that the detectors were fitted on, and do not hold for new ones.",
-                "Add strict to protocols and run again.",
-                f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}; it {self.flags(by_auc)}.",
-                *self.of_few(),
-            ], False
+            return (
+                [
+                    f"Nothing can be recommended yet: only the {protocol} protocol was run, whose thresholds come from the "
+                    "scores of the very clips that the detectors were fitted on, and do not hold for new ones.",
+                    "Add strict to protocols and run again.",
+                    f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}; it {self.flags(by_auc)}.",
+                    *self.of_few(),
+                ],
+                by_auc,
+                False,
+            )
         if first["false_alarms_off"]:
-            return [
-                f"Nothing can be recommended as it is: the thresholds of all detectors are off; {name} "
-                f"{self.flags(first)}.",
-                f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}.",
-                "More normal clips to train with, recorded as those tested were, bring thresholds closer.",
-                *self.of_few(),
-            ], False
+            return (
+                [
+                    "Nothing can be recommended as it is: the thresholds of all detectors are off; "
+                    f"{name} {self.flags(first)}.",
+                    f"{self.flags(first)}.",
+                    f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}.",
+                    "More normal clips to train with, recorded as those tested were, bring thresholds closer.",
+                    *self.of_few(),
+                ],
+                first,
+                False,
+            )
         if first["auc_low"] <= 0.5:
-            return [
-                f"Nothing can be recommended: the best detector, {name}, is not shown to be better than chance; "
-                f"{self.pairs(first)}, where chance is 50 %.",
+            return (
+                [
+                    f"Nothing can be recommended: the best detector, {name}, is not shown to be better than chance; "
+                    f"{self.pairs(first)}, where chance is 50 %.",
+                    *self.of_few(),
+                ],
+                first,
+                False,
+            )
+        return (
+            [
+                f"Use {name} (thresholds of the {protocol} protocol): {self.pairs(first)}, and {self.flags(first)}.",
                 *self.of_few(),
-            ], False
-        return [
-            f"Use {name} (thresholds of the {protocol} protocol): {self.pairs(first)}, and {self.flags(first)}.",
-            *self.of_few(),
-            *self.of_others(),
-            *self.of_better_but_off(),
-            *self.of_worst(first),
-        ], True
+                *self.of_others(),
+                *self.of_better_but_off(),
+                *self.of_worst(first),
+            ],
+            first,
+            True,
+        )
 
     def of_few(self) -> Iterator[str]:
         if self.clips < FEW_CLIPS:

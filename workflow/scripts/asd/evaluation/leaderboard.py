@@ -158,7 +158,7 @@ def false_alarms(group: pd.DataFrame, confidence: float, asked: float | None) ->
     group
         Its lines of ``auc.csv``: machines, IDs, SNRs and seeds.
     """
-    rate = decisions_of(_mean_of_machines(group, list(DECISION_COLUMNS)))["false_alarm_rate"]
+    rate = float(_mean_of_machines(group, ["false_alarm_rate"])["false_alarm_rate"].mean())
     normal = group.assign(normal=group["fp"] + group["tn"])
     total = round(normal.groupby(["machine", "id"])["normal"].mean().sum())
     low, high = exact_interval(round(rate * total), total, confidence)
@@ -203,7 +203,7 @@ def by_id(table: pd.DataFrame, entry: Entry, confidence: float, asked: float | N
                 "auc": auc,
                 "auc_low": low,
                 "auc_high": high,
-                "false_alarm_rate": decisions_of(group)["false_alarm_rate"],
+                "false_alarm_rate": float(group["false_alarm_rate"].mean()),
                 **false_alarms(group, confidence, asked),
                 "n_normal": counts[0],
                 "n_abnormal": counts[1],

@@ -22,7 +22,7 @@ def markdown(advice: Advice, remarks: Sequence[str], tables: Sequence[Shown]) ->
     for table in tables:
         columns = range(len(table.header))
         rule = [":--" if column in table.texts else "--:" for column in columns]
-        lines = [f"**{for_markdown(table.title)}**", "", _line(table.header), _line(rule)]
+        lines = [f"**{for_markdown(table.title)}**", "", _line(map(for_markdown, table.header)), _line(rule)]
         lines += [_line(_emphasised(row)) for row in table.rows]
         blocks.append("\n".join(lines))
         if table.notes:
@@ -164,7 +164,8 @@ def _table(table: Shown, most: int = MOST_ROWS) -> str:
 
 
 def _html(text: str) -> str:
-    return with_kept_signs(for_html(text))
+    """As HTML; signs stay with their numbers."""
+    return with_kept_signs(for_html(text), "&nbsp;")
 
 
 def _notes(table: Shown) -> list[str]:

@@ -114,7 +114,7 @@ def _ranked(line: Mapping[str, Any], snrs: Sequence[str], snr_labels: Mapping[st
         *([noise_factor_in_words(line["noise_factor"])] if factors else []),
         f"{line['auc']:.3f} [{line['auc_low']:.3f}, {line['auc_high']:.3f}]",
         _alarms(line),
-        _p(line["p_value"]),
+        _p(line["p_holm"]),
         *(f"{line[name]:.3f}" for name in snrs),
         f"{line['pauc']:.3f}",
         f"{line['f1']:.3f}",
@@ -137,19 +137,20 @@ def meanings(confidence: float, asked: float) -> tuple[tuple[str, str], ...]:
     return (
         (
             "AUC",
-            "how often an abnormal clip has a higher score than a normal one: 1 is always, 0.5 is chance. In brackets the "
-            f"{confidence:g} % interval of a bootstrap over seeds and test clips",
+            "how often an abnormal clip has a higher score than a normal one: 1 is always, 0.5 is chance. In brackets "
+            f"the {confidence:g} % interval of a bootstrap over seeds and test clips",
         ),
         (
             "false alarms",
-            f"normal clips that are flagged, where {100 * asked:g} % were asked for; in brackets the interval. off and ! "
-            "mark more than twice or less than half of that, beyond chance: such a threshold is of no use, whatever the "
-            "AUC. In-sample thresholds (paper protocol) often are",
+            f"normal clips that are flagged, where {100 * asked:g} % were asked for; in brackets the interval. off and "
+            "! mark more than twice or less than half of that, beyond chance: such a threshold is of no use, whatever "
+            "the AUC. In-sample thresholds (paper protocol) often are",
         ),
         (
             "p vs first",
-            "how easily chance alone makes such a difference to the first, on the same clips: above 0.05, the first is "
-            "not shown to be better. It was picked by these very clips, which flatters it a little",
+            "how easily chance alone makes such a difference to the first, on the same clips (with Holm's correction "
+            "for the number of detectors): above 0.05, the first is not shown to be better. It was picked by these "
+            "very clips, which flatters it a little",
         ),
         ("pAUC", "the AUC where at most 10 % of the normal clips are flagged, scaled so that 0.5 is chance"),
         (
@@ -385,7 +386,7 @@ def _p(value: float) -> str:
 
 def in_lines(text: str, width: int = CONSOLE_WIDTH) -> str:
     """A paragraph in lines."""
-    kept = with_kept_signs(in_one_line(text))
+    kept = with_kept_signs(in_one_line(text), _KEPT)
     lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines).replace(_KEPT, " ")
 
@@ -393,9 +394,9 @@ def in_lines(text: str, width: int = CONSOLE_WIDTH) -> str:
 _KEPT = "\u00a0"
 
 
-def with_kept_signs(text: str) -> str:
-    """`text` with spaces that don't break in front of per cent signs and after ``p =``."""
-    return re.sub(r"(?<=[\d\]]) (?=%|dB\b)|(?<=%) (?=asked)|(?<=\bp) (?=[=<≥])|(?<=p [=<≥]) (?=\d)", _KEPT, text)
+def with_kept_signs(text: str, space: str) -> str:
+    """`text` with a `space` that does not break in front of per cent signs and dB, and after ``p =``."""
+    return re.sub(r"(?<=[\d\]]) (?=%|dB\b)|(?<=%) (?=asked)|(?<=\bp) (?=[=<≥])|(?<=p [=<≥]) (?=\d)", space, text)
 
 
 def for_console(
