@@ -126,7 +126,7 @@ def test_machines_with_another_best_detector_are_said_where_it_matters():
     saw = [line("A", 0.52, machine="saw"), line("B", 0.5, machine="saw")]
     advice = advice_of(*everywhere, *fan, *valve, *pump, *slider, *saw)
     assert advice.sentences[-3:] == (
-        "Its threshold does not hold for slider (92.6 % flagged).",
+        "Its threshold does not hold for slider (92.6 % flagged; B does).",
         "It is not shown to be better than chance for saw.",
         "Other detectors are better for single machines: B for valve (AUC 0.900 beside 0.800).",
     )

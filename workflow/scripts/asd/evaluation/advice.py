@@ -200,8 +200,8 @@ class _Words:
         if not _holds_for_new_clips(protocol):
             return (
                 [
-                    f"Nothing can be recommended yet: only the {protocol} protocol was run, whose thresholds come from the "
-                    "scores of the very clips that the detectors were fitted on, and do not hold for new ones.",
+                    f"Nothing can be recommended yet: only the {protocol} protocol was run, whose thresholds come from "
+                    "the scores of the very clips that the detectors were fitted on, and do not hold for new ones.",
                     "Add strict to protocols and run again.",
                     f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}; it {self.flags(by_auc)}.",
                     *self.of_few(),
@@ -298,17 +298,14 @@ class _Words:
         unusable, chance, others = [], [], []
         for machine, group in of_protocol.groupby("machine", sort=False):
             lines = lines_of(group)
-            mine = next(line for line in lines if _entry(line) == _entry(self.lines[0]))
-            best = lines[0]
+            best, mine = lines[0], next(line for line in lines if _entry(line) == _entry(self.lines[0]))
             if mine["false_alarms_off"]:
-                unusable.append(f"{machine} ({percent(mine['false_alarm_rate'])} % flagged)")
-            elif mine["auc_low"] <= 0.5:
+                instead = "" if best["false_alarms_off"] else f"; {self.name(best)} does"
+                unusable.append(f"{machine} ({percent(mine['false_alarm_rate'])} % flagged{instead})")
+                continue
+            if mine["auc_low"] <= 0.5:
                 chance.append(str(machine))
-            if (
-                not best["false_alarms_off"]
-                and mine["behind_first"] >= _NOTEWORTHY
-                and (mine["p_holm"] <= SIGNIFICANT or mine["false_alarms_off"])
-            ):
+            if mine is not best and mine["behind_first"] >= _NOTEWORTHY and mine["p_holm"] <= SIGNIFICANT:
                 others.append(f"{self.name(best)} for {machine} (AUC {best['auc']:.3f} beside {mine['auc']:.3f})")
         sentences = []
         if unusable:
