@@ -163,7 +163,7 @@ def test_without_abnormal_clips_there_are_no_figures_of_auc() -> None:
     )
     assert plan.auc_machines == []
     outputs = paths.final_outputs(plan)
-    assert not [output for output in outputs if "/roc/" in output or "/auc" in output.removeprefix("results/auc.csv")]
+    assert not [output for output in outputs if "/roc/" in output or "/figures/auc" in output]
     assert not [output for output in outputs if "/confusion/" in output]
     assert checks.ids_without_abnormal_clips(plan) == ["fan id_00", "fan id_02", "pump id_00"]
 
