@@ -52,7 +52,7 @@ def add_script(reporter):
     def source_of(name):
         source, *others = loader.get_source(reporter.env, name)
         if name == page:
-            end = "{% raw %}<script>" + script + "</script>{% endraw %}\n</body>"
+            end = f"{{% raw %}}<script>{script}</script>{{% endraw %}}\n</body>"
             source = end.join(source.rsplit("</body>", 1))
         return source, *others
 
