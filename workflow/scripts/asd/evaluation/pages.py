@@ -55,7 +55,7 @@ def leaderboard_page(advice: Advice, remarks: Sequence[str], tables: Sequence[Sh
     first, others = tables[:1], tables[1:]
     brief = [
         "<h1>Leaderboard</h1>",
-        f'<p class="advice"><strong>{_html(advice.sentences[0])}</strong>',
+        f'<p class="advice{"" if advice.recommended else " none"}"><strong>{_html(advice.sentences[0])}</strong>',
         f"{_html(' '.join(advice.sentences[1:]))}</p>",
         *(f'<p class="remark">{_html(remark)}</p>' for remark in remarks),
         *map(_table, first),
@@ -195,16 +195,18 @@ def _document(title: str, body: Iterable[str]) -> str:
 # nothing else, and colours are those of light screens.
 _STYLE = """
 body.page { --ink: #1b1f24; --soft: #57606a; --line: #d5dae0; --good: #e3f4ea; --edge: #1a7f4b; --cool: #eef5fa;
-  --warn: #8f3a00; color-scheme: light dark; margin: 0; padding: 1.2rem clamp(0.8rem, 4vw, 2.5rem) 3rem;
-  background: #fff; }
-@media (prefers-color-scheme: dark) { body.page { --ink: #e6e9ed; --soft: #a0a8b2; --line: #363d46; --good: #163526;
-  --edge: #57c98b; --cool: #182b38; --warn: #ff9d76; background: #14171b; } }
+  --warn: #8f3a00; --doubt: #fbeee8; color-scheme: light dark; margin: 0; background: #fff;
+  padding: 1.2rem clamp(0.8rem, 4vw, 2.5rem) 3rem; }
+@media screen and (prefers-color-scheme: dark) {
+  body.page { --ink: #e6e9ed; --soft: #a0a8b2; --line: #363d46; --good: #163526; --edge: #57c98b; --cool: #182b38;
+    --warn: #ff9d76; --doubt: #38231b; background: #14171b; } }
 .board { color: var(--ink, #1b1f24); font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK KR",
   sans-serif; max-width: 82rem; margin: 0 auto; overflow-wrap: anywhere; }
 .board h1 { font-size: clamp(1.3rem, 4vw, 1.7rem); line-height: 1.25; margin: 0 0 0.7rem; }
 .board p, .board ul { margin: 0.5rem 0; max-width: 52rem; }
 .board .advice { border-left: 0.35rem solid var(--edge, #1a7f4b); background: var(--cool, #eef5fa);
   padding: 0.7rem 1rem; border-radius: 0.3rem; max-width: 56rem; }
+.board .advice.none { border-color: var(--warn, #8f3a00); background: var(--doubt, #fbeee8); }
 .board .remark, .board .notes { color: var(--soft, #57606a); font-size: 0.9rem; }
 .board .notes { padding-left: 1.2rem; list-style: disc; }
 .board .notes li { margin: 0.15rem 0; }
@@ -221,6 +223,7 @@ body.page { --ink: #1b1f24; --soft: #57606a; --line: #d5dae0; --good: #e3f4ea; -
 .board tr.recommended td { font-weight: 600; background: var(--good, #e3f4ea); }
 .board tr.off td { color: var(--soft, #57606a); }
 .board tr.off td:first-child { color: var(--warn, #8f3a00); font-weight: 600; }
-@media print { body.page { padding: 0; background: none; color: #000; } .board table { font-size: 7.5pt; }
-  .board .scroll { overflow: visible; break-inside: avoid; } }
+@page { margin: 12mm; size: landscape; }
+@media print { body.page { padding: 0; } .board table { font-size: 7.5pt; } .board .scroll { overflow: visible; }
+  .board h2, .board thead { break-after: avoid; } .board tr { break-inside: avoid; } }
 """

@@ -396,7 +396,11 @@ _KEPT = "\u00a0"
 
 def with_kept_signs(text: str, space: str) -> str:
     """`text` with a `space` that does not break in front of per cent signs and dB, and after ``p =``."""
-    return re.sub(r"(?<=[\d\]]) (?=%|dB\b)|(?<=%) (?=asked)|(?<=\bp) (?=[=<≥])|(?<=p [=<≥]) (?=\d)", space, text)
+    return re.sub(
+        r"(?<=[\d\]]) (?=%|dB\b)|(?<=%) (?=asked)|(?<=\d,) (?=[\d.]+\])|(?<=\bp) (?=[=<≥])|(?<=p [=<≥]) (?=\d)",
+        space,
+        text,
+    )
 
 
 def for_console(
