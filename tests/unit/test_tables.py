@@ -49,6 +49,7 @@ from asd.evaluation.tables import (
     write_table,
 )
 from asd.features.cliplist import write_skipped
+from asd.files.neutral import in_one_line
 from asd.files.origin import Origin
 from asd.splits import title_of
 from named_clips import scored_clips
@@ -937,6 +938,69 @@ def test_control_characters_of_names_reach_no_page_and_no_terminal():
         assert all(letter.isprintable() or letter == "\n" for letter in text)
         shown = literal(text)
         assert all(part in shown for part in (r"f\x1b[2Jan", r"a\x0ab", r"\u202eX"))
+
+
+# --- the other tables as pages ---
+
+
+def pages_of(name: str) -> dict[str, str]:
+    """The pages of two detectors where machines, IDs, SNRs, detectors, conditions and attributes have this name."""
+    contents = {
+        replace(unit, snr=name, machine_id=name): files for unit, files in scored_machine(0, ("id_00",)).items()
+    }
+    result = evaluate_machine(contents, name, VIEWS, replicates=20, confidence=90.0, seed=0)
+    table = auc_table(result.rows)
+    table["noise_factor"] = [number_of(value) for value in table["noise_factor"]]
+    faults = [replace(CONDITION_ROW, machine=name, snr=name, id=name, attribute=name, value=name)]
+    conditions = condition_table(faults)
+    conditions["noise_factor"] = 0.7
+    return {
+        "summary": pages.summary_page(shown.of_summary(summarise(table), {})),
+        "auc": pages.auc_page(shown.of_every_id(table, {})),
+        "comparisons": pages.comparisons_page(shown.of_comparisons(comparison_table(result.comparisons), 90.0, {})),
+        "conditions": pages.conditions_page(shown.of_conditions(conditions, {})),
+    }
+
+
+@pytest.mark.parametrize("name", ["a|<script>&lt;\x1b[2J", "소음 \u202e기", '"><b>', "long " * 20])
+def test_pages_show_names_and_run_nothing_whatever_these_are(name):
+    for kind, page in pages_of(name).items():
+        read = PageReader(page)
+        assert set(read.tags) <= TAGS, kind
+        assert not re.search("[\x1b\u202e]", page)
+        assert html.escape(in_one_line(name)).strip() in page.replace("&nbsp;", " "), kind
+        assert read.tables, kind
+
+
+def test_numbers_of_pages_are_those_of_the_tables(machines):
+    table = auc_table(machines["fan"].rows)
+    table["noise_factor"] = [number_of(value) for value in table["noise_factor"]]
+    (*_, ensemble) = shown.of_summary(summarise(table), LABELS)
+    assert ensemble.header == ("detector", "6 dB", "0 dB", "worst ID", "false alarms")
+    mine = table[table["detector"] == "MEAN"]
+    assert ensemble.rows[0].cells[1] == f"{mine[mine['snr'] == 'snr6']['auc'].mean():.3f} ±" + (
+        f"{mine[mine['snr'] == 'snr6'].groupby('seed')['auc'].mean().std():.3f}"
+    )
+    first = next(iter(shown.of_every_id(table, LABELS)))
+    assert first.header == ("ID", "SNR", "LOF", "IF", "팬")
+    here = table[(table["noise_factor"] == 0.7) & (table["id"] == "id_00") & (table["snr"] == "snr6")]
+    means = here.groupby("detector", sort=False)["auc"].mean()
+    assert first.rows[0].cells == ("id_00", "6 dB", *(f"{v:.3f}{' *' * bool(v == means.max())}" for v in means))
+    compared = comparison_table(machines["fan"].comparisons)
+    (pairs,) = shown.of_comparisons(compared, 90.0, LABELS)
+    assert len(pairs.rows) == 21
+    line = compared[compared["snr"] == "all"].iloc[0]
+    assert pairs.rows[0].cells[2].startswith(f"{line['difference']:+.3f} [")
+    assert pairs.header[-2:] == ("at 6 dB", "at 0 dB")
+
+
+def test_what_a_page_has_no_room_for_is_said(monkeypatch):
+    monkeypatch.setattr(pages, "MOST_ROWS", 5)
+    table = shown.Shown("t", ("a",), tuple(shown.Row((str(number),)) for number in range(4)))
+    page = pages.tables_page("T", "What.", "t.csv", [table, table, table], "Nothing.")
+    assert page.count("<td") == 5
+    assert "There is no room for 7 lines here: t.csv has all." in page
+    assert "Nothing." in pages.tables_page("T", "What.", "t.csv", [], "Nothing.")
 
 
 # --- tables that people open ---

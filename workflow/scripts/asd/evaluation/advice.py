@@ -20,7 +20,7 @@ from ..splits import PROTOCOLS, ProtocolName
 from .leaderboard import false_alarms, in_order
 from .machine import Entry
 from .statistics import FEW_CLIPS, FEWEST_FOR_P_VALUES
-from .tables import SIMULATED, lines_of, smaller_class
+from .tables import SIMULATED, lines_of, number_of, smaller_class
 
 Trainings = Sequence[tuple[Origin, Curves]]
 """Which trainings of a DDAE there are, and how each went."""
@@ -45,7 +45,8 @@ class Advice:
     protocol, machine
         The ranking it is from; empty without one.
     entry
-        Detector and text of the noise factor that the sentences are about; None where there is nothing to say of one.
+        Detector and text of the noise factor (all its digits) that the sentences are about; None where there is
+        nothing to say of one.
     recommended
         Whether it is one to use: its thresholds hold for new clips, and it is better than chance.
     """
@@ -113,7 +114,7 @@ def marked(ranking: pd.DataFrame, advice: Advice) -> pd.DataFrame:
         return ranking
     here = (ranking["protocol"] == advice.protocol) & (ranking["machine"] == advice.machine)
     detector, factor = advice.entry
-    mine = (ranking["detector"] == detector) & (ranking["noise_factor"].map(noise_factor_in_words) == factor)
+    mine = (ranking["detector"] == detector) & (ranking["noise_factor"] == number_of(factor))
     return ranking.assign(recommended=here & mine)
 
 
@@ -143,7 +144,7 @@ def noise_factor_in_words(noise_factor: Any) -> str:
 
 
 def _entry(line: Mapping[str, Any]) -> Entry:
-    return str(line["detector"]), noise_factor_in_words(line["noise_factor"])
+    return str(line["detector"]), str(line["noise_factor"])
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -169,7 +170,7 @@ class _Words:
     clips: int  # of a machine, of the class of which there are fewer
 
     def name(self, line: Mapping[str, Any]) -> str:
-        detector, factor = _entry(line)
+        detector, factor = str(line["detector"]), noise_factor_in_words(line["noise_factor"])
         if not self.with_noise_factor:
             return detector
         return f"{detector} ({'all noise factors' if factor == ALL else f'noise factor {factor}'})"

@@ -18,7 +18,7 @@ from ..splits import title_of
 from .advice import Advice, noise_factor_in_words, percent
 from .leaderboard import by_id, in_order
 from .machine import ALL_SNRS
-from .tables import lines_of
+from .tables import lines_of, number_of
 
 MOST_ROWS = 1000
 """Of a table on a page; what is left out is in the CSV file."""
@@ -191,7 +191,7 @@ def of_ids(
         cells += [str(line["n_normal"]), str(line["n_abnormal"])]
         rows.append(Row(tuple(cells), "off" if line["false_alarms_off"] else ""))
     detector, factor = advice.entry
-    name = detector if table["noise_factor"].map(str).nunique() == 1 else f"{detector}, noise factor {factor}"
+    name = detector if table["noise_factor"].map(str).nunique() == 1 else f"{detector}, {_factor(number_of(factor))}"
     some = f", the {MOST_ROWS} lowest of {len(ids)}" if len(ids) > MOST_ROWS else ""
     yield Shown(
         f"{name} by machine ID, {title_of(advice.protocol)}: mean over seeds{some}",
