@@ -144,7 +144,7 @@
         const items = Menu.prototype.getCategoryMenumitems;
         const place = (item) => {
             const found = ORDER.indexOf(item.key);
-            return found < 0 ? ORDER.length : found;
+            return found < 0 ? ORDER.length - 1.5 : found; // others come before the last one
         };
         Menu.prototype.getCategoryMenumitems = function () {
             const found = items.call(this);

@@ -5,7 +5,7 @@ import json
 TABLES = "Leaderboard and tables"
 PER_RUN = "{machine}, noise factor {nf}"  # the subcategory of figures of a training
 
-# Categories in the order of the report's navigation; others come after them.
+# Categories in the order of the report's navigation; others come before the last one.
 CATEGORIES = [
     TABLES,
     "AUC",

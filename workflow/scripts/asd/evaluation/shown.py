@@ -250,7 +250,7 @@ def of_every_id(table: pd.DataFrame, snr_labels: Mapping[str, str]) -> Iterator[
         detectors = list(dict.fromkeys(group["detector"]))
         known = bool(group["auc"].notna().any())
         column = "auc" if known else "false_alarm_rate"
-        means = group.groupby(["id", "snr", "detector"], sort=False)[column].mean()
+        means = group.groupby(["id", "snr", "detector"], sort=False)[column].mean().to_dict()
         rows = []
         for name, snr in dict.fromkeys(zip(group["id"], group["snr"], strict=True)):
             values = [means.get((name, snr, detector), math.nan) for detector in detectors]
@@ -321,7 +321,7 @@ def of_conditions(table: pd.DataFrame, snr_labels: Mapping[str, str]) -> Iterato
     for (protocol, machine, factor), group in _by_protocol(table, ["protocol", "machine", "noise_factor"]):
         detectors = list(dict.fromkeys(group["detector"]))
         keys = ["attribute", "value", "id", "snr"]
-        means = group.groupby([*keys, "detector"], sort=False)["auc"].mean()
+        means = group.groupby([*keys, "detector"], sort=False)["auc"].mean().to_dict()
         counts = group.groupby(keys, sort=False)[["n_normal", "n_abnormal"]].first()
         rows = []
         for attribute, value, name, snr, normal, abnormal in counts.reset_index().itertuples(index=False):
