@@ -466,6 +466,10 @@ def test_text_for_several_seeds_machines_noise_factors_and_protocols(two_seeds):
         ]
     )
     assert format_summary(summarise(pd.concat([two_seeds, others])), LABELS) == (
+        "pump, noise factor 0.7, strict protocol: mean AUC over 1 ID\n"
+        "SNR      IF\n"
+        "6 dB  0.750\n"
+        "\n"
         "fan, noise factor 0.7, paper protocol: mean AUC over 2 IDs, mean and standard deviation over 2 seeds\n"
         "SNR            LOF            IF\n"
         "6 dB  0.840 ±0.014  0.820 ±0.028\n"
@@ -477,10 +481,6 @@ def test_text_for_several_seeds_machines_noise_factors_and_protocols(two_seeds):
         "pump, noise factor 0.7, paper protocol: mean AUC over 1 ID\n"
         "SNR      IF\n"
         "6 dB  0.250\n"
-        "\n"
-        "pump, noise factor 0.7, strict protocol: mean AUC over 1 ID\n"
-        "SNR      IF\n"
-        "6 dB  0.750\n"
         "\n"
         "pump, all noise factors, paper protocol: mean AUC over 1 ID\n"
         "SNR    MEAN\n"
@@ -495,6 +495,18 @@ def test_text_marks_what_was_not_computed():
         "6 dB  0.900      -",
         "0 dB      -  0.900",
     ]
+
+
+def test_text_with_many_detectors_goes_on_below_and_korean_names_stay_in_their_columns():
+    names = ["소음 큰 검출기", *(f"detector {number:02}" for number in range(20))]
+    lines = format_summary(summarise(auc_table(row(detector=name) for name in names)), LABELS).splitlines()
+    assert max(map(len, lines)) <= shown.CONSOLE_WIDTH
+    assert sum(line.startswith("SNR  ") for line in lines) == 3
+    assert [name for name in names if not any(name in line for line in lines)] == []
+    assert (lines[1], lines[2]) == (
+        "SNR   소음 큰 검출기  " + "  ".join(names[1:7]),
+        "6 dB           0.900  " + "  ".join(["      0.900"] * 6),
+    )
 
 
 # --- leaderboard ---

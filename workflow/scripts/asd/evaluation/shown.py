@@ -430,33 +430,39 @@ def format_summary(summary: pd.DataFrame, snr_labels: Mapping[str, str]) -> str:
     """The table for the terminal: for each machine and noise factor, mean AUC by SNR (rows) and detector (columns).
 
     With several seeds, the standard deviation over them follows each mean.  A machine without abnormal clips has no
-    AUC; its table shows the shares of the normal test clips that are flagged.
+    AUC; its table shows the shares of the normal test clips that are flagged.  Detectors that a line has no room for
+    come below the others.
     """
     blocks = []
     summary = summary.assign(**{name: summary[name].map(in_one_line) for name in ("machine", "detector")})
-    for (protocol, machine, noise_factor), group in summary.groupby(
-        ["protocol", "machine", "noise_factor"], sort=False
-    ):
-        detectors = list(dict.fromkeys(group["detector"]))
+    for (protocol, machine, noise_factor), group in _by_protocol(summary, ["protocol", "machine", "noise_factor"]):
         snrs = list(dict.fromkeys(group["snr"]))
         unknown = not int(group["n_ids"].max())
         cells = {(line["snr"], line["detector"]): _mean(line, not unknown) for line in lines_of(group)}
-        names = {snr: in_one_line(_label(snr, snr_labels)) for snr in snrs}
-        first = max(map(_columns, ["SNR", *names.values()]))
-        width = max(map(_columns, [*detectors, *cells.values()]))
         ids, seeds = int(group["n_ids"].max()), int(group["n_seeds"].max())
-        lines = [
+        title = (
             f"{machine}, {_factor(noise_factor)}, {protocol} protocol: "
             + ("no abnormal clips, so no AUC; false alarms" if unknown else f"mean AUC over {ids} ID{'s' * (ids != 1)}")
             + (f", mean{' and standard deviation' * (not unknown)} over {seeds} seeds" if seeds > 1 else "")
-        ]
-        lines.append("  ".join([_left("SNR", first), *(_right(name, width) for name in detectors)]))
-        lines += [
-            "  ".join([_left(names[snr], first), *(_right(cells.get((snr, name), "-"), width) for name in detectors)])
-            for snr in snrs
-        ]
-        blocks.append("\n".join(lines))
+        )
+        first = ["SNR", *(in_one_line(_label(snr, snr_labels)) for snr in snrs)]
+        others = [[name, *(cells.get((snr, name), "-") for snr in snrs)] for name in dict.fromkeys(group["detector"])]
+        blocks.append("\n".join([title, *_beside(first, others)]))
     return "\n\n".join(blocks) + "\n"
+
+
+def _beside(first: Sequence[str], others: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of columns, the first one at the left; it begins anew where a line is full."""
+    width_of = {id(column): max(map(_columns, column)) for column in (first, *others)}
+    left = list(others)
+    while left:
+        width, count = width_of[id(first)], 0
+        while count < len(left) and (not count or width + 2 + width_of[id(left[count])] <= CONSOLE_WIDTH):
+            width, count = width + 2 + width_of[id(left[count])], count + 1
+        here, left = left[:count], left[count:]
+        for number, cell in enumerate(first):
+            aligned = (_right(column[number], width_of[id(column)]) for column in here)
+            yield "  ".join([_left(cell, width_of[id(first)]), *aligned])
 
 
 def _columns(text: str) -> int:
