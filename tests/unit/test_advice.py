@@ -185,7 +185,7 @@ def test_a_table_by_id_marks_the_worst():
     assert ids.header == ("ID", "AUC [95 %]", "false alarms (5 % asked)", "6 dB", "snr0", "normal", "abnormal")
     assert [row.cells[3:] for row in ids.rows] == [
         ("0.905", "0.800", "200", "150"),
-        ("0.695 worst", "0.750", "200", "150"),
+        ("worst 0.695", "0.750", "200", "150"),
     ]
     low, high = auc_interval(0.8525, 200, 150, 95.0)
     assert ids.rows[0].cells[1] == f"0.853 [{low:.3f}, {high:.3f}]"

@@ -997,7 +997,7 @@ def test_numbers_of_pages_are_those_of_the_tables(machines):
     assert first.header == ("ID", "SNR", "LOF", "IF", "팬")
     here = table[(table["noise_factor"] == 0.7) & (table["id"] == "id_00") & (table["snr"] == "snr6")]
     means = here.groupby("detector", sort=False)["auc"].mean()
-    assert first.rows[0].cells == ("id_00", "6 dB", *(f"{v:.3f}{' *' * bool(v == means.max())}" for v in means))
+    assert first.rows[0].cells == ("id_00", "6 dB", *(f"{'* ' * bool(v == means.max())}{v:.3f}" for v in means))
     compared = comparison_table(machines["fan"].comparisons)
     (pairs,) = shown.of_comparisons(compared, 90.0, LABELS)
     assert len(pairs.rows) == 21

@@ -187,7 +187,7 @@ def of_ids(
         cells = [*([str(line["machine"])] if machines else []), str(line["id"])]
         cells += [f"{_three(line['auc'])}{interval}"] if known else []
         cells += [_alarms(line)]
-        cells += [f"{_three(line[name])}{' worst' * bool(line[name] == lowest)}" for name in snrs] if known else []
+        cells += [f"{'worst ' * bool(line[name] == lowest)}{_three(line[name])}" for name in snrs] if known else []
         cells += [str(line["n_normal"]), str(line["n_abnormal"])]
         rows.append(Row(tuple(cells), "off" if line["false_alarms_off"] else ""))
     detector, factor = advice.entry
@@ -261,7 +261,7 @@ def of_every_id(table: pd.DataFrame, snr_labels: Mapping[str, str]) -> Iterator[
             ]
             rows.append(Row((str(name), _label(str(snr), snr_labels), *cells)))
         what = (
-            "AUC, mean over seeds; * is the highest of a line"
+            "AUC, mean over seeds; * marks the highest of a line"
             if known
             else "false alarms, since there are no abnormal clips"
         )
@@ -368,7 +368,7 @@ def _signed(value: float) -> str:
 
 
 def _best(value: float, is_best: bool) -> str:
-    return f"{_three(value)}{' *' * bool(is_best)}"
+    return f"{'* ' * bool(is_best)}{_three(value)}"
 
 
 def _percent(value: float) -> str:
