@@ -101,6 +101,7 @@ from asd.plan import (
     configuration,
     fingerprint,
     leftovers,
+    messages,
     new_recordings,
     origins,
     parameters,
@@ -203,6 +204,18 @@ def planned(function, *arguments, **fixed):
             stop("The data can't be used:", [str(error)])
 
     return of_wildcards
+
+
+def described(function, *arguments):
+    """Parameter function: what a job is about, for its `message`. Since it takes the input, Snakemake does not compare its
+    values: other words run nothing again. Only the process that people watch needs them; on a node of a cluster,
+    recordings may be out of reach."""
+    of_wildcards = planned(function, *arguments)
+
+    def about(wildcards, input):
+        return of_wildcards(wildcards) if workflow.is_main_process else ""
+
+    return about
 
 
 def given_by_user(files):

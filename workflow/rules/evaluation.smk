@@ -29,6 +29,9 @@ rule evaluate_scores:
         settings=planned(parameters.evaluate_scores, "machine"),
         origins=planned(origins.evaluate_scores, "machine"),
         code=hashed("evaluate_scores.py"),
+        about=described(messages.evaluate_scores, "machine"),
+    message:
+        "{params.about}"
     script:
         "../scripts/evaluate_scores.py"
 
@@ -78,5 +81,7 @@ rule collect_results:
         origins=planned(origins.collect_results),
         trainings=planned(origins.trainings),
         code=hashed("collect_results.py"),
+    message:
+        "all machines: leaderboard and tables"
     script:
         "../scripts/collect_results.py"

@@ -27,6 +27,9 @@ rule plot_confusion:
         settings=planned(parameters.plot_confusion, "machine", "run"),
         origins=planned(origins.scores_of_run, "machine", "run"),
         code=hashed("plot_confusion.py"),
+        about=described(messages.plot_confusion, "machine", "run"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_confusion.py"
 
@@ -59,6 +62,9 @@ if PLAN.names_over_trainings:
             settings=planned(parameters.plot_confusion_over_trainings, "machine", "run", "detector"),
             origins=planned(origins.scores_of_run, "machine", "run"),
             code=hashed("plot_confusion.py"),
+            about=described(messages.plot_confusion_over_trainings, "machine", "run", "detector"),
+        message:
+            "{params.about}"
         script:
             "../scripts/plot_confusion.py"
 
@@ -86,6 +92,9 @@ rule plot_scores:
         settings=planned(parameters.plot_scores, "machine", "noise_factor", "protocol"),
         origins=planned(origins.scores_of_first_seed, "machine", "noise_factor", "protocol"),
         code=hashed("plot_scores.py"),
+        about=described(messages.plot_scores, "machine", "noise_factor", "protocol"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_scores.py"
 
@@ -127,6 +136,9 @@ if PLAN.auc_machines:
             settings=planned(parameters.plot_roc, "machine", "noise_factor", "protocol"),
             origins=planned(origins.scores_at, "machine", "noise_factor", "protocol"),
             code=hashed("plot_roc.py"),
+            about=described(messages.plot_roc, "machine", "noise_factor", "protocol"),
+        message:
+            "{params.about}"
         script:
             "../scripts/plot_roc.py"
 
@@ -172,6 +184,9 @@ rule plot_features:
         settings=planned(parameters.plot_features, "machine", "id", "protocol"),
         origins=planned(origins.plot_features, "machine", "id", "noise_factor", "protocol"),
         code=hashed("plot_features.py"),
+        about=described(messages.plot_features, "machine", "id", "noise_factor", "protocol"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_features.py"
 
@@ -205,6 +220,9 @@ rule plot_loss:
         settings=planned(parameters.plot_loss, "machine", "protocol"),
         origins=planned(origins.plot_loss, "machine", "protocol"),
         code=hashed("plot_loss.py"),
+        about=described(messages.plot_loss, "machine", "protocol"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_loss.py"
 
@@ -238,5 +256,7 @@ if PLAN.auc_machines:
             settings=parameters.plot_results(PLAN),
             origins=planned(origins.collect_results),
             code=hashed("plot_results.py"),
+        message:
+            "all machines: figures of the AUCs"
         script:
             "../scripts/plot_results.py"
