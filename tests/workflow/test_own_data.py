@@ -269,7 +269,7 @@ def download_config(server: FaultyServer) -> dict[str, Any]:
 
 def fetched(run: Run) -> list[str]:
     """Archives that jobs were for, in alphabetical order."""
-    return sorted(re.findall(r"^Job \d+: Fetching and unpacking ([^,]+), log: ", run.output, re.MULTILINE))
+    return sorted(re.findall(r"^    message: Fetching and unpacking (.+)$", run.output, re.MULTILINE))
 
 
 FANS = sorted(f"{snr_dir}_fan" for snr_dir in SNRS.values())

@@ -99,6 +99,7 @@ from asd.plan import (
     changes,
     checks,
     configuration,
+    ending,
     fingerprint,
     leftovers,
     messages,

@@ -58,7 +58,8 @@ def simulate_recordings(plan: Plan, machine: str, machine_id: str) -> str:
 
 
 def extract_features(plan: Plan, folder: Folder) -> str:
-    """Features of the recordings of a folder; what is wrong with these is said elsewhere, so that none are counted then.
+    """Features of the recordings of a folder, which are not counted where something is wrong with them: that is said
+    elsewhere.
 
     Examples
     --------
