@@ -210,7 +210,6 @@ def failure_lines(failures: Sequence[Failure], progress: Progress) -> Iterator[s
     kept = f"{progress.done} of {counted(progress.total, 'job')} {'is' if progress.done == 1 else 'are'} done and kept"
     yield f"{counted(len(failures), 'job')} failed; {kept}:"
     for failure in failures[:_SHOWN_FAILURES]:
-        yield ""
         yield f"  {failure.about}  (rule {failure.rule})"
         log, text = next(((log, text) for log in failure.logs if (text := cause(_read(log)))), ("", ""))
         if not log:
@@ -223,9 +222,7 @@ def failure_lines(failures: Sequence[Failure], progress: Progress) -> Iterator[s
             yield f"    log: {path}"
     others = Counter(failure.rule for failure in failures[_SHOWN_FAILURES:])
     if others:
-        yield ""
         yield f"  and {', '.join(f'{number} of rule {rule}' for rule, number in others.most_common())}"
-    yield ""
     yield "The same command goes on from here once that is put right."
 
 

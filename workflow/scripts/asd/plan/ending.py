@@ -1,5 +1,4 @@
-"""What a run that has succeeded says at its end: the best detector in a sentence, tables if they are short, what to open
-next."""
+"""What a run that has succeeded says at its end: the best detector in a sentence, short tables, what to open next."""
 
 from __future__ import annotations
 
