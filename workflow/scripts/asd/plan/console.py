@@ -374,8 +374,11 @@ class Console(logging.Handler):
         now = self.now()
         if now - self.last_said < max(SILENCE, (now - self.started) / 20):
             return
-        if not self.progress.running:
+        if self.progress.begun is None:
             self.say(f"{clock(now - self.started)}  finding out what has to be made ...")
+            return
+        if not self.progress.running:
+            self._progress_line("still at it")
             return
         number, (_, since) = min(self.progress.running.items(), key=lambda item: item[1][1])
         others = len(self.progress.running) - 1
