@@ -49,12 +49,13 @@ clean:
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python >= 3.11 is needed, $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
-	@$(WATCHED) "A folder for Python packages, .venv" .venv $(PYTHON) -m venv .venv
+	@echo "Python packages are installed into the folder .venv, once: 0.5 GB to download and 2 GB in the folder. PyTorch for"
+	@echo "CUDA GPUs, which pip takes on Linux unless it is given the build for CPUs (README, \"CPU\"), is 2.5 GB more to"
+	@echo "download, and more than twice that in the folder."
+	@$(WATCHED) "The folder .venv" .venv $(PYTHON) -m venv .venv
 	@touch $@
 
 .venv/.installed: .venv/.python requirements.txt pyproject.toml
-	@echo "With PyTorch for CPUs, packages are 0.5 GB to download and 2 GB in .venv; with PyTorch for CUDA GPUs, which pip"
-	@echo "takes on Linux unless told otherwise (README, CPU), 3 GB and 7 GB."
 	@$(WATCHED) "Packages of requirements.txt" .venv $(PIP) -r requirements.txt
 	@$(WATCHED) "The command asd" .venv $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@

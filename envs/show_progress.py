@@ -14,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-SECONDS = 8.0
+SECONDS = 6.0
 _LONGEST = 100  # characters of what the command itself says
 _LAST_LINES = 40
-_STEPS = ("Collecting", "Downloading", "Using cached", "Processing", "Building", "Installing", "Preparing")
+_FETCHING = ("Collecting ", "Downloading ", "Using cached ", "Processing ")
+_UNPACKING = "Installing collected packages: "
 
 
 def gigabytes(folder: str) -> float:
@@ -37,11 +38,18 @@ def last_step(output: str) -> str:
 
     Examples
     --------
-    >>> last_step("Collecting torch\\n  Downloading torch-2.whl (191.8 MB)\\nWARNING: old\\n")
-    'Downloading torch-2.whl (191.8 MB)'
+    >>> last_step("Collecting torch==2\\n  Downloading torch-2-cp311.whl (191.8 MB)\\nWARNING: old\\n")
+    'fetching torch-2-cp311.whl (191.8 MB)'
+    >>> last_step("Installing collected packages: numpy, torch\\n")
+    'unpacking 2 packages'
     """
-    steps = [line.strip() for line in output.splitlines() if line.strip().startswith(_STEPS)]
-    return steps[-1][:_LONGEST] if steps else ""
+    for line in map(str.strip, reversed(output.splitlines())):
+        if line.startswith(_UNPACKING):
+            return f"unpacking {line.count(',') + 1} packages"
+        if line.startswith(_FETCHING):
+            what = line.split(" ", 1)[1].partition(" (from ")[0].removeprefix("cached ")
+            return f"fetching {what.rpartition('/')[2]}"[:_LONGEST]
+    return ""
 
 
 def watch(words: str, folder: str, command: Sequence[str], seconds: float = SECONDS) -> int:
@@ -61,10 +69,13 @@ def watch(words: str, folder: str, command: Sequence[str], seconds: float = SECO
                 except subprocess.TimeoutExpired:
                     spent = time.monotonic() - started
                     doing = last_step(_text(output.fileno()))
-                    print(f"  {spent:4.0f} s, {gigabytes(folder):.1f} GB in {folder}. {doing}".rstrip(), flush=True)
+                    size = gigabytes(folder)
+                    told = [f"{spent:4.0f} s", *([f"{size:.1f} GB in {folder}"] if size >= 0.1 else []), doing]
+                    print(f"  {', '.join(filter(None, told))} ...", flush=True)
         if status:
             print("\n".join(_text(output.fileno()).splitlines()[-_LAST_LINES:]), file=sys.stderr, flush=True)
-    print(f"  {'failed' if status else 'done'} after {time.monotonic() - started:.0f} s", flush=True)
+    spent, size = time.monotonic() - started, gigabytes(folder)
+    print(f"  {'failed' if status else 'done'} after {spent:.0f} s, {size:.1f} GB in {folder}", flush=True)
     return status
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections import Counter
 from enum import Enum
 from pathlib import Path
@@ -180,8 +181,8 @@ def test_a_job_that_failed_is_still_to_be_done() -> None:
 
 def test_the_cause_is_what_the_log_says_to_the_user_or_its_last_line() -> None:
     assert cause(f"2026 INFO a\n2026{USER_ERROR}fan.wav is empty.\nRemove it.\n") == "fan.wav is empty.\nRemove it."
-    assert cause('Traceback\n  File "a"\nValueError: b\n\n') == "ValueError: b"
-    assert cause("") == ""
+    assert cause('Traceback (most recent call last):\n  File "a"\nValueError: b\n\n') == "ValueError: b"
+    assert cause("") == cause("INFO read 20 clips\n") == ""
 
 
 def test_a_failure_is_told_once_with_rule_message_cause_and_log(watched: Watched, tmp_path: Path) -> None:
@@ -212,6 +213,17 @@ def test_many_failures_fit_into_25_lines(tmp_path: Path) -> None:
 def test_a_job_that_left_no_log_is_said_to_have_been_killed() -> None:
     lines = list(failure_lines([Failure("train", "fan", ("nowhere.log",))], Progress(Counter())))
     assert any("killed" in line for line in lines)
+
+
+def test_of_a_group_only_those_that_say_why_have_failed(tmp_path: Path) -> None:
+    log, earlier = tmp_path / "a.log", tmp_path / "b.log"
+    for path in (log, earlier):
+        path.write_text(f"{USER_ERROR}fan.wav is empty", encoding="utf-8")
+    os.utime(earlier, (100, 100))
+    group = [Failure("train", f"fan {path.stem}", (str(path),), "group 1") for path in (log, earlier)]
+    lines = list(failure_lines(group, Progress(Counter()), since=1000))
+    assert lines[0].startswith("1 job failed")
+    assert [line for line in lines if "(rule train)" in line] == ["  fan a  (rule train)"]
 
 
 def test_a_job_that_is_tried_again_has_not_failed(watched: Watched) -> None:

@@ -53,6 +53,7 @@ _NEVER_SAID = (
 )
 _NOT_SHOWN = {"shellcmd", "job_started", "workflow_started", "rulegraph", "group_info", "debug_dag"}
 _NOTHING_TO_DO = "Nothing to be done"
+_TRACEBACK = "Traceback (most recent call last)"
 _LAST_ERROR = "Exiting because a job execution failed"
 _FAILED_COMMAND = re.compile(r"(?:RuleException:\s+)?CalledProcessError in file ")
 _RETRIED = re.compile(r"Trying to restart job (\d+)")
@@ -181,39 +182,56 @@ class Failure:
         Its message.
     logs
         Where it may have said why.
+    group
+        What it was submitted with, if it was: Snakemake takes all jobs of a group for failed.
     """
 
     rule: str
     about: str
     logs: tuple[str, ...]
+    group: str = ""
 
 
 def cause(log: str) -> str:
-    """Why a job failed, from the text of its log; nothing if it says nothing."""
+    """Why a job failed, from the text of its log; nothing if it says nothing of it."""
     _, found, message = log.partition(USER_ERROR)
     if found:
         return message.strip()
-    lines = [line for line in log.splitlines() if line.strip()]
+    lines = log.partition(_TRACEBACK)[2].rstrip().splitlines()
     return lines[-1].strip() if lines else ""
 
 
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+def _causes(failure: Failure, since: float) -> Iterator[tuple[str, str]]:
+    """Logs of a failure that say why, and what they say; logs of earlier runs say nothing of this one."""
+    for log in failure.logs:
+        try:
+            if os.stat(log).st_mtime >= since:
+                text = cause(Path(log).read_text(encoding="utf-8", errors="replace"))
+                if text:
+                    yield log, text
+        except OSError:
+            continue
 
 
-def failure_lines(failures: Sequence[Failure], progress: Progress) -> Iterator[str]:
-    """What failed, why, and where more is said: a few failures in full, the others counted."""
+def failure_lines(failures: Sequence[Failure], progress: Progress, since: float = 0) -> Iterator[str]:
+    """What failed, why, and where more is said: a few failures in full, the others counted.
+
+    Parameters
+    ----------
+    since
+        When the run began, in seconds of the clock that files are dated by.
+    """
+    said = {failure: next(_causes(failure, since), ("", "")) for failure in failures}
+    explained = {failure.group for failure, (log, _) in said.items() if log and failure.group}
+    failures = [failure for failure, (log, _) in said.items() if log or failure.group not in explained]
     shown = _LINES_OF_A_CAUSE if len(failures) == 1 else _LINES_OF_ONE_OF_SEVERAL
     kept = f"{progress.done} of {counted(progress.total, 'job')} {'is' if progress.done == 1 else 'are'} done and kept"
     yield f"{counted(len(failures), 'job')} failed; {kept}:"
     for failure in failures[:_SHOWN_FAILURES]:
         yield f"  {failure.about}  (rule {failure.rule})"
-        log, text = next(((log, text) for log in failure.logs if (text := cause(_read(log)))), ("", ""))
+        log, text = said[failure]
         if not log:
-            yield "    It ended without a word: killed, perhaps because memory was used up, or see the lines above."
+            yield "    Its log does not say why: killed, perhaps for want of memory, or see the lines above."
         lines = text.splitlines()
         yield from (f"    {line}" for line in lines[:shown])
         if len(lines) > shown:
@@ -346,6 +364,7 @@ class Console(logging.Handler):
         self.otherwise = otherwise
         self.now = now
         self.started = self.last_said = now()
+        self.dated = time.time() - 2  # clocks of disks may be behind
         self.progress = Progress(Counter())
         self.abouts: dict[int, tuple[str, str]] = {}
         self.failures: dict[int, Failure] = {}
@@ -480,10 +499,10 @@ class Console(logging.Handler):
         job, rule = int(str(record["jobid"])), str(record["rule_name"])
         logs = record["log"]
         assert isinstance(logs, Iterable)
-        known = job in self.failures
-        earlier = self.failures[job].logs if known else ()
-        found = tuple(dict.fromkeys([*earlier, *map(str, logs)]))
-        self.failures[job] = Failure(rule, self._about(job), found)
+        known = self.failures.get(job)
+        found = tuple(dict.fromkeys([*(known.logs if known else ()), *map(str, logs)]))
+        group = known.group if known else str(record.get("group", ""))
+        self.failures[job] = Failure(rule, self._about(job), found, group)
         self.progress.ends(job, self.now(), well=False)
         if not known:
             self._progress_line(f"FAILED: {self._about(job)}", _RED)
@@ -494,7 +513,7 @@ class Console(logging.Handler):
         assert isinstance(infos, Iterable)
         assert isinstance(logs, Iterable)
         for info in infos:
-            self._take_job_error({**info, "log": [*info["log"], *logs]})
+            self._take_job_error({**info, "log": [*info["log"], *logs], "group": record["groupid"]})
 
     def _take_progress(self, record: Mapping[str, object]) -> None:
         """Counted by the jobs themselves."""
@@ -526,5 +545,5 @@ class Console(logging.Handler):
         self.failures.clear()  # once
         if failures:
             self.say("")
-            for line in failure_lines(failures, self.progress):
+            for line in failure_lines(failures, self.progress, self.dated):
                 self.say(line)
