@@ -33,7 +33,7 @@ _FEW = 12
 _SHOWN_FAILURES = 3
 _LINES_OF_A_CAUSE = 12
 _LINES_OF_ONE_OF_SEVERAL = 3
-_ENOUGH_TO_ESTIMATE = 3  # finished jobs
+_ENOUGH_TO_ESTIMATE = 3  # finished jobs, or a twentieth of all
 _NEVER_SAID = (
     "Assuming unrestricted shared filesystem usage",
     "Building DAG of jobs",
@@ -147,7 +147,8 @@ class Progress:
         """Estimate from the mean durations of the jobs of each rule, and of all jobs where none of a rule has ended;
         None as long as there is too little to go by."""
         sums = [sum(column) for column in zip(*self.seconds.values(), strict=True)] or [0.0, 0.0]
-        if self.begun is None or sums[1] < _ENOUGH_TO_ESTIMATE or sums[0] <= 0 or now <= self.begun:
+        enough = max(_ENOUGH_TO_ESTIMATE, self.total / 20)
+        if self.begun is None or sums[1] < enough or sums[0] <= 0 or now <= self.begun:
             return None
         mean = sums[0] / sums[1]
         each = {rule: total / number for rule, (total, number) in self.seconds.items() if number}
