@@ -6,6 +6,7 @@ import io
 import logging
 import os
 from collections import Counter
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -211,8 +212,11 @@ def test_many_failures_fit_into_25_lines(tmp_path: Path) -> None:
 
 
 def test_a_job_that_left_no_log_is_said_to_have_been_killed() -> None:
-    lines = list(failure_lines([Failure("train", "fan", ("nowhere.log",))], Progress(Counter())))
-    assert any("killed" in line for line in lines)
+    failure = Failure("train", "fan", ("nowhere.log",))
+    assert any("killed" in line for line in failure_lines([failure], Progress(Counter())))
+    lines = list(failure_lines([replace(failure, word="SLURM status is: 'OUT_OF_MEMORY'")], Progress(Counter())))
+    assert "    SLURM status is: 'OUT_OF_MEMORY'" in lines
+    assert not any("killed" in line for line in lines)
 
 
 def test_of_a_group_only_those_that_say_why_have_failed(tmp_path: Path) -> None:

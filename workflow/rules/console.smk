@@ -16,7 +16,8 @@ class Detailed(DefaultFormatter):
     """Snakemake leaves out files, wildcards and resources of jobs that have a message; here they come with it."""
 
     def format(self, record):
-        if not getattr(record, "rule_msg", None):
+        # errors have a message of their own, of the executor
+        if not getattr(record, "rule_msg", None) or not hasattr(record, "reason"):
             return super().format(record)
         told = copy.copy(record)
         told.rule_msg = None

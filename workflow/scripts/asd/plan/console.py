@@ -185,12 +185,15 @@ class Failure:
         Where it may have said why.
     group
         What it was submitted with, if it was: Snakemake takes all jobs of a group for failed.
+    word
+        Of the scheduler of a cluster, which may know more than the log: that memory was used up, say.
     """
 
     rule: str
     about: str
     logs: tuple[str, ...]
     group: str = ""
+    word: str = ""
 
 
 def cause(log: str) -> str:
@@ -231,7 +234,9 @@ def failure_lines(failures: Sequence[Failure], progress: Progress, since: float 
     for failure in failures[:_SHOWN_FAILURES]:
         yield f"  {failure.about}  (rule {failure.rule})"
         log, text = said[failure]
-        if not log:
+        if not log and failure.word:
+            text = failure.word
+        elif not log:
             yield "    Its log does not say why: killed, perhaps for want of memory, or see the lines above."
         lines = text.splitlines()
         yield from (f"    {line}" for line in lines[:shown])
@@ -503,7 +508,8 @@ class Console(logging.Handler):
         known = self.failures.get(job)
         found = tuple(dict.fromkeys([*(known.logs if known else ()), *map(str, logs)]))
         group = known.group if known else str(record.get("group", ""))
-        self.failures[job] = Failure(rule, self._about(job), found, group)
+        word = str(record.get("rule_msg") or (known.word if known else ""))
+        self.failures[job] = Failure(rule, self._about(job), found, group, word)
         self.progress.ends(job, self.now(), well=False)
         if not known:
             self._progress_line(f"FAILED: {self._about(job)}", _RED)
