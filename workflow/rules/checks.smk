@@ -31,14 +31,16 @@ def require_own_demo_folder():
         problem = checks.demo_problem(PREFIX)
         if problem:
             stop("The demo's recordings can't be made:", [problem])
+        # of modules, Snakemake calls no onstart
+        if not workflow.modifier.is_main_snakefile():
+            tell_of_simulation()
 
 
 def tell_of_simulation():
-    """Where there is something to do, and it is about the demo's recordings."""
-    if require_own_demo_folder.cache_info().currsize:
-        logger.warning(
-            f"The recordings are simulated ({DEMO_ROOT}): the results say nothing of real machines."
-        )
+    """Once there is something to do, so that a run with nothing to do says no more than that."""
+    logger.warning(
+        f"The recordings are simulated ({DEMO_ROOT}): the results say nothing of real machines."
+    )
 
 
 def demo_folder_is_own(wildcards):
