@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import TextIO
 
@@ -253,12 +254,12 @@ def failure_lines(failures: Sequence[Failure], progress: Progress, since: float 
 # ------------------------------------------------------------------------------------------------------- dry runs
 
 _REASONS = {
-    "Missing output files": "not made yet",
-    "Incomplete output files": "not finished last time",
     "Params have changed": "settings changed",
     "Code has changed": "code changed",
     "Set of input files has changed": "made from other files",
     "Software environment": "packages changed",
+    "Missing output files": "not made yet",
+    "Incomplete output files": "not finished last time",
     "Updated input files": "what it reads is newer",
     "Forced execution": "asked for",
     "Rules with neither input": "asked for",
@@ -292,11 +293,13 @@ def _changed_keys(reason: str) -> list[str]:
         before, now = (ast.literal_eval(f"[{text}]") for text in found.groups())
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return []
-    old = next((one for one in before if isinstance(one, dict)), None)
-    new = next((one for one in now if isinstance(one, dict)), None)
-    if old is None or new is None:
-        return []
-    return [str(key).replace("_", " ") for key in {**old, **new} if old.get(key) != new.get(key)]
+    # dictionaries of other parameters stand beside the settings, in any order
+    pairs = product((one for one in before if isinstance(one, dict)), (one for one in now if isinstance(one, dict)))
+    alike = [(old, new) for old, new in pairs if old.keys() == new.keys() and not old.keys() & _OF_ORIGINS]
+    return [str(key).replace("_", " ") for old, new in alike for key in old if old[key] != new[key]]
+
+
+_OF_ORIGINS = {"own", "reference", "scores"}  # of `asd.plan.origins`, which follow from settings
 
 
 @dataclass(frozen=True)
