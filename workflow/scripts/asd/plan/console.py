@@ -23,7 +23,7 @@ from ..files.neutral import for_terminal, in_one_line
 from ..joblog import USER_ERROR
 
 SILENCE = 8.0
-"""Seconds after which a line says that the run goes on; in long runs a twentieth of the time that has passed."""
+"""Seconds after which a line says that the run goes on; in long runs a sixtieth of the time that has passed."""
 
 LONGEST = 400
 """Characters of a line."""
@@ -400,7 +400,7 @@ class Console(logging.Handler):
     def sign_of_life(self) -> None:
         """A line that says what is going on, if there has been none for a while."""
         now = self.now()
-        if now - self.last_said < max(SILENCE, (now - self.started) / 20):
+        if now - self.last_said < max(SILENCE, (now - self.started) / 60):
             return
         if self.progress.begun is None:
             self.say(f"{clock(now - self.started)}  finding out what has to be made ...")
