@@ -10,12 +10,13 @@
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
-PIP_OPTIONS := --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+WATCHED = $(PYTHON) envs/show_progress.py
 
 .PHONY: run test test-fast setup lint bench quality clean
 
 run: setup
-	$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/snakemake --cores $(CORES)
 
 setup: .venv/.installed
 
@@ -48,20 +49,23 @@ clean:
 .venv/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python >= 3.11 is needed, $(PYTHON) is older. Try: make PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@echo "Python packages are installed into the folder .venv, once: 0.5 GB to download and 2 GB in the folder. PyTorch for"
+	@echo "CUDA GPUs, which pip takes on Linux unless it is given the build for CPUs (README, \"CPU\"), is 2.5 GB more to"
+	@echo "download, and more than twice that in the folder."
+	@$(WATCHED) "The folder .venv" .venv $(PYTHON) -m venv .venv
 	@touch $@
 
 .venv/.installed: .venv/.python requirements.txt pyproject.toml
-	$(BIN)/python -m pip install $(PIP_OPTIONS) -r requirements.txt
-	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --no-build-isolation --editable .
+	@$(WATCHED) "Packages of requirements.txt" .venv $(PIP) -r requirements.txt
+	@$(WATCHED) "The command asd" .venv $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed requirements-dev.txt requirements-slurm.txt requirements-pyod.txt
-	$(BIN)/python -m pip install $(PIP_OPTIONS) -r requirements-dev.txt
+	@$(WATCHED) "Packages of requirements-dev.txt" .venv $(PIP) -r requirements-dev.txt
 	@touch $@
 
 # Apart from the others: with these plugins beside it, each start of Snakemake takes a third longer
 .venv/.installed-kubernetes: .venv/.installed-dev requirements-kubernetes.txt
-	$(BIN)/python -m pip install $(PIP_OPTIONS) --no-deps --upgrade --target .venv/kubernetes \
-		-r requirements-kubernetes.txt
+	@$(WATCHED) "Packages of requirements-kubernetes.txt" .venv/kubernetes $(PIP) --no-deps --upgrade \
+		--target .venv/kubernetes -r requirements-kubernetes.txt
 	@touch $@

@@ -10,6 +10,9 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
+# Tests read which jobs ran in Snakemake's own output; what people see in its place has tests of its own
+os.environ.setdefault("ASD_CONSOLE", "snakemake")
+
 import pytest  # noqa: E402
 
 from places import SHARED  # noqa: E402

@@ -124,7 +124,7 @@ CACHES = [f"features/{folder}" for folder in FOLDERS]
 WEIGHTS = [f"checkpoints/{of_run}" for of_run in RUNS]
 SCORES, ENSEMBLES = _of_units("scores", RUNS), _of_units("ensembles", [*RUNS, *OVER_SEEDS])
 EVALUATIONS = [f"evaluation/{machine}" for machine in MACHINES]
-OF_EVALUATION = (".csv", ".comparisons.csv", ".conditions.csv", ".npz")
+OF_EVALUATION = (".csv", ".comparisons.csv", ".conditions.csv", ".false_alarms.csv", ".npz")
 
 
 @dataclass(frozen=True)

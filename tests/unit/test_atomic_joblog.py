@@ -26,7 +26,7 @@ from asd.errors import UserError
 from asd.features.caches import write_cache
 from asd.features.cliplist import ClipRecord, write_rows
 from asd.files.atomic import whole_file, whole_folder
-from asd.joblog import USER_ERROR, job_log
+from asd.joblog import TOLD_BY_SNAKEMAKE, USER_ERROR, job_log
 from named_clips import scored_clips
 from places import REPOSITORY
 
@@ -504,6 +504,17 @@ def test_any_other_error_is_raised_again_and_logged_with_its_traceback(tmp_path)
     assert "Traceback" in log
     assert "ZeroDivisionError" in log
     assert "finished" not in log
+
+
+@pytest.mark.parametrize("error", [UserError("fan.wav is empty"), ZeroDivisionError("x")])
+def test_where_snakemake_tells_of_failures_a_job_says_nothing(tmp_path, capsys, monkeypatch, error):
+    monkeypatch.setenv(TOLD_BY_SNAKEMAKE, "1")
+    path = tmp_path / "job.log"
+    with pytest.raises(SystemExit) as stopped, job_log(path):
+        raise error
+    assert stopped.value.code == 1
+    assert capsys.readouterr() == ("", "")
+    assert str(error) in path.read_text(encoding="utf-8")
 
 
 def test_ctrl_c_ends_without_a_traceback(tmp_path, capsys):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.fft
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
@@ -14,16 +17,21 @@ from asd.ddae.loss import Curve
 from asd.features.acoustic import clip_features, mean_log_mel
 from asd.features.bands import log_mel
 from asd.features.columns import BASIC_NAMES, mel_centres
+from asd.figures import features
 from asd.figures.features import (
     FeaturePanel,
     ProjectionPanel,
     denoising,
     loss_curves,
+    overall_separation,
     project_2d,
     projection,
     projection_limits,
     separation,
+    verdict_on_denoising,
+    verdict_on_training,
 )
+from asd.figures.style import ABNORMAL
 from plain_figures import hard_to_read
 
 pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
@@ -57,17 +65,34 @@ def test_log_mel_of_a_clips_features_is_the_mean_over_its_frames_of_the_log_mel_
     assert log_mel(clip_features(samples)[None])[0] == pytest.approx(mean_log_mel(samples), abs=1e-4)
 
 
-def test_projection_onto_two_components_is_that_of_the_covariance_matrix():
+def test_projection_is_onto_the_components_of_the_directions_from_the_median_training_row():
     rng = np.random.default_rng(0)
-    train, test = rng.normal(size=(40, 5)) * [5, 3, 1, 1, 0.1] + 7.0, rng.normal(size=(6, 5)) + 7.0
-    (shown, other), explained = project_2d(train.astype(np.float32), test)
-    values, vectors = np.linalg.eigh(np.cov(train.T))
-    assert explained == pytest.approx((values[-1] / values.sum(), values[-2] / values.sum()), rel=1e-5)
+    train, test = (
+        rng.normal(size=(41, 5)) * [5, 3, 1, 1, 0.1] + 7.0,
+        rng.normal(size=(6, 5)) + np.array([7, 7, 9, 7, 30]),
+    )
+    (shown, other), shares = project_2d(train.astype(np.float32), test)
+    middle = np.sort(train, axis=0)[20]
+    rows = np.concatenate([train, test]) - middle
+    directions = np.array([row / math.sqrt(sum(row**2)) for row in rows if any(row)])
+    values, vectors = np.linalg.eigh(directions.T @ directions / len(directions))
+    assert shares == pytest.approx((values[-1], values[-2]), rel=1e-5)
     for number in (0, 1):
         axis = vectors[:, -1 - number]
         axis = axis * np.sign(axis[np.abs(axis).argmax()])
-        assert shown[:, number] == pytest.approx((train - train.mean(axis=0)) @ axis, abs=1e-4)
-        assert other[:, number] == pytest.approx((test - train.mean(axis=0)) @ axis, abs=1e-4)
+        assert shown[:, number] == pytest.approx((train - middle) @ axis, abs=1e-4)
+        assert other[:, number] == pytest.approx((test - middle) @ axis, abs=1e-4)
+
+
+def test_projection_shows_what_lies_apart_though_the_training_rows_vary_alike_in_all_directions():
+    rng = np.random.default_rng(1)
+    train, normal = rng.normal(size=(200, 30)), rng.normal(size=(60, 30))
+    far = rng.normal(size=(40, 30)) + 3.0
+    (_, shown, apart), _ = project_2d(train, normal, far)
+    assert apart[:, 0].min() > shown[:, 0].max()
+    # one clip counts no more for being further out
+    (_, shown, apart, _), _ = project_2d(train, normal, far, 1e6 * np.eye(30)[:1])
+    assert apart[:, 0].min() > shown[:, 0].max()
 
 
 @pytest.mark.parametrize(
@@ -80,11 +105,12 @@ def test_projection_onto_two_components_is_that_of_the_covariance_matrix():
     ],
 )
 def test_projection_of_too_few_clips_leaves_components_at_zero(train, explained):
-    (shown, other), shares = project_2d(np.array(train), np.ones((2, len(train[0]))))
+    rows = np.array(train)
+    (shown, other), shares = project_2d(rows, rows[:0])
     assert shares == pytest.approx(explained)
     assert shown.shape == (len(train), 2)
     assert not shown[:, 1].any()
-    assert np.isfinite(other).all()
+    assert other.shape == (0, 2)
 
 
 def test_separation_is_the_difference_of_the_medians_in_half_widths_of_the_bands():
@@ -116,7 +142,7 @@ def steps(values: list[float], held_out: list[float], spread: float = 0.5) -> Cu
 def test_losses_have_a_panel_for_each_network_with_the_mean_and_range_over_the_seeds():
     curves = losses()
     figure = loss_curves(curves, "fan")
-    assert [axes.get_title() for axes in figure.axes] == ["MFCC network", "basic network"]
+    assert [axes.get_title().split("\n")[0] for axes in figure.axes] == ["MFCC network", "basic network"]
     for axes, of in zip(figure.axes, curves.values(), strict=True):
         assert axes.get_yscale() == "log"
         lines = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
@@ -136,7 +162,8 @@ def test_losses_of_held_out_clips_are_drawn_with_the_steps_of_the_weights_that_w
     curves = [steps([0.4, 0.2, 0.1], [0.5, 0.3, 0.4]), steps([0.6, 0.4, 0.1, 0.05], [0.7, 0.5, 0.4, 0.2])]
     (axes,) = loss_curves({"mfcc": {0.7: curves}}, "fan").axes
     training, held_out, kept = axes.lines[:3]
-    assert axes.get_xlabel() == "step"
+    assert axes.get_xlabel() == "step (one batch of clips)"
+    assert (training.get_linestyle(), held_out.get_linestyle(), kept.get_linestyle()) == ("-", "--", "None")
     assert training.get_xdata().tolist() == held_out.get_xdata().tolist() == [0, 25, 50, 75]
     assert training.get_ydata() == pytest.approx([0.5, 0.3, 0.1, 0.05])
     assert held_out.get_ydata() == pytest.approx([0.6, 0.4, 0.4, 0.2])
@@ -146,9 +173,19 @@ def test_losses_of_held_out_clips_are_drawn_with_the_steps_of_the_weights_that_w
 def test_a_network_that_has_hardly_learned_anything_is_marked():
     bad = {0.7: [steps([0.5, 0.1], [0.5, 0.45])], 0.2: [steps([0.5, 0.1], [0.5, 0.1], 0.01)]}
     curves = {"mfcc": {0.0: [steps([0.5, 0.1], [0.5, 0.1])], **bad}, "basic": losses(1)["basic"]}
-    first, second = (axes.get_title() for axes in loss_curves(curves, "fan").axes)
-    assert " ".join(first.split()) == "MFCC network hardly learned anything: noise factor 0.2, 0.7"
-    assert second == "basic network"
+    first, second = loss_curves(curves, "fan").axes
+    titles = [" ".join(axes.get_title().split()) for axes in (first, second)]
+    assert titles[0] == "MFCC network has hardly learned anything at noise factor 0.2, 0.7"
+    assert titles[1].startswith("basic network has learned: its loss fell by ")
+    assert (first.title.get_color(), second.title.get_color()) == (ABNORMAL, "black")
+
+
+def test_the_verdict_on_a_training_is_that_of_its_complaints_and_says_by_how_much_losses_fell():
+    good, better = steps([0.5, 0.1], [0.5, 0.25]), steps([0.5, 0.1], [0.5, 0.05])
+    assert doctest.testmod(features).failed == 0
+    assert verdict_on_training({0.7: [good]}) == ("has learned: its loss fell by 50 %", True)
+    assert verdict_on_training({0.7: [good], 0.2: [better]}) == ("has learned: its loss fell by 50 to 90 %", True)
+    assert verdict_on_training({0.7: [good, steps([0.5, 0.1], [0.5, 0.45])]})[1] is False
 
 
 def test_lines_of_smaller_noise_factors_are_darker():
@@ -238,6 +275,50 @@ def test_denoising_nothing_overlaps(panels):
     assert hard_to_read(figure) == []
 
 
+def pairs_of(before: float, after: float, clips: int = 30, spread: float = 1.0) -> FeaturePanel:
+    """All features of the abnormal clips are so much higher, in units of the spread."""
+    rows = np.linspace(-1.25, 1.25, clips)[:, None] * np.ones(136)  # 10-90 %: -1 to 1
+    spectrum = np.concatenate([scipy.fft.dct(rows[:, :128], norm="ortho"), rows[:, 128:]], axis=1)
+    one = np.concatenate([scipy.fft.dct(np.ones(128), norm="ortho"), np.ones(8)])
+    groups = (spectrum, spectrum + before * one, spread * spectrum, spread * spectrum + after * one)
+    return FeaturePanel(*(group.astype(np.float32) for group in groups))
+
+
+def test_overall_separation_is_that_of_the_spectrum_and_of_the_basic_features():
+    panel = pairs_of(0.5, 2.0)
+    assert [overall_separation(*pair) for pair in panel.pairs.values()] == pytest.approx([0.5, 2.0], rel=1e-3)
+    assert math.isnan(overall_separation(panel.before_normal, panel.before_abnormal[:0]))
+    assert overall_separation(*pairs_of(0.5, 2.0, spread=0.5).pairs["after"]) == pytest.approx(4.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pair", "clause"),
+    [
+        ((0.8, 1.3), "moves them further apart at 6 dB (separation 0.80 to 1.30)"),
+        ((1.3, 0.8), "moves them closer together at 6 dB (separation 1.30 to 0.80)"),
+        ((0.8, 0.85), "changes little at 6 dB (separation 0.80 to 0.85)"),
+        ((0.05, 0.2), "leaves them mixed at 6 dB (separation 0.05 to 0.20)"),
+        ((0.2, 0.4, 16), "leaves them mixed at 6 dB (separation 0.20 to 0.40)"),  # as by chance
+        ((0.2, 0.4, 60), "moves them further apart at 6 dB (separation 0.20 to 0.40)"),
+        ((0.8, 0.8, 5), "can't be judged by so few of them at 6 dB"),
+        ((0.8, 0.0, 30, 0.0), "makes nearly the same of all of them at 6 dB"),
+    ],
+)
+def test_the_verdict_says_what_denoising_does_to_the_separation(pair, clause):
+    assert verdict_on_denoising({"6 dB": pairs_of(*pair)}) == f"Abnormal and normal clips: denoising {clause}."
+
+
+def test_the_verdict_names_the_noise_levels_together_and_stands_above_the_figure():
+    panels = {"6 dB": pairs_of(0.8, 1.3), "0 dB": pairs_of(0.5, 0.4), "-6 dB": pairs_of(0.4, 0.8)}
+    verdict = (
+        "Abnormal and normal clips: denoising moves them further apart at 6 dB (separation 0.80 to 1.30) and "
+        "-6 dB (0.40 to 0.80) and moves them closer together at 0 dB (0.50 to 0.40)."
+    )
+    assert verdict_on_denoising(panels) == verdict
+    words = [" ".join(text.get_text().split()) for text in denoising(panels, "fan").findobj(Text)]
+    assert verdict in words
+
+
 # --- projection ---
 
 
@@ -245,7 +326,7 @@ def projection_panel(outlier: float = 0.0) -> ProjectionPanel:
     rng = np.random.default_rng(0)
     train, normal = rng.normal(size=(120, 2)), rng.normal(size=(40, 2))
     abnormal = np.concatenate([rng.normal(2.0, 1.0, size=(30, 2)), np.full((1, 2), outlier)])
-    return ProjectionPanel(train, normal, abnormal, (0.71, 0.204))
+    return ProjectionPanel(train, normal, abnormal, (0.71, 0.204), 0.9876)
 
 
 def clouds(axes) -> dict[str, np.ndarray]:
@@ -262,7 +343,8 @@ def test_projection_shows_all_clips_inside_and_the_shares_of_variance():
         inside = clips[((clips >= low) & (clips <= high)).all(axis=1)]
         assert len(inside) > 0.8 * len(clips)
         assert shown == pytest.approx(inside)
-    assert axes.get_xlabel() == "71%, 20%"
+    assert axes.get_xlabel() == "71 % and 20 %"
+    assert axes.get_title(loc="left").startswith("AUC 0.988\n")
 
 
 def test_outliers_do_not_squash_the_rest_and_are_counted_at_the_edge():
@@ -299,6 +381,13 @@ def test_projection_nothing_overlaps(panels):
     assert hard_to_read(figure) == []
 
 
+def test_without_abnormal_clips_a_projection_has_no_mark_and_no_auc_of_them():
+    panel = replace(projection_panel(), abnormal=np.empty((0, 2)), auc=np.nan)
+    figure = projection({("6 dB", "id_00"): panel}, "fan")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["normal, training (T)", "normal, test (N)"]
+    assert "AUC" not in figure.axes[0].get_title(loc="left")
+
+
 def test_without_abnormal_clips_nothing_is_said_of_them() -> None:
     random = np.random.default_rng(0)
     normal, none = random.normal(size=(5, 136)).astype(np.float32), np.empty((0, 136), np.float32)
@@ -306,6 +395,7 @@ def test_without_abnormal_clips_nothing_is_said_of_them() -> None:
     figure.canvas.draw()
     words = [text.get_text() for text in figure.findobj(Text) if text.get_visible()]
     assert "no abnormal clips" in words
+    assert "There are no abnormal clips, so nothing shows whether denoising sets them apart." in " ".join(words)
     assert not [
         word for word in words if word.startswith("abnormal (") or word in ("abnormal before", "abnormal after")
     ]

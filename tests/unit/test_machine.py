@@ -16,9 +16,18 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
 from asd.detection.clips import ScoredClip
-from asd.detection.scores import ScoredClips, Scores, UnitScores, read_scores, score_paths, write_scores
+from asd.detection.scores import (
+    ScoredClips,
+    Scores,
+    UnitScores,
+    read_scores,
+    score_paths,
+    threshold_of,
+    write_scores,
+)
 from asd.errors import UserError
 from asd.evaluation import machine as module
+from asd.evaluation.false_alarms import ASKED_SHARES, false_alarm_rows
 from asd.evaluation.machine import (
     FALSE_POSITIVE_RATES,
     MAX_CURVE_REPLICATES,
@@ -1171,3 +1180,30 @@ def test_replicates_with_a_flipped_bit_or_cut_are_refused(tmp_path):
 
 def flipped(content: bytes, place: int) -> bytes:
     return content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :]
+
+
+# --- false alarms by the share asked for ---
+
+
+def test_false_alarms_are_counted_for_each_share_as_the_run_would_count_them():
+    random = np.random.default_rng(0)
+    contents = {}
+    for seed, (snr, machine_id, normal) in itertools.product((0, 1), [("snr6", "id_00", 30), ("snr6", "id_02", 50)]):
+        clips = ScoredClips(*(tuple(ScoredClip(f"{n}.wav") for n in range(count)) for count in (40, normal, 7)), ())
+        scores = {name: Scores(random.normal(size=40), random.normal(size=normal + 7), 1.0) for name in ("IF", "LOF")}
+        contents[Unit.of("strict", "0.7", str(seed), snr, machine_id)] = UnitScores(clips, scores, "strict")
+    rows = false_alarm_rows(contents, "fan")
+    assert [(row.detector, row.asked) for row in rows] == [(n, asked) for n in ("IF", "LOF") for asked in ASKED_SHARES]
+    assert {(row.protocol, row.machine, row.noise_factor, row.n_normal) for row in rows} == {
+        ("strict", "fan", "0.7", 80)
+    }
+    for row in rows:
+        rates = []
+        for content in contents.values():
+            scores = content.scores[row.detector]
+            threshold = threshold_of(scores.train, 100 * (1 - row.asked), "strict")
+            rates.append((scores.test[~content.clips.labels] > threshold).mean())
+        assert row.false_alarm_rate == pytest.approx(np.mean(rates))
+    rates = [row.false_alarm_rate for row in rows[: len(ASKED_SHARES)]]
+    assert rates == sorted(rates)
+    assert rates[0] < rates[-1]

@@ -14,6 +14,9 @@ import pytest
 import soundfile
 
 from asd.demo.signals import generator
+from asd.evaluation.advice import Advice
+from asd.evaluation.pages import leaderboard_page
+from asd.evaluation.shown import Row, Shown
 from asd.features.columns import OF_THE_DDAE
 from asd.scoring.listening import write_listening_page
 from asd.scoring.model import Model
@@ -123,4 +126,24 @@ def test_the_hardest_clips_are_shown_and_heard(browser: Browser, listed: Path) -
     check_shown(browser, players)
     for number in (0, players - 1):
         check_heard(browser, number, 0.3)
+    assert browser.errors() == []
+
+
+def test_tables_fit_a_telephone_however_long_the_names(browser: Browser, tmp_path: Path) -> None:
+    name = f"{'long_name_' * 12}<script>window.hacked=1</script>"
+    header, cells = ("detector", *(f"column {number}" for number in range(12))), (name, *["0.800 [0.700, 0.900]"] * 12)
+    table = Shown(f"{name}, strict protocol", header, (Row(cells, "recommended"), Row(cells, "off")))
+    advice = Advice((f"Use {name}: it flags 4.8 % of normal clips.", "Few clips."), recommended=True)
+    page = tmp_path / "leaderboard.html"
+    page.write_text(leaderboard_page(advice, [f"{name} has few clips."], [table, table]), encoding="utf-8")
+    browser.open(page)
+    browser.resize(TELEPHONE, 800)
+    for scheme in ("light", "dark"):
+        browser.prefer(scheme)
+        width, inside = browser.run(
+            "return [document.documentElement.scrollWidth, document.querySelector('.scroll').scrollWidth]"
+        )
+        assert width <= TELEPHONE < inside
+    assert browser.run("return document.querySelector('.advice').getBoundingClientRect().top") < 100
+    assert browser.run("return window.hacked === undefined")
     assert browser.errors() == []

@@ -62,6 +62,18 @@ def test_ensembles_over_trainings_are_runs_of_their_own() -> None:
     assert plan.members(Run(0.5, 3, "paper")) == [Run(0.5, 3, "paper")]
 
 
+def test_figures_of_scores_show_each_ensemble_over_trainings_of_the_first_seed() -> None:
+    over = [{"name": name, "detectors": ["IF"], "over": [name], "average": "z"} for name in ("seeds", "noise_factors")]
+    plan = plan_of(config(**SWEEP | {"ensembles": over}))
+    figures = [path for path in paths.final_outputs(plan) if "figures/scores/fan" in path]
+    names = ["NF0_IF", "NF0_L-1", "NF0.5_IF", "NF0.5_L-1", "NF0_seeds", "NF0.5_seeds", "NFall_noise_factors"]
+    assert sorted(figures) == sorted(f"results/figures/scores/fan_{name}.png" for name in names)
+    assert plan.run_shown("seeds", 0.5, "paper") == Run(0.5, None, "paper")
+    assert plan.run_shown("noise_factors", None, "paper") == Run(None, 0, "paper")
+    settings = parameters.plot_scores_over_trainings(plan, "fan", "seeds", 0.5, "paper")
+    assert (settings["runs"], settings["detectors"], settings["seed"]) == ([["paper", "0.5", "all"]], ["seeds"], None)
+
+
 def test_units_are_all_snrs_and_ids_of_a_machine() -> None:
     plan = plan_of(config())
     assert plan.units("fan") == [(snr, name) for snr in ("snr6", "snr_6") for name in ("id_00", "id_02")]
@@ -86,13 +98,17 @@ def test_final_outputs_hold_each_kind_of_file_as_often_as_there_are_units() -> N
         "checkpoints/": 2 * 4 * 2,
         "scores/": 2 * 4,
         "ensembles/": 2 * (4 + 2 + 1),
-        "figures/confusion/": 2 * 2 * (4 * 3 + 2 * 1 + 1),
-        "figures/scores/": 2 * 2 * 3,
+        "figures/confusion/": 2 * (2 * (4 * 3 + 2 * 1 + 1) + (4 + 2 + 1)),  # matrices, and their grids
+        "figures/scores/": 2 * (2 * 3 + 2),
         "figures/roc/": 2 * 2,
         "figures/denoising/": 3 * 2,
         "figures/projection/": 3 * 2,
         "figures/loss/": 2,
         "figures/auc/": 2,
+        "figures/auc_by_id/": 1,  # of the machine with several IDs
+        "figures/false_alarms/": 2,
+        "figures/false_alarms_by_share/": 2,
+        "benchmarks/training_time.png": 1,
         "figures/noise_factor/": 2,
         "figures/ablation/": 0,
         "figures/auc_heat_map": 1,
@@ -110,7 +126,9 @@ def test_names_of_files_are_those_that_users_know() -> None:
         "results/checkpoints/pump/nf0.7_seed0_strict.pt",
         "results/scores/fan/nf0.7_seed0",
         "results/figures/confusion/seed0_strict/fan_NF0.7_snr6_L-1.png",
-        "results/figures/auc/fan_strict.png",
+        "results/figures/confusion/seed0_strict/fan_NF0.7.png",
+        "results/figures/auc/fan.png",
+        "results/figures/loss/fan_strict.png",
         "results/figures/denoising/fan_NF0.7_id_00.png",
     } <= outputs
 
@@ -132,7 +150,7 @@ def test_patterns_of_rules_match_the_files_of_a_run() -> None:
     lost = [
         output
         for output in paths.final_outputs(plan)
-        if Path(output).name not in (*paths.TABLES, "features.onnx")
+        if Path(output).name not in (*paths.TABLES, "features.onnx", "training_time.png")
         and not any(pattern.fullmatch(output) for pattern in compiled)
     ]
     assert lost == []
@@ -163,8 +181,9 @@ def test_without_abnormal_clips_there_are_no_figures_of_auc() -> None:
     )
     assert plan.auc_machines == []
     outputs = paths.final_outputs(plan)
-    assert not [output for output in outputs if "/roc/" in output or "/auc" in output.removeprefix("results/auc.csv")]
+    assert not [output for output in outputs if "/roc/" in output or "/figures/auc" in output]
     assert not [output for output in outputs if "/confusion/" in output]
+    assert "results/figures/false_alarms/fan.png" in outputs
     assert checks.ids_without_abnormal_clips(plan) == ["fan id_00", "fan id_02", "pump id_00"]
 
 
@@ -222,7 +241,7 @@ def test_clips_of_one_id_are_a_part_of_those_of_its_machine() -> None:
     every = parameters.detect_anomalies(plan, "fan", Run(0.5, 0, "paper"))
     assert every["units"] == [["snr6", "id_00"], ["snr6", "id_02"], ["snr_6", "id_00"], ["snr_6", "id_02"]]
     assert every["clips"] == [[5, 4], [6, 2], [5, 4], [6, 2]]
-    own = parameters.plot_features(plan, "fan", "id_02", "paper")
+    own = parameters.plot_features(plan, "fan", "id_02", 0.5, "paper")
     assert (own["units"], own["clips"]) == ([["snr6", "id_02"], ["snr_6", "id_02"]], [[6, 2], [6, 2]])
     assert parameters.train_ddae(plan, "fan", Run(0.5, 0, "paper"))["clips"] == [2, 3]
 

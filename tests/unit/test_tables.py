@@ -27,33 +27,47 @@ from scipy.stats import binomtest
 
 from asd.ddae.loss import Curve
 from asd.detection.scores import Scores, UnitScores
-from asd.evaluation import tables
+from asd.evaluation import pages, shown, tables
+from asd.evaluation.advice import Advice, about_few_clips, advise, marked, remarks
+from asd.evaluation.collection import ResultFiles, collect
+from asd.evaluation.leaderboard import leaderboard
 from asd.evaluation.machine import MachineResults, Replicates, Unit, compare, evaluate_machine, write_replicates
 from asd.evaluation.rows import AucRow, ComparisonRow, ConditionRow, columns_of, text_columns_of
+from asd.evaluation.shown import format_summary
 from asd.evaluation.statistics import holm
 from asd.evaluation.tables import (
     AUC_COLUMNS,
     COMPARISON_COLUMNS,
     SUMMARY_COLUMNS,
     auc_table,
-    collect,
     comparison_table,
     condition_table,
     for_people,
-    format_summary,
-    html_page,
-    leaderboard,
-    markdown,
+    number_of,
     read_table,
     summarise,
     write_table,
 )
 from asd.features.cliplist import write_skipped
+from asd.files.neutral import in_one_line
 from asd.files.origin import Origin
 from asd.splits import title_of
 from named_clips import scored_clips
 
 pytestmark = pytest.mark.filterwarnings("error")  # of NumPy and pandas
+
+LABELS = {"snr6": "6 dB", "snr0": "0 dB", "snr_6": "-6 dB"}
+SAID = Advice(("*Said*.",))
+
+
+def markdown(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = (), snr_labels: Any = LABELS) -> str:
+    """The leaderboard in Markdown, with the rankings alone."""
+    return pages.markdown(SAID, sentences, list(shown.of_ranking(ranking, confidence, 0.05, snr_labels)))
+
+
+def html_page(ranking: pd.DataFrame, confidence: float, sentences: Sequence[str] = (), snr_labels: Any = LABELS) -> str:
+    """The same as a page."""
+    return pages.leaderboard_page(SAID, sentences, list(shown.of_ranking(ranking, confidence, 0.05, snr_labels)))
 
 
 EXPECTED_AUC_COLUMNS = [
@@ -376,7 +390,7 @@ def test_intervals_are_those_of_the_replicates_of_each_group(confidence):
         for machine in ("fan", "pump")
     }
     table = auc_table(
-        row(machine=machine, protocol=protocol, snr=snr, detector=detector, noise_factor=tables._number(factor))
+        row(machine=machine, protocol=protocol, snr=snr, detector=detector, noise_factor=number_of(factor))
         for machine, protocol, snr, (detector, factor) in itertools.product(
             by_machine, ("strict", "paper"), snrs[::-1], entries[::-1]
         )
@@ -434,11 +448,11 @@ def test_text_for_one_seed():
             ("snr_6", "OCSVM", 0.8716),
         )
     )
-    assert format_summary(summarise(table)) == (
+    assert format_summary(summarise(table), LABELS) == (
         "fan, noise factor 0.7, paper protocol: mean AUC over 2 IDs\n"
         "SNR       IF  OCSVM\n"
-        "snr6   0.974  1.000\n"
-        "snr_6  0.500  0.872\n"
+        "6 dB   0.974  1.000\n"
+        "-6 dB  0.500  0.872\n"
     )
 
 
@@ -451,36 +465,48 @@ def test_text_for_several_seeds_machines_noise_factors_and_protocols(two_seeds):
             row(machine="pump", noise_factor="all", seed="all", detector="MEAN"),
         ]
     )
-    assert format_summary(summarise(pd.concat([two_seeds, others]))) == (
+    assert format_summary(summarise(pd.concat([two_seeds, others])), LABELS) == (
+        "pump, noise factor 0.7, strict protocol: mean AUC over 1 ID\n"
+        "SNR      IF\n"
+        "6 dB  0.750\n"
+        "\n"
         "fan, noise factor 0.7, paper protocol: mean AUC over 2 IDs, mean and standard deviation over 2 seeds\n"
         "SNR            LOF            IF\n"
-        "snr6  0.840 ±0.014  0.820 ±0.028\n"
+        "6 dB  0.840 ±0.014  0.820 ±0.028\n"
         "\n"
         "pump, noise factor 0, paper protocol: mean AUC over 1 ID\n"
         "SNR     LOF\n"
-        "snr6  0.610\n"
+        "6 dB  0.610\n"
         "\n"
         "pump, noise factor 0.7, paper protocol: mean AUC over 1 ID\n"
         "SNR      IF\n"
-        "snr6  0.250\n"
-        "\n"
-        "pump, noise factor 0.7, strict protocol: mean AUC over 1 ID\n"
-        "SNR      IF\n"
-        "snr6  0.750\n"
+        "6 dB  0.250\n"
         "\n"
         "pump, all noise factors, paper protocol: mean AUC over 1 ID\n"
         "SNR    MEAN\n"
-        "snr6  0.900\n"
+        "6 dB  0.900\n"
     )
 
 
 def test_text_marks_what_was_not_computed():
     table = auc_table([row(snr="snr6", detector="IF"), row(snr="snr0", detector="LOF")])
-    assert format_summary(summarise(table)).splitlines()[1:] == [
+    assert format_summary(summarise(table), LABELS).splitlines()[1:] == [
         "SNR      IF    LOF",
-        "snr6  0.900      -",
-        "snr0      -  0.900",
+        "6 dB  0.900      -",
+        "0 dB      -  0.900",
     ]
+
+
+def test_text_with_many_detectors_goes_on_below_and_korean_names_stay_in_their_columns():
+    names = ["소음 큰 검출기", *(f"detector {number:02}" for number in range(20))]
+    lines = format_summary(summarise(auc_table(row(detector=name) for name in names)), LABELS).splitlines()
+    assert max(map(len, lines)) <= shown.CONSOLE_WIDTH
+    assert sum(line.startswith("SNR  ") for line in lines) == 3
+    assert [name for name in names if not any(name in line for line in lines)] == []
+    assert (lines[1], lines[2]) == (
+        "SNR   소음 큰 검출기  " + "  ".join(names[1:7]),
+        "6 dB           0.900  " + "  ".join(["      0.900"] * 6),
+    )
 
 
 # --- leaderboard ---
@@ -492,6 +518,7 @@ LEADERBOARD_COLUMNS = [
     *("worst", "worst_auc", "precision", "recall", "f1", "false_alarm_rate"),
     *("behind_first", "p_value", "p_holm", "n_seeds"),
     *("false_alarms_low", "false_alarms_high", "false_alarms_off"),
+    *("worst_machine", "worst_snr", "worst_id", "n_clips", "recommended"),
 ]
 
 
@@ -510,7 +537,7 @@ def made_results(machines: Sequence[str] = ("fan",), protocols: Sequence[str] = 
                 value = random.uniform(0.4, 0.6) + 0.1 * ((number + 2) % 4)
                 auc[number, column] += value / 2 / len(seeds)
                 decisions = dict(zip(("precision", "recall", "f1", "false_alarm_rate"), random.random(4), strict=True))
-                entry = {"detector": detector, "noise_factor": tables._number(factor), "representation": f"r{number}"}
+                entry = {"detector": detector, "noise_factor": number_of(factor), "representation": f"r{number}"}
                 rows.append(row(**where, **entry, auc=value, projection=f"p{number}", **decisions))
         samples = auc[:, :, None] + random.normal(scale=0.05, size=(4, 2, replicates))
         by_machine.setdefault(machine, {})[protocol] = made_replicates(RANKED, auc, samples)
@@ -576,7 +603,7 @@ def test_p_values_are_adjusted_for_the_comparisons_of_the_ranking():
     samples = np.stack([np.where(np.arange(99) < worse, 0.95, 0.5) for worse in (20, 0, 3)])
     samples = np.concatenate([samples, first[None]])[:, None, :]
     values = made_replicates(RANKED, [[0.6], [0.7], [0.8], [0.9]], samples, ("snr6",))
-    table = auc_table(row(detector=name, noise_factor=tables._number(factor)) for name, factor in RANKED)
+    table = auc_table(row(detector=name, noise_factor=number_of(factor)) for name, factor in RANKED)
     ranking = leaderboard(table, {"fan": {"paper": values}}, 95.0)
     assert ranking["detector"].tolist() == ["MEAN", "IF", "IF", "LOF"]
     assert ranking["noise_factor"].tolist() == ["all", 1.0, 0.7, 0.7]
@@ -627,12 +654,11 @@ def test_a_detector_whose_false_alarms_are_off_is_marked_and_never_the_best():
     interval = binomtest(80, 400).proportion_ci(0.95, "exact")  # SNRs share their clips
     assert ranking.loc[1, ["false_alarms_low", "false_alarms_high"]].tolist() == pytest.approx(list(interval))
     ((_, *lines),) = markdown_tables(markdown(ranking, 95.0)).values()
-    assert [cells[8] for cells in lines] == ["6.0%", "20.0% !", "0.5% !"]
-    (sentence,) = tables._about_marks(ranking, 95.0, 0.05)
-    assert "5.0% of normal clips asked for" in sentence
-    assert "In-sample" in sentence
+    assert [cells[0] for cells in lines] == ["1", "off", "off"]
+    assert [cells[3] for cells in lines] == ["6.0 % [3.9, 8.8]", "20.0 % [16.2, 24.3] !", "0.5 % [0.1, 1.8] !"]
     page = html_page(ranking, 95.0)
-    assert page.count("<tr class=first>") == 1
+    assert page.count("<tr class=off>") == 2
+    assert "<tr class=recommended>" not in page  # the thresholds are in-sample
 
 
 def test_perfect_scores_of_two_clips_are_no_certainty():
@@ -647,9 +673,9 @@ def test_perfect_scores_of_two_clips_are_no_certainty():
         assert ranking.loc[0, "auc_high"] == 1.0
         assert ranking.loc[1, "p_value"] == pytest.approx(p_value, nan_ok=True)
         assert summarise(few, {"fan": {"paper": values}})["auc_low"][0] == ranking.loc[0, "auc_low"]
-        (sentence,) = tables._about_few_clips(few)
+        (sentence,) = about_few_clips(few)
         assert f"fan (paper): {2 * count}." in sentence
-    assert tables._about_few_clips(table) == []
+    assert about_few_clips(table) == []
     ranking = leaderboard(table.assign(n_normal=500, n_abnormal=400), {"fan": {"paper": values}}, 95.0)
     assert ranking.loc[0, "auc_low"] == pytest.approx(0.025 ** (1 / 800))
 
@@ -660,7 +686,6 @@ def test_few_clips_or_no_wish_mark_no_detector():
     table, by_machine = alarming(LOF=80)
     few = table.assign(fp=1, tn=3, false_alarm_rate=0.25)
     assert leaderboard(few, by_machine, 95.0, 0.05)["rank"].tolist() == [1]
-    assert tables._about_marks(leaderboard(few, by_machine, 95.0, 0.05), 95.0, 0.05) == []
 
 
 def test_leaderboard_of_a_single_detector():
@@ -743,15 +768,12 @@ def literal(text: str) -> str:
 
 
 def markdown_tables(text: str) -> dict[str, list[list[str]]]:
-    """Title -> rows of cells, header first; every block is a title, an empty line and a valid table."""
-    assert text.endswith("|\n")
+    """Title -> rows of cells, header first; each table is valid, below a title and an empty line."""
+    assert text.endswith("\n")
     assert not text.endswith("\n\n")
     found = {}
-    for block in re.split(r"\n\n(?=\*\*)", text.rstrip("\n")):
-        title, empty, *lines = block.split("\n")
-        assert re.fullmatch(r"\*\*(?:[^*]|\\\*)+\*\*", title)
-        assert empty == ""
-        header, separator, *rows = map(cells_of, lines)
+    for title, table in re.findall(r"(?<=\n\n)(\*\*(?:[^*\n]|\\\*)+\*\*)\n\n((?:\|.*\n)+)", text):
+        header, separator, *rows = map(cells_of, table.splitlines())
         assert all(re.fullmatch(":?-+:?", cell) for cell in separator)
         assert {len(cells) for cells in (separator, *rows)} == {len(header)}
         found[literal(title[2:-2])] = [header, *rows]
@@ -759,7 +781,7 @@ def markdown_tables(text: str) -> dict[str, list[list[str]]]:
 
 
 class PageReader(HTMLParser):
-    """Caption -> rows of cells, header first; every tag is closed in its turn."""
+    """Title -> rows of cells, header first; every tag is closed in its turn."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -781,15 +803,21 @@ class PageReader(HTMLParser):
             self.open.append(tag)
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += data.replace("\u00a0", " ")
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
-        if tag == "caption":
+        if tag == "h2":
             self.rows = self.tables.setdefault(self.text, [])
         elif tag in ("th", "td"):
             assert (tag == "th") == (len(self.rows) == 1)
             self.rows[-1].append(self.text)
+
+
+TAGS = {
+    *("html", "head", "meta", "title", "style", "body", "main", "section", "h1", "h2", "p", "strong", "div"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
 
 
 def assert_page_shows(page: str, shown: Mapping[str, list[list[str]]]) -> None:
@@ -799,8 +827,7 @@ def assert_page_shows(page: str, shown: Mapping[str, list[list[str]]]) -> None:
     assert 'charset="utf-8"' in page
     reader = PageReader(page)
     assert reader.tables == dict(shown)
-    tags = {"html", "head", "meta", "title", "style", "body", "table", "caption", "thead", "tbody", "tr", "th", "td"}
-    assert set(reader.tags) == tags
+    assert set(reader.tags) == TAGS
     assert reader.tags["table"] == len(shown)
 
 
@@ -818,32 +845,41 @@ def test_markdown_of_the_leaderboard():
             "auc.snr6": [0.95, 0.55, 1.0],
             "auc.snr_6": [0.8749, 0.45, 1.0],
             "pauc": [0.7, 0.51, 1.0],
-            "worst": ["snr6 id_00", "snr_6 id|02", "snr6 id_00"],
+            "worst_machine": ["fan"] * 3,
+            "worst_snr": ["snr6", "snr_6", "snr6"],
+            "worst_id": ["id_00", "id|02", "id_00"],
             "worst_auc": [0.6, 0.3, 1.0],
             "false_alarm_rate": [0.05249, 0.1, 0.0],
+            "false_alarms_low": [0.04, 0.08, 0.0],
+            "false_alarms_high": [0.0651, 0.12, 0.004],
             "f1": [0.8, 0.66667, 0.0],
-            "p_value": [math.nan, 0.0009, math.nan],
+            "p_holm": [math.nan, 0.0009, math.nan],
             "n_seeds": [1, 3, 1],
             "false_alarms_off": [False, True, False],
+            "recommended": [False, False, True],
         }
     )
-    assert markdown(ranking, 95.0) == (
-        "**fan, paper protocol, in-sample thresholds: mean over SNRs, IDs and 3 seeds**\n"
-        "\n"
-        "|  | detector | noise factor | AUC [95 %] | snr6 | snr_6 | pAUC | worst | false alarms | F1 "
-        "| p vs first |\n"
-        "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
-        "| 1 | MEAN | all | 0.912 [0.900, 0.924] | 0.950 | 0.875 | 0.700 | 0.600 (snr6 id_00) | 5.2% | 0.800 |  |\n"
-        "|  | IF | 1 | 0.500 [0.400, 0.600] | 0.550 | 0.450 | 0.510 | 0.300 (snr_6 id\\|02) | 10.0% ! | 0.667 "
-        "| <0.001 |\n"
-        "\n"
-        "**fan, strict protocol: mean over SNRs, IDs and 1 seed**\n"
-        "\n"
-        "|  | detector | noise factor | AUC [95 %] | snr6 | snr_6 | pAUC | worst | false alarms | F1 "
-        "| p vs first |\n"
-        "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n"
-        "| 1 | IF | 0.7 | 1.000 [1.000, 1.000] | 1.000 | 1.000 | 1.000 | 1.000 (snr6 id_00) | 0.0% | 0.000 |  |\n"
+    head = (
+        "|  | detector | noise factor | AUC [95 %] | false alarms (5 % asked) | p vs first | 6 dB | -6 dB | pAUC | F1 "
+        "| worst |\n"
     )
+    rule = "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | :-- |\n"
+    assert markdown(ranking, 95.0, ["Few|clips."]) == (
+        "# Leaderboard\n\n**\\*Said\\*.**\n\nFew\\|clips.\n\n"
+        "**fan, paper protocol, in-sample thresholds: mean over SNRs, IDs and 3 seeds**\n\n"
+        + head
+        + rule
+        + "| 1 | MEAN | all | 0.912 [0.900, 0.924] | 5.2 % [4.0, 6.5] |  | 0.950 | 0.875 | 0.700 | 0.800 "
+        "| 0.600 (id_00, 6 dB) |\n"
+        "| off | IF | 1 | 0.500 [0.400, 0.600] | 10.0 % [8.0, 12.0] ! | <0.001 | 0.550 | 0.450 | 0.510 | 0.667 "
+        "| 0.300 (id\\|02, -6 dB) |\n\n"
+        "**fan, strict protocol: mean over SNRs, IDs and 1 seed**\n\n"
+        + head
+        + rule
+        + "| 1 | **IF** (recommended) | 0.7 | 1.000 [1.000, 1.000] | 0 % [0, 0.4] |  | 1.000 | 1.000 | 1.000 | 0.000 "
+        "| 1.000 (id_00, 6 dB) |\n"
+    )
+    assert html_page(ranking, 95.0).count("<tr class=recommended>") == 1
 
 
 def test_markdown_and_page_have_a_table_for_each_protocol_and_machine():
@@ -862,9 +898,10 @@ def test_markdown_and_page_have_a_table_for_each_protocol_and_machine():
         assert cells[:2] == [str(line["rank"]), line["detector"]]
         assert cells[2] == (line["noise_factor"] if line["noise_factor"] == "all" else f"{line['noise_factor']:g}")
         assert cells[3] == f"{line['auc']:.3f} [{line['auc_low']:.3f}, {line['auc_high']:.3f}]"
-        assert cells[4:7] == [f"{line[name]:.3f}" for name in ("auc.snr6", "auc.snr0", "pauc")]
-        assert cells[7] == f"{line['worst_auc']:.3f} ({line['worst']})"
-        assert cells[10] == ("" if line["rank"] == 1 else f"{line['p_value']:.3f}")
+        assert cells[5] == ("" if line["rank"] == 1 else f"{line['p_holm']:.3f}")
+        assert cells[6:10] == [f"{line[name]:.3f}" for name in ("auc.snr6", "auc.snr0", "pauc", "f1")]
+        machine = f"{line['worst_machine']} " * (line["machine"] == "all machines")
+        assert cells[10] == f"{line['worst_auc']:.3f} ({machine}{line['worst_id']}, {LABELS[line['worst_snr']]})"
 
 
 # No name has a backslash, and neither spaces at its ends nor a line break (see the schema).
@@ -888,9 +925,9 @@ def test_markdown_and_page_are_valid_whatever_the_names(detectors, snrs, machine
     assert_page_shows(html_page(ranking, 95.0), found)
     ((title, (header, *rows)),) = found.items()
     assert title == "fan, paper protocol, in-sample thresholds: mean over SNRs, IDs and 1 seed"
-    assert header[4 : 4 + len(snrs)] == list(snrs)
+    assert header[5 : 5 + len(snrs)] == list(snrs)
     assert [cells[1] for cells in rows] == ranking["detector"].tolist()
-    assert all(cells[5 + len(snrs)].endswith(f" {machine_id})") for cells in rows)
+    assert all(f" ({machine_id}, " in cells[-1] for cells in rows)
 
 
 def test_markdown_of_names_has_no_marks_of_its_own():
@@ -909,10 +946,73 @@ def test_control_characters_of_names_reach_no_page_and_no_terminal():
     table = auc_table([row(machine="f\x1b[2Jan", snr="a\nb", detector="\u202eX")])
     values = made_replicates([("\u202eX", "0.7")], np.ones((1, 1)), np.ones((1, 1, 9)), ["a\nb"])
     ranking = leaderboard(table, {"f\x1b[2Jan": {"paper": values}}, 95.0)
-    for text in (markdown(ranking, 95.0), html_page(ranking, 95.0), format_summary(summarise(table))):
+    for text in (markdown(ranking, 95.0), html_page(ranking, 95.0), format_summary(summarise(table), {})):
         assert all(letter.isprintable() or letter == "\n" for letter in text)
         shown = literal(text)
         assert all(part in shown for part in (r"f\x1b[2Jan", r"a\x0ab", r"\u202eX"))
+
+
+# --- the other tables as pages ---
+
+
+def pages_of(name: str) -> dict[str, str]:
+    """The pages of two detectors where machines, IDs, SNRs, detectors, conditions and attributes have this name."""
+    contents = {
+        replace(unit, snr=name, machine_id=name): files for unit, files in scored_machine(0, ("id_00",)).items()
+    }
+    result = evaluate_machine(contents, name, VIEWS, replicates=20, confidence=90.0, seed=0)
+    table = auc_table(result.rows)
+    table["noise_factor"] = [number_of(value) for value in table["noise_factor"]]
+    faults = [replace(CONDITION_ROW, machine=name, snr=name, id=name, attribute=name, value=name)]
+    conditions = condition_table(faults)
+    conditions["noise_factor"] = 0.7
+    return {
+        "summary": pages.summary_page(shown.of_summary(summarise(table), {})),
+        "auc": pages.auc_page(shown.of_every_id(table, {})),
+        "comparisons": pages.comparisons_page(shown.of_comparisons(comparison_table(result.comparisons), 90.0, {})),
+        "conditions": pages.conditions_page(shown.of_conditions(conditions, {})),
+    }
+
+
+@pytest.mark.parametrize("name", ["a|<script>&lt;\x1b[2J", "소음 \u202e기", '"><b>', "long " * 20])
+def test_pages_show_names_and_run_nothing_whatever_these_are(name):
+    for kind, page in pages_of(name).items():
+        read = PageReader(page)
+        assert set(read.tags) <= TAGS, kind
+        assert not re.search("[\x1b\u202e]", page)
+        assert html.escape(in_one_line(name)).strip() in page.replace("&nbsp;", " "), kind
+        assert read.tables, kind
+
+
+def test_numbers_of_pages_are_those_of_the_tables(machines):
+    table = auc_table(machines["fan"].rows)
+    table["noise_factor"] = [number_of(value) for value in table["noise_factor"]]
+    (*_, ensemble) = shown.of_summary(summarise(table), LABELS)
+    assert ensemble.header == ("detector", "6 dB", "0 dB", "worst ID", "false alarms")
+    mine = table[table["detector"] == "MEAN"]
+    assert ensemble.rows[0].cells[1] == f"{mine[mine['snr'] == 'snr6']['auc'].mean():.3f} ±" + (
+        f"{mine[mine['snr'] == 'snr6'].groupby('seed')['auc'].mean().std():.3f}"
+    )
+    first = next(iter(shown.of_every_id(table, LABELS)))
+    assert first.header == ("ID", "SNR", "LOF", "IF", "팬")
+    here = table[(table["noise_factor"] == 0.7) & (table["id"] == "id_00") & (table["snr"] == "snr6")]
+    means = here.groupby("detector", sort=False)["auc"].mean()
+    assert first.rows[0].cells == ("id_00", "6 dB", *(f"{'* ' * bool(v == means.max())}{v:.3f}" for v in means))
+    compared = comparison_table(machines["fan"].comparisons)
+    (pairs,) = shown.of_comparisons(compared, 90.0, LABELS)
+    assert len(pairs.rows) == 21
+    line = compared[compared["snr"] == "all"].iloc[0]
+    assert pairs.rows[0].cells[2].startswith(f"{line['difference']:+.3f} [")
+    assert pairs.header[-2:] == ("at 6 dB", "at 0 dB")
+
+
+def test_what_a_page_has_no_room_for_is_said(monkeypatch):
+    monkeypatch.setattr(pages, "MOST_ROWS", 5)
+    table = shown.Shown("t", ("a",), tuple(shown.Row((str(number),)) for number in range(4)))
+    page = pages.tables_page("T", "What.", "t.csv", [table, table, table], "Nothing.")
+    assert page.count("<td") == 5
+    assert "There is no room for 7 lines here: t.csv has all." in page
+    assert "Nothing." in pages.tables_page("T", "What.", "t.csv", [], "Nothing.")
 
 
 # --- tables that people open ---
@@ -1004,15 +1104,19 @@ def machines() -> dict:
 
 
 OUTPUTS = {
-    "auc_path": "auc.csv",
-    "summary_path": "summary.csv",
-    "leaderboard_path": "leaderboard.csv",
-    "markdown_path": "leaderboard.md",
-    "html_path": "leaderboard.html",
-    "comparisons_path": "comparisons.csv",
-    "conditions_path": "conditions.csv",
-    "skipped_path": "skipped.csv",
-    "text_path": "auc.txt",
+    "auc": "auc.csv",
+    "summary": "summary.csv",
+    "leaderboard": "leaderboard.csv",
+    "markdown": "leaderboard.md",
+    "page": "leaderboard.html",
+    "auc_page": "auc.html",
+    "summary_page": "summary.html",
+    "comparisons_page": "comparisons.html",
+    "conditions_page": "conditions.html",
+    "comparisons": "comparisons.csv",
+    "conditions": "conditions.csv",
+    "skipped": "skipped.csv",
+    "text": "auc.txt",
 }
 
 
@@ -1024,9 +1128,9 @@ CONDITION_ROW = ConditionRow(
 def collect_into(
     folder: Path, inputs: Mapping, skipped: Sequence[Path], confidence: float = 90.0, trainings: Sequence = ()
 ) -> dict[str, str]:
-    paths = {key: folder / "out" / name for key, name in OUTPUTS.items()}
+    files = ResultFiles(**{key: folder / "out" / name for key, name in OUTPUTS.items()})
     of_machines = [inputs[name] for name in ("tables", "replicates", "comparisons", "conditions")]
-    collect(*of_machines, skipped, trainings, confidence=confidence, asked=0.05, **paths)
+    collect(*of_machines, skipped, trainings, files=files, confidence=confidence, asked=0.05, snr_labels=LABELS)
     assert sorted(os.listdir(folder / "out")) == sorted(OUTPUTS.values())
     return {name: (folder / "out" / name).read_text(encoding="utf-8") for name in OUTPUTS.values()}
 
@@ -1059,16 +1163,18 @@ def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
     summary = summarise(table, by_machine, 90.0)
     pd.testing.assert_frame_equal(read_table([out / "summary.csv"]), summary, check_dtype=False)
     ranking = leaderboard(table, by_machine, 90.0, 0.05)
-    marks = [*tables._about_few_clips(table), *tables._about_marks(ranking, 90.0, 0.05)]
+    advice = advise(ranking, table, confidence=90.0, asked=0.05, snr_labels=LABELS)
+    ranking, said = marked(ranking, advice), remarks(table, [], ())
+    board = shown.of_leaderboard(ranking, table, advice, 90.0, 0.05, LABELS)
     read = pd.read_csv(out / "leaderboard.csv")
     assert read.columns.tolist() == LEADERBOARD_COLUMNS
     assert read["detector"].tolist() == ranking["detector"].tolist()
     for column in ("auc", "auc_low", "auc_high", "p_value", "p_holm"):
         assert read[column].tolist() == pytest.approx(ranking[column].tolist(), nan_ok=True)
-    assert written["leaderboard.md"] == markdown(ranking, 90.0, marks)
-    assert len(markdown_tables(markdown(ranking, 90.0))) == 3
-    assert written["leaderboard.md"].endswith(markdown(ranking, 90.0))
-    assert written["leaderboard.html"] == html_page(ranking, 90.0, marks)
+    assert read["recommended"].tolist() == ranking["recommended"].tolist()
+    assert written["leaderboard.md"] == pages.markdown(advice, said, board)
+    assert len(markdown_tables(written["leaderboard.md"])) == 4  # one of them by ID
+    assert written["leaderboard.html"] == pages.leaderboard_page(advice, said, board)
     assert written["comparisons.csv"].splitlines()[0] == ",".join(COMPARISON_COLUMNS)
     compared = read_table([out / "comparisons.csv"])
     assert len(compared) == 2 * 21 * 3
@@ -1077,7 +1183,7 @@ def test_collect_writes_tables_and_text(inputs, machines, tmp_path):
     ]
     assert compared["p_delong"].isna().tolist() == (compared["snr"] == "all").tolist()
     assert written["skipped.csv"] == "file,reason\n"
-    assert written["auc.txt"] == format_summary(summary)
+    assert written["auc.txt"] == f"{shown.in_lines(advice.paragraph)}\n\n{format_summary(summary, LABELS)}"
 
 
 def test_collect_uses_the_confidence(inputs, tmp_path):
@@ -1112,18 +1218,18 @@ def test_collect_is_silent_about_lists_that_are_empty(inputs, tmp_path):
     assert "left out" not in written["auc.txt"]
 
 
-@pytest.mark.parametrize("name", ["markdown", "html_page", "format_summary"])
+@pytest.mark.parametrize("name", ["markdown", "leaderboard_page", "for_console"])
 def test_collect_leaves_old_files_whole_when_it_fails(inputs, tmp_path, monkeypatch, name):
     before = collect_into(tmp_path, inputs, [], 90.0)
 
     def fails(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(tables, name, fails)
+    monkeypatch.setattr(shown if name == "for_console" else pages, name, fails)
     with pytest.raises(OSError, match="disk full"):
         collect_into(tmp_path, inputs, [], 50.0)
     assert sorted(os.listdir(tmp_path / "out")) == sorted(OUTPUTS.values())
-    failed = {"markdown": "leaderboard.md", "html_page": "leaderboard.html", "format_summary": "auc.txt"}[name]
+    failed = {"markdown": "leaderboard.md", "leaderboard_page": "leaderboard.html", "for_console": "auc.txt"}[name]
     assert (tmp_path / "out" / failed).read_text(encoding="utf-8") == before[failed]
 
 
@@ -1131,7 +1237,7 @@ def test_leaderboard_agrees_with_the_comparisons_and_the_table(machines):
     """The first of a ranking is compared with the others as `compare` does on the mean over the SNRs."""
     rows = itertools.chain.from_iterable(result.rows for result in machines.values())
     table = auc_table(rows)
-    table["noise_factor"] = [tables._number(value) for value in table["noise_factor"]]
+    table["noise_factor"] = [number_of(value) for value in table["noise_factor"]]
     ranking = leaderboard(table, {name: result.replicates for name, result in machines.items()}, 90.0)
     for name, result in machines.items():
         lines = ranking[ranking["machine"] == name].to_dict("records")
@@ -1222,15 +1328,15 @@ def test_machines_without_abnormal_clips_have_false_alarms_but_no_auc_and_no_ran
     assert written["leaderboard.csv"] == ranked["leaderboard.csv"]
     assert written["comparisons.csv"] == ranked["comparisons.csv"]
     sentence = "No AUC, since there are no abnormal clips: press."
-    assert written["leaderboard.md"] == f"{sentence}\n\n{ranked['leaderboard.md']}"
+    assert written["leaderboard.md"].replace(f"{sentence}\n\n", "") == ranked["leaderboard.md"]
     assert sentence in written["leaderboard.html"]
-    assert written["auc.txt"].startswith(ranked["auc.txt"].rstrip())
-    last = written["auc.txt"].rstrip().splitlines()[-3:]
-    assert last == [
-        "press, noise factor 0.7, strict protocol: no abnormal clips, so no AUC; false alarms, mean over 2 seeds",
-        "SNR     LOF",
-        "snr6  25.0%",
-    ]
+    alone = (
+        "press, noise factor 0.7, strict protocol: no abnormal clips, so no AUC; false alarms, mean over 2 seeds\n"
+        "SNR     LOF\n"
+        "6 dB  25.0%\n\n"
+    )
+    assert alone in written["auc.txt"]
+    assert written["auc.txt"].replace(alone, "") == ranked["auc.txt"]
     summary = read_table([tmp_path / "out" / "summary.csv"])
     line = summary[summary["machine"] == "press"].iloc[0]
     assert (line["n_ids"], line["n_seeds"], line["false_alarm_rate"], line["worst_id"]) == (0, 2, 0.25, "")
@@ -1255,7 +1361,8 @@ def test_without_any_abnormal_clips_the_leaderboard_is_empty_and_says_why(tmp_pa
     result = evaluate_machine(unlabelled_machine(), "press", VIEWS, replicates=40, confidence=90.0, seed=0)
     add_machine(inputs, tmp_path, "press", result)
     written = collect_into(tmp_path, inputs, [])
-    assert written["leaderboard.md"].strip() == "No AUC, since there are no abnormal clips: press."
+    assert "There are no abnormal clips, so nobody can know" in written["leaderboard.md"]
+    assert "No AUC, since there are no abnormal clips: press." in written["leaderboard.md"]
     assert len(written["leaderboard.csv"].splitlines()) == 1
     assert len(written["comparisons.csv"].splitlines()) == 1
 
@@ -1282,7 +1389,7 @@ def test_ddaes_that_have_hardly_learned_anything_are_said_in_leaderboard_and_sum
     clause = "(noise factor 0.7, seed 1, strict protocol): mfcc network: its loss fell by 10.0 % only (0.1 to 0.09)"
     for name in ("leaderboard.md", "leaderboard.html", "auc.txt"):
         assert "8 of 9 DDAEs have hardly learned anything" in written[name]
-        assert clause in written[name]
+        assert clause in written[name].replace("&nbsp;", " ")
         assert "and 2 more" in written[name]
         assert "\x1b" not in written[name]
         assert "fan (noise" not in written[name]

@@ -131,6 +131,7 @@ def test_normal_clips_alone_are_trained_on_and_scored_without_an_auc(tmp_path: P
     assert "No AUC, since there are no abnormal clips: fan." in (results / "leaderboard.md").read_text(encoding="utf-8")
     assert pd.read_csv(results / "auc.csv")["auc"].isna().all()
     assert (results / "figures/scores/fan_NF0.7_LOF_strict.png").exists()
+    assert (results / "figures/false_alarms/fan.png").exists()
     for kind in ("roc", "auc", "confusion"):
         assert not (results / "figures" / kind).exists()
     assert "auc_heat_map" not in run.output
@@ -282,7 +283,7 @@ def download_config(server: FaultyServer) -> dict[str, Any]:
 
 def fetched(run: Run) -> list[str]:
     """Archives that jobs were for, in alphabetical order."""
-    return sorted(re.findall(r"^Job \d+: Fetching and unpacking ([^,]+), log: ", run.output, re.MULTILINE))
+    return sorted(re.findall(r"^    message: Fetching and unpacking (.+)$", run.output, re.MULTILINE))
 
 
 FANS = sorted(f"{snr_dir}_fan" for snr_dir in SNRS.values())

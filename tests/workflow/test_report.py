@@ -14,6 +14,7 @@ import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pytest
 from PIL import Image
 
 from chromium import PATIENCE, chromium, console_errors
-from small_data import SNRS, make_recordings, small_config
+from small_data import make_recordings, small_config
 from workflow_runner import snakemake, write_config
 
 pytestmark = pytest.mark.slow
@@ -51,9 +52,33 @@ if (!picture) done({{error: "no such image on the page"}});
 else picture.decode().then(() => place(picture)).then((where) => done({{...size(), ...where}}),
                                                       (error) => done({{error: String(error)}}));
 """
-TABLES = """
-const cells = (row) => Array.from(row.cells).map((cell) => cell.innerText.trim());
-return Array.from(document.querySelectorAll(arguments[0])).map((table) => {
+# For each figure of the page: where the image ends and the caption begins, their sizes, and the caption's text.
+FIGURES = """
+const done = arguments[0];
+const images = Array.from(document.querySelectorAll("figure img"));
+Promise.allSettled(images.map((image) => { image.loading = "eager"; return image.decode(); })).then(() => done(
+    images.map((image) => {
+        const caption = image.closest("figure").querySelector("figcaption");
+        const [above, below] = [image.getBoundingClientRect(), caption.getBoundingClientRect()];
+        const {height, top} = below;
+        return {bottom: above.bottom, width: above.width, top, height, text: caption.innerText};
+    })));
+"""
+SCROLLED = """
+const box = document.querySelector("#app div.h-screen.overflow-auto:not(nav)");
+return {width: box.scrollWidth - box.clientWidth, height: box.clientHeight, left: box.getBoundingClientRect().left};
+"""
+PLAYED = """
+const done = arguments[0], audio = document.querySelector("audio");
+audio.muted = true;
+audio.ontimeupdate = () => { if (audio.currentTime > 0.05) done("played"); };
+audio.onerror = () => done(`not played: ${audio.error.message}`);
+audio.play().catch((error) => done(String(error)));
+"""
+TABLES = r"""
+const seen = (element) => element.offsetParent !== null;
+const cells = (row) => Array.from(row.cells).filter(seen).map((cell) => cell.innerText.trim().replace(/\s+/g, " "));
+return Array.from(document.querySelectorAll(arguments[0])).filter(seen).map((table) => {
     const body = Array.from(table.tBodies).flatMap((part) => Array.from(part.rows));
     return {head: table.tHead ? cells(table.tHead.rows[0]) : [], rows: body.map(cells)};
 });
@@ -188,15 +213,23 @@ class Page:
         assert shown["top"] >= 0, f"the top of {path} is out of reach"
         assert shown["left"] >= -1, f"the left of {path} is out of reach"
 
-    def check_frame(self, path: str, address: str) -> None:
+    @contextmanager
+    def frame(self, address: str | None = None) -> Iterator[None]:
+        """Inside the page that is shown, which has to be at this address."""
         frame = self.until("iframe")
-        assert frame.get_dom_attribute("src") == address
+        assert address in (None, frame.get_dom_attribute("src"))
         self.browser.switch_to.frame(frame)
         try:
-            self.until("body *")
-            assert any(table["rows"] for table in self.tables()) or self.all("img, svg, canvas"), f"{path} is empty"
+            yield
         finally:
             self.browser.switch_to.default_content()
+
+    def check_frame(self, path: str, address: str) -> None:
+        with self.frame(address):
+            self.until("body *")
+            empty = "neither conditions nor attributes" in self.all("body")[0].text
+            tables = any(table["rows"] for table in self.tables())
+            assert tables or empty or self.all("img, svg, canvas"), f"{path} is empty"
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +260,7 @@ def report(finished: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("chromium")) as chrome:
+    with chromium(tmp_path_factory.mktemp("chromium"), "--autoplay-policy=no-user-gesture-required") as chrome:
         yield chrome
 
 
@@ -284,22 +317,113 @@ def test_first_page_can_be_scrolled_to_its_beginning_in_a_small_window(page: Pag
         page.browser.set_window_size(size["width"], size["height"])
 
 
-def test_report_opens_with_the_leaderboard(page: Page, finished: Path) -> None:
+@pytest.fixture(params=[(1280, 800), (1920, 1080)], ids=["small", "large"])
+def screen(request: pytest.FixtureRequest, browser: Any) -> Iterator[tuple[int, int]]:
+    """A window's width and height."""
+    width, height = request.param
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    yield width, height
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_report_opens_with_the_advice_and_the_leaderboard(screen: tuple[int, int], page: Page, finished: Path) -> None:
+    width, height = screen
     with (finished / "results/leaderboard.csv").open(encoding="utf-8", newline="") as file:
         ranking = list(csv.DictReader(file))
-    place = page.check_reach(page.until(".prose table"))
-    assert place["top"] < 600, "the leaderboard is not in sight"
-    tables = page.tables(".prose table")
-    first = tables[0]
-    head = " | ".join(re.sub(r"[_.]", " ", name.lower()) for name in first["head"])
-    assert [name for name in ("detector", "noise factor", "auc") if name not in head] == []
-    for snr, folder in SNRS.items():
-        names = {re.sub(r"[_.]", " ", name.lower()) for name in (snr, folder)}
-        assert any(name in head for name in names), (names, head)
-    assert ranking[0]["detector"] in first["rows"][0]
+    advice = page.until(".prose .advice")
+    place = page.check_reach(advice)
+    assert place["top"] + advice.size["height"] < height
+    said = (finished / "results/summary.txt").read_text(encoding="utf-8").partition("\n\n")[0]
+    assert " ".join(advice.text.split()) == " ".join(said.split())
+    table = page.until(".prose table")
+    assert page.check_reach(table)["top"] < 0.8 * height
+    first, *others = page.tables(".prose table")
+    assert others == [], "the rest is on the page of the leaderboard"
+    assert first["head"][1:] == ["detector", "AUC [95 %]", "false alarms (5 % asked)", "p vs first"]
+    assert [row[1].replace(" (recommended)", "") for row in first["rows"]] == [
+        row["detector"]
+        for row in ranking
+        if (row["machine"], row["protocol"]) == (ranking[0]["machine"], ranking[0]["protocol"])
+    ]
     assert f"{float(ranking[0]['auc']):.3f}" in " ".join(first["rows"][0])
-    shown = {cell for table in tables for row in table["rows"] for cell in row}
+    graph = page.check_reach(page.until("#rulegraph"))
+    assert graph["top"] < height / 2
+    assert graph["left"] < width - 200
+    scrolled = page.browser.execute_script(SCROLLED)
+    assert scrolled["width"] <= 0
+    page.until("#app nav ul a", "Leaderboard and tables").click()
+    with page.frame():
+        every = page.tables()
+        assert page.browser.execute_script(
+            "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+        )
+    head = every[0]["head"]
+    assert [name for name in ("6 dB", "-6 dB") if name not in head] == []
+    shown = {cell.replace(" (recommended)", "") for table in every for row in table["rows"] for cell in row}
     assert {row["detector"] for row in ranking} <= shown
+    assert page.errors() == []
+
+
+def test_figures_of_a_category_are_shown_at_once_with_their_captions_below(
+    screen: tuple[int, int], page: Page, report: Path
+) -> None:
+    categories = data(report, "categories")
+    page.until("#app nav ul a", "AUC").click()
+    paths = [path for paths in categories["AUC"].values() for path in paths if path.endswith(".png")]
+    page.until("figure figcaption")
+    figures = page.browser.execute_async_script(FIGURES)
+    assert len(figures) == len(paths) > 1
+    for figure in figures:
+        assert figure["top"] >= figure["bottom"]
+        assert figure["height"] > 10
+        assert figure["width"] > 200
+        assert len(figure["text"]) > 40
+    assert page.browser.execute_script(SCROLLED)["width"] <= 0
+    page.until("#app nav ul a", "fan").click()
+    page.all("#app nav tbody tr td:last-child a")[0].click()  # one of them
+    page.until("figure figcaption")
+    (figure,) = page.browser.execute_async_script(FIGURES)
+    assert figure["top"] >= figure["bottom"]
+    assert page.errors() == []
+
+
+def test_no_dictionaries_of_parameters_are_shown(page: Page, report: Path) -> None:
+    assert {str(one["job_properties"][name]) for one in page.results.values() for name in ("params", "wildcards")} == {
+        ""
+    }
+    page.until("#app nav ul a", "Training").click()
+    page.until("#app nav ul a", "fan").click()
+    page.until("#app nav tbody tr td:last-child a:last-child").click()
+    page.until("#app nav .prose")
+    assert "Job parameters" not in page.browser.find_element("css selector", "#app nav").text
+    assert "{" not in page.browser.find_element("css selector", "#app nav").text
+
+
+def test_categories_are_in_the_order_of_questions(page: Page) -> None:
+    found = [name for name in page.menu() if name not in GENERAL]
+    assert found[:2] == ["Leaderboard and tables", "AUC"]
+    assert found.index("Scores") < found.index("Confusion matrices") < found.index("Training") < found.index("Listen")
+
+
+def test_hardest_clips_play_in_the_report(page: Page) -> None:
+    page.until("#app nav ul a", "Listen").click()
+    with page.frame():
+        page.until("audio")
+        assert page.browser.execute_async_script(PLAYED) == "played"
+    assert page.errors() == []
+
+
+def test_another_version_of_snakemake_s_page_is_left_as_it_is(browser: Any, damaged: Path) -> None:
+    html = damaged / "report.html"
+    text = html.read_text(encoding="utf-8")
+    for name in ("Menu.prototype.getCategoryMenumitems", "ContentDisplay.prototype.renderContent"):
+        ours = text.rindex(f"= {name};")
+        text = f"{text[:ours]}= {name}.of.another.version;{text[ours + len(name) + 3 :]}"
+    html.write_text(text, encoding="utf-8")
+    page = open_page(browser, damaged)
+    assert page.menu()[-1] == "Training", "in alphabetical order"
+    assert page.show_category("Training")
     assert page.errors() == []
 
 

@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,6 @@ def from_training(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = 
     """The jobs of one machine, noise factor, seed and protocol from training to its figures."""
     unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
     jobs = {job("train_ddae", **unit), job("plot_loss", machine=machine, protocol=protocol)}
-    if seed == 0:  # figures of features are of the first seed
-        jobs |= of_features(machine, nf, protocol)
     return jobs | from_detection(machine, nf, seed, protocol)
 
 
@@ -41,10 +38,9 @@ def combining(machine: str, nf: float | str = 0.5, seed: int = 0, protocol: str 
     return {job("combine_scores", machine=machine, nf=nf, seed=seed, protocol=protocol)}
 
 
-def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER, ids: Sequence[str] = ()) -> set[str]:
-    """Figures of features, of all IDs if none are named."""
-    names = ids or MACHINES[machine]
-    return {job("plot_features", machine=machine, id=name, nf=nf, protocol=protocol) for name in names}
+def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER) -> set[str]:
+    """Figures of features, which show what the best detector of the machine sees."""
+    return {job("plot_features", machine=machine, id=name, nf=nf, protocol=protocol) for name in MACHINES[machine]}
 
 
 def from_detection(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
@@ -69,15 +65,10 @@ def evaluation(machine: str) -> set[str]:
 
 
 def of_scores(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
-    """Figures of scores; histograms are of the first seed."""
+    """Figures of scores; those of every clip, and of their features, are of the first seed."""
     unit: Unit = {"machine": machine, "nf": nf, "protocol": protocol}
-    histograms = {job("plot_scores", **unit)} if seed == 0 else set()
-    return {job("plot_confusion", **unit, seed=seed), job("plot_roc", **unit)} | histograms
-
-
-def from_caches(machine: str, *ids: str) -> set[str]:
-    """What follows from caches of some IDs that do not train the DDAE."""
-    return of_features(machine, ids=ids) | from_detection(machine)
+    of_clips = {job("plot_scores", **unit)} | of_features(machine, nf, protocol) if seed == 0 else set()
+    return {job("plot_confusion", **unit, seed=seed), job("plot_roc", **unit)} | of_clips
 
 
 def the_end() -> set[str]:
@@ -330,6 +321,8 @@ def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished)
     over_all = combining("fan", "all") | combining("pump", "all")
     unit: Unit = {"nf": "all", "seed": 0, "protocol": PAPER, "detector": "ALL"}
     of_ensemble = {job("plot_confusion_over_trainings", machine=machine, **unit) for machine in MACHINES}
+    del unit["seed"]
+    of_ensemble |= {job("plot_scores_over_trainings", machine=machine, **unit) for machine in MACHINES}
     # which models do not have, and say so
     models = {name for machine in MACHINES for name in exported(machine) if name.startswith("export_")}
     assert finished.plan() == over_all | STATISTICS | of_ensemble | models
@@ -355,7 +348,7 @@ def test_values_of_two_settings_swapped(finished: Finished) -> None:
 def test_split_of_one_id_for_detection_only(finished: Finished) -> None:
     counts = {"ddae": 6, "ad_train": 8, "ad_test": 8}
     finished.config["machines"]["fan"]["split"] = {"id_00": counts, "id_02": {**counts, "ad_train": 7}}
-    assert finished.plan() == from_caches("fan", "id_02")
+    assert finished.plan() == from_detection("fan")
 
 
 def test_another_channel_or_set_of_features_extracts_everything_again(finished: Finished) -> None:
@@ -374,7 +367,7 @@ def log_of_extraction(finished: Finished, machine: str, snr: str, name: str, kin
 def test_recording_added_reads_only_that_one(finished: Finished) -> None:
     folder = ("pump", "snr_6", "id_02", "abnormal")
     write_clip(finished.recording(*folder, 5), seed=99, abnormal=True)
-    assert finished.runs() == extraction(*folder) | from_caches("pump", "id_02")
+    assert finished.runs() == extraction(*folder) | from_detection("pump")
     assert "6 clips: 1 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     again = finished.run()
     assert again.jobs == []
@@ -408,7 +401,7 @@ def test_cores_are_shared_by_the_recordings_yet_to_be_read(finished: Finished) -
 def test_recording_removed(finished: Finished) -> None:
     folder = ("fan", "snr_6", "id_00", "normal")
     finished.recording(*folder, 3).unlink()
-    assert finished.plan() == extraction(*folder) | from_caches("fan", "id_00")
+    assert finished.plan() == extraction(*folder) | from_detection("fan")
     finished.run("results/features/fan/snr_6_id_00_normal.npy")
     assert "13 clips: 0 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     assert len(np.load(finished.directory / "results/features/fan/snr_6_id_00_normal.npy")) == 13
@@ -419,7 +412,7 @@ def test_recording_replaced(finished: Finished, age: int) -> None:
     folder = ("fan", "snr_6", "id_02", "normal")
     path = write_clip(finished.recording(*folder, 7), seed=1234)
     os.utime(path, times=(time.time() - age,) * 2)
-    assert finished.plan() == extraction(*folder) | from_caches("fan", "id_02")
+    assert finished.plan() == extraction(*folder) | from_detection("fan")
     finished.run("results/features/fan/snr_6_id_02_normal.npy")
     assert "14 clips: 1 computed, 13 taken over, 0 skipped" in log_of_extraction(finished, *folder)
 
@@ -535,7 +528,7 @@ def test_a_touched_recording_with_another_content_is_read(finished: Finished) ->
     content[len(content) // 2] ^= 1  # the same size
     path.write_bytes(content)
     os.utime(finished.recording(*folder, 2))
-    assert finished.runs(TABLES) == to_tables(extraction(*folder) | from_caches("pump", "id_02"))
+    assert finished.runs(TABLES) == to_tables(extraction(*folder) | from_detection("pump"))
     assert "5 clips: 1 computed, 4 taken over, 0 skipped" in log_of_extraction(finished, *folder)
     assert finished.plan(TABLES) == set()
 
@@ -544,5 +537,5 @@ def test_a_renamed_recording_is_not_read_again(finished: Finished) -> None:
     folder = ("fan", "snr_6", "id_00", "abnormal")
     path = finished.recording(*folder, 1)
     path.rename(path.with_name("00000001b.wav"))
-    assert finished.runs(TABLES) == to_tables(extraction(*folder) | from_caches("fan", "id_00"))
+    assert finished.runs(TABLES) == to_tables(extraction(*folder) | from_detection("fan"))
     assert "5 clips: 0 computed, 5 taken over, 0 skipped" in log_of_extraction(finished, *folder)

@@ -142,11 +142,13 @@ def test_figures(finished: Path) -> None:
         for nf in (0, 0.5)
         for snr in SNRS
         for detector in ("IF", "OCSVM", "LOF")
-    }
+    } | {f"seed{seed}/fan_NF{nf}.png" for seed in (0, 3) for nf in (0, 0.5)}
     folder = finished / "results/figures/confusion"
     assert {str(path.relative_to(folder)) for path in folder.rglob("*.png")} == wanted
     others = {path.relative_to(finished / "results/figures").as_posix() for path in figures_of(finished)}
     expected = {"auc_heat_map.png", "auc/fan.png", "noise_factor/fan.png", "loss/fan.png"}
+    expected |= {"auc_by_id/fan.png", "false_alarms/fan.png", "false_alarms_by_share/fan.png"}
+    assert (finished / "results/benchmarks/training_time.png").exists()
     for nf in (0, 0.5):
         ids, detectors = ("id_00", "id_02"), ("IF", "OCSVM", "LOF")
         expected |= {f"{kind}/fan_NF{nf}_{name}.png" for kind in ("denoising", "projection") for name in ids}
@@ -170,8 +172,9 @@ def test_report(finished: Path) -> None:
     with zipfile.ZipFile(finished / "results/report.zip") as archive:
         names = archive.namelist()
     assert any(name.endswith("report.html") for name in names)
-    for figure in ("fan_NF0.5_snr_6_LOF.png", "fan.png"):
+    for figure in ("fan_NF0.5.png", "fan.png", "training_time.png"):
         assert any(name.endswith(figure) for name in names), names
+    assert not any(name.endswith("fan_NF0.5_snr_6_LOF.png") for name in names)  # they are in the grid
     (finished / "results/report.zip").unlink()
 
 

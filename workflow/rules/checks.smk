@@ -31,9 +31,16 @@ def require_own_demo_folder():
         problem = checks.demo_problem(PREFIX)
         if problem:
             stop("The demo's recordings can't be made:", [problem])
-        logger.warning(
-            f"The recordings are simulated ({DEMO_ROOT}): the results say nothing of real machines."
-        )
+        # of modules, Snakemake calls no onstart
+        if not workflow.modifier.is_main_snakefile():
+            tell_of_simulation()
+
+
+def tell_of_simulation():
+    """Once there is something to do, so that a run with nothing to do says no more than that."""
+    logger.warning(
+        f"The recordings are simulated ({DEMO_ROOT}): the results say nothing of real machines."
+    )
 
 
 def demo_folder_is_own(wildcards):
@@ -128,14 +135,23 @@ def doubt_results():
 
 
 def show_summary():
-    """Print the table of AUCs if this run made it."""
+    """Print the table of AUCs if this run made it, and what to open next."""
     table = Path(f"{PREFIX}results/summary.txt")
     if table.exists() and table.stat().st_mtime >= STARTED:
-        print(f"\n{table.read_text(encoding='utf-8')}", file=sys.stderr, flush=True)
+        lines = [
+            *ending.summary_lines(table.read_text(encoding="utf-8"), str(table)),
+            "",
+            *ending.next_lines(PLAN, PREFIX, sys.argv[1:]),
+        ]
+        text = for_terminal("\n".join(lines))
+        print(f"\n{text}\n", file=sys.stderr, flush=True)
 
 
 def show_mistakes():
     """Repeat, at the end of the output, what failed jobs said to the user: it has scrolled away, or was said on a node."""
+    if CONSOLE is not None:
+        CONSOLE.tell_failures()
+        return
     for path in sorted(Path(f"{PREFIX}results/logs").rglob("*.log")):
         if path.stat().st_mtime >= STARTED:
             _, found, message = path.read_text(encoding="utf-8").partition(USER_ERROR)

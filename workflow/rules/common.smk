@@ -99,8 +99,10 @@ from asd.plan import (
     changes,
     checks,
     configuration,
+    ending,
     fingerprint,
     leftovers,
+    messages,
     new_recordings,
     origins,
     parameters,
@@ -186,7 +188,10 @@ ARGUMENTS = {
     "protocol": protocol_of,
     "scope": lambda wildcards: wildcards.get("machine"),  # none of what is of all machines
     "seed": lambda wildcards: int(wildcards.seed),
-    "noise_factor": lambda wildcards: float(wildcards.nf),
+    "noise_factor": lambda wildcards: None if wildcards.nf == ALL else float(wildcards.nf),
+    "ensemble": lambda wildcards: next(
+        name for name in PLAN.names_over_trainings if paths.file_name(name) == wildcards.detector
+    ),
     "run": lambda wildcards: Run.of(wildcards.nf, wildcards.seed, protocol_of(wildcards)),
     "folder": folder_of,
 }
@@ -203,6 +208,18 @@ def planned(function, *arguments, **fixed):
             stop("The data can't be used:", [str(error)])
 
     return of_wildcards
+
+
+def described(function, *arguments):
+    """Parameter function: what a job is about, for its `message`. Since it takes the input, Snakemake does not compare its
+    values: other words run nothing again. Only the process that people watch needs them; on a node of a cluster,
+    recordings may be out of reach."""
+    of_wildcards = planned(function, *arguments)
+
+    def about(wildcards, input):
+        return of_wildcards(wildcards) if workflow.is_main_process else ""
+
+    return about
 
 
 def given_by_user(files):

@@ -29,8 +29,9 @@ rule fetch_archive:
         runtime=2880,
     params:
         settings=planned(archives.archive_settings, "archive"),
+        about=described(messages.fetch_archive, "archive"),
     message:
-        "Fetching and unpacking {wildcards.archive}, log: {log}"
+        "{params.about}"
     script:
         "../scripts/fetch_archive.py"
 
@@ -51,6 +52,8 @@ rule check:
         settings=planned(parameters.check),
         problems=planned(checks.data_problems, shown=None),
         remarks=planned(checks.data_remarks),
+    message:
+        "recordings: what is odd about them"
     script:
         "../scripts/check_recordings.py"
 
@@ -64,5 +67,7 @@ rule leftovers:
         "../../envs/download.yaml"
     params:
         report=lambda wildcards: report_of_leftovers(),
+    message:
+        "results: what is of other configurations"
     script:
         "../scripts/list_leftovers.py"

@@ -28,5 +28,8 @@ if PLAN.is_demo:
         params:
             settings=parameters.simulate_recordings(PLAN),
             code=hashed("simulate_recordings.py"),
+            about=described(messages.simulate_recordings, "machine", "id"),
+        message:
+            "{params.about}"
         script:
             "../scripts/simulate_recordings.py"

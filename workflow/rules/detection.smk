@@ -36,6 +36,9 @@ rule detect_anomalies:
         settings=planned(parameters.detect_anomalies, "machine", "run"),
         origins=planned(origins.detect_anomalies, "machine", "run"),
         code=hashed("detect_anomalies.py"),
+        about=described(messages.detect_anomalies, "machine", "run"),
+    message:
+        "{params.about}"
     script:
         "../scripts/detect_anomalies.py"
 
@@ -67,5 +70,8 @@ if PLAN.ensembles:
             settings=planned(parameters.combine_scores, "machine", "run"),
             origins=planned(origins.combine_scores, "machine", "run"),
             code=hashed("combine_scores.py"),
+            about=described(messages.combine_scores, "machine", "run"),
+        message:
+            "{params.about}"
         script:
             "../scripts/combine_scores.py"

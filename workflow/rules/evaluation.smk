@@ -12,6 +12,7 @@ rule evaluate_scores:
         table=f"{paths.EVALUATION}.csv",
         comparisons=f"{paths.EVALUATION}.comparisons.csv",
         conditions=f"{paths.EVALUATION}.conditions.csv",
+        false_alarms=f"{paths.EVALUATION}.false_alarms.csv",
         replicates=f"{paths.EVALUATION}.npz",
     log:
         "results/logs/evaluate_scores/{machine}.log",
@@ -29,6 +30,9 @@ rule evaluate_scores:
         settings=planned(parameters.evaluate_scores, "machine"),
         origins=planned(origins.evaluate_scores, "machine"),
         code=hashed("evaluate_scores.py"),
+        about=described(messages.evaluate_scores, "machine"),
+    message:
+        "{params.about}"
     script:
         "../scripts/evaluate_scores.py"
 
@@ -50,14 +54,16 @@ rule collect_results:
         weights=[file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)],
         clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
     output:
-        page=table_in_report("leaderboard.html", "leaderboard", "Leaderboard"),
-        leaderboard=table_in_report("leaderboard.csv", "leaderboard", "Leaderboard (CSV)"),
-        summary=table_in_report("summary.csv", "summary", "Mean over IDs and seeds (CSV)"),
-        auc=table_in_report("auc.csv", "auc", "Every ID (CSV)"),
-        comparisons=table_in_report(
-            "comparisons.csv", "comparisons", "Comparisons of detectors (CSV)"
-        ),
-        conditions=table_in_report("conditions.csv", "conditions", "Faults and attributes (CSV)"),
+        page=table_in_report("leaderboard.html"),
+        summary_page=table_in_report("summary.html"),
+        auc_page=table_in_report("auc.html"),
+        comparisons_page=table_in_report("comparisons.html"),
+        conditions_page=table_in_report("conditions.html"),
+        leaderboard=table_in_report("leaderboard.csv"),
+        summary=table_in_report("summary.csv"),
+        auc=table_in_report("auc.csv"),
+        comparisons=table_in_report("comparisons.csv"),
+        conditions=table_in_report("conditions.csv"),
         markdown="results/leaderboard.md",
         skipped="results/skipped_clips.csv",
         text="results/summary.txt",
@@ -78,5 +84,7 @@ rule collect_results:
         origins=planned(origins.collect_results),
         trainings=planned(origins.trainings),
         code=hashed("collect_results.py"),
+    message:
+        "all machines: leaderboard and tables"
     script:
         "../scripts/collect_results.py"

@@ -30,6 +30,9 @@ if PLAN.cache is None:
             state=state_of_clips,
             origins=planned(origins.extract_features, "folder"),
             code=hashed("extract_features.py"),
+            about=described(messages.extract_features, "folder"),
+        message:
+            "{params.about}"
         script:
             "../scripts/extract_features.py"
 
@@ -44,6 +47,8 @@ if PLAN.cache is None:
             "../../envs/audio.yaml"
         params:
             dates=lambda wildcards: redated_clips(),
+        message:
+            "recordings: their dates"
         script:
             "../scripts/note_dates.py"
 
@@ -72,5 +77,8 @@ else:
             origins=planned(origins.extract_features, "folder"),
             named=caches_by_name,
             code=hashed("import_features.py"),
+            about=described(messages.import_features, "folder"),
+        message:
+            "{params.about}"
         script:
             "../scripts/import_features.py"

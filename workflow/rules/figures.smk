@@ -7,7 +7,8 @@ rule plot_confusion:
         weights=planned(paths.weights_of_run, "machine", "run"),
         clips=planned(paths.clip_lists, "machine"),
     output:
-        confusion_figures(PLAN.names_of_training),
+        matrices=confusion_figures(PLAN.names_of_training),
+        grid=confusion_grid(paths.CONFUSION_GRID, "all"),
     log:
         f"results/logs/plot_confusion/{paths.RUN}.log",
     benchmark:
@@ -22,11 +23,14 @@ rule plot_confusion:
     threads: 1
     resources:
         mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
-        runtime=minutes(5 + 0.5 * len(PLAN.snrs) * len(PLAN.names_of_training)),
+        runtime=minutes(5 + 0.1 * len(PLAN.snrs) * len(PLAN.names_of_training)),
     params:
         settings=planned(parameters.plot_confusion, "machine", "run"),
         origins=planned(origins.scores_of_run, "machine", "run"),
         code=hashed("plot_confusion.py"),
+        about=described(messages.plot_confusion, "machine", "run"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_confusion.py"
 
@@ -40,7 +44,8 @@ if PLAN.names_over_trainings:
             weights=planned(paths.weights_of_run, "machine", "run"),
             clips=planned(paths.clip_lists, "machine"),
         output:
-            confusion_figures(["{detector}"]),
+            matrices=confusion_figures(["{detector}"]),
+            grid=confusion_grid(paths.CONFUSION_GRID_OVER_TRAININGS, "{detector}"),
         log:
             f"results/logs/plot_confusion_over_trainings/{paths.RUN}_{{detector}}.log",
         benchmark:
@@ -54,11 +59,14 @@ if PLAN.names_over_trainings:
         threads: 1
         resources:
             mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
-            runtime=minutes(5 + 0.5 * len(PLAN.snrs)),
+            runtime=minutes(5 + 0.1 * len(PLAN.snrs)),
         params:
             settings=planned(parameters.plot_confusion_over_trainings, "machine", "run", "detector"),
             origins=planned(origins.scores_of_run, "machine", "run"),
             code=hashed("plot_confusion.py"),
+            about=described(messages.plot_confusion_over_trainings, "machine", "run", "detector"),
+        message:
+            "{params.about}"
         script:
             "../scripts/plot_confusion.py"
 
@@ -69,7 +77,7 @@ rule plot_scores:
         weights=planned(paths.sources_of_first_seed, "machine", "noise_factor", "protocol"),
         clips=planned(paths.clip_lists, "machine"),
     output:
-        histograms=score_figures(),
+        strips=score_figures(),
     log:
         "results/logs/plot_scores/{machine}/nf{nf}{protocol}.log",
     benchmark:
@@ -86,8 +94,67 @@ rule plot_scores:
         settings=planned(parameters.plot_scores, "machine", "noise_factor", "protocol"),
         origins=planned(origins.scores_of_first_seed, "machine", "noise_factor", "protocol"),
         code=hashed("plot_scores.py"),
+        about=described(messages.plot_scores, "machine", "noise_factor", "protocol"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_scores.py"
+
+
+# Ensembles over several trainings: at which noise factors there is one depends on the ensemble.
+if PLAN.names_over_trainings:
+
+    rule plot_scores_over_trainings:
+        input:
+            scores=planned(paths.scores_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            weights=planned(paths.sources_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            clips=planned(paths.clip_lists, "machine"),
+        output:
+            strips=[
+                in_report(
+                    paths.SCORE_FIGURE,
+                    "score_strips",
+                    "Scores",
+                    PER_RUN,
+                    detector="{detector}",
+                    protocol=protocol_of,
+                )
+            ],
+        log:
+            "results/logs/plot_scores_over_trainings/{machine}/nf{nf}_{detector}{protocol}.log",
+        benchmark:
+            "results/benchmarks/plot_scores_over_trainings/{machine}/nf{nf}_{detector}{protocol}.tsv"
+        wildcard_constraints:
+            detector=any_of(map(paths.file_name, PLAN.names_over_trainings)),
+        group:
+            grouped("figures")
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=megabytes(300, 1e-4, planned(work.clips_of_machine, "machine")),
+            runtime=minutes(5),
+        params:
+            settings=planned(
+                parameters.plot_scores_over_trainings,
+                "machine",
+                "ensemble",
+                "noise_factor",
+                "protocol",
+            ),
+            origins=planned(origins.scores_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            code=hashed("plot_scores.py"),
+            about=described(
+                messages.plot_scores_over_trainings,
+                "machine",
+                "ensemble",
+                "noise_factor",
+                "protocol",
+            ),
+        message:
+            "{params.about}"
+        script:
+            "../scripts/plot_scores.py"
 
 
 # Machines without abnormal clips have no ROC curves.
@@ -127,6 +194,9 @@ if PLAN.auc_machines:
             settings=planned(parameters.plot_roc, "machine", "noise_factor", "protocol"),
             origins=planned(origins.scores_at, "machine", "noise_factor", "protocol"),
             code=hashed("plot_roc.py"),
+            about=described(messages.plot_roc, "machine", "noise_factor", "protocol"),
+        message:
+            "{params.about}"
         script:
             "../scripts/plot_roc.py"
 
@@ -134,11 +204,16 @@ if PLAN.auc_machines:
 rule plot_features:
     input:
         weights=planned(paths.weights_of_first_seed, "machine", "noise_factor", "protocol"),
+        classifier=planned(paths.classifier_of_first_seed, "machine", "noise_factor", "protocol"),
+        scores=planned(paths.scores_of_first_seed, "machine", "noise_factor", "protocol"),
         normal=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="npy"),
         abnormal=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="npy"),
         normal_clips=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="csv"),
         abnormal_clips=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="csv"),
+        # of these, only what tells whether the weights and the scores were made from them
+        clips=planned(paths.clip_lists, "machine"),
         reference=planned(paths.reference_caches, "machine", suffix="csv"),
+        classified=planned(paths.classified_lists, "machine"),
     output:
         denoising=in_report(
             paths.DENOISING_FIGURE,
@@ -169,9 +244,12 @@ rule plot_features:
         mem_mb=megabytes(300, 0.01, planned(work.clips_of_id, "machine", "id")),
         runtime=minutes(10, 1e-3, planned(work.clips_of_id, "machine", "id")),
     params:
-        settings=planned(parameters.plot_features, "machine", "id", "protocol"),
-        origins=planned(origins.plot_features, "machine", "id", "noise_factor", "protocol"),
+        settings=planned(parameters.plot_features, "machine", "id", "noise_factor", "protocol"),
+        origins=planned(origins.plot_features, "machine", "noise_factor", "protocol"),
         code=hashed("plot_features.py"),
+        about=described(messages.plot_features, "machine", "id", "noise_factor", "protocol"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_features.py"
 
@@ -205,38 +283,41 @@ rule plot_loss:
         settings=planned(parameters.plot_loss, "machine", "protocol"),
         origins=planned(origins.plot_loss, "machine", "protocol"),
         code=hashed("plot_loss.py"),
+        about=described(messages.plot_loss, "machine", "protocol"),
+    message:
+        "{params.about}"
     script:
         "../scripts/plot_loss.py"
 
 
-if PLAN.auc_machines:
-
-    rule plot_results:
-        input:
-            tables=paths.evaluations(PLAN, "csv"),
-            comparisons=paths.evaluations(PLAN, "comparisons.csv"),
-            replicates=paths.evaluations(PLAN, "npz"),
-            weights=[
-                file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)
-            ],
-            clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
-        output:
-            **result_figures(),
-        log:
-            "results/logs/plot_results.log",
-        benchmark:
-            "results/benchmarks/plot_results.tsv"
-        group:
-            grouped("tables")
-        conda:
-            "../../envs/figures.yaml"
-        threads: 1
-        resources:
-            mem_mb=megabytes(300),
-            runtime=minutes(20 + 2 * len(PLAN.machines)),
-        params:
-            settings=parameters.plot_results(PLAN),
-            origins=planned(origins.collect_results),
-            code=hashed("plot_results.py"),
-        script:
-            "../scripts/plot_results.py"
+rule plot_results:
+    input:
+        tables=paths.evaluations(PLAN, "csv"),
+        comparisons=paths.evaluations(PLAN, "comparisons.csv"),
+        conditions=paths.evaluations(PLAN, "conditions.csv"),
+        false_alarms=paths.evaluations(PLAN, "false_alarms.csv"),
+        replicates=paths.evaluations(PLAN, "npz"),
+        weights=[file for name in PLAN.machines for file in paths.weights_of_machine(PLAN, name)],
+        clips=[file for name in PLAN.machines for file in paths.clip_lists(PLAN, name)],
+    output:
+        **result_figures(),
+    log:
+        "results/logs/plot_results.log",
+    benchmark:
+        "results/benchmarks/plot_results.tsv"
+    group:
+        grouped("tables")
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(300),
+        runtime=minutes(20 + 2 * len(PLAN.machines)),
+    params:
+        settings=parameters.plot_results(PLAN),
+        origins=planned(origins.collect_results),
+        code=hashed("plot_results.py"),
+    message:
+        "all machines: figures of the results"
+    script:
+        "../scripts/plot_results.py"

@@ -1,18 +1,76 @@
 # What the report shows, in which category and under which label.
 
+import json
+
+TABLES = "Leaderboard and tables"
 PER_RUN = "{machine}, noise factor {nf}"  # the subcategory of figures of a training
 
-# The style sheet of profiles/default is looked for in the working directory, which --directory makes another one than
-# where Snakemake was started, and where the profile's path begins.
+# Categories in the order of the report's navigation; others come before the last one.
+CATEGORIES = [
+    TABLES,
+    "AUC",
+    "False alarms",
+    "Scores",
+    "ROC curves",
+    "Confusion matrices",
+    "Features before and after denoising",
+    "Projections of clips",
+    "Training",
+    "Listen",
+]
+
+# What Snakemake's report does not offer is added as it is made; where a later Snakemake is made otherwise, its own report
+# comes out.
 REPORTER = getattr(sys.modules.get("snakemake.report.html_reporter"), "Reporter", None)
+
+
+def find_style_sheet(reporter):
+    """The style sheet of profiles/default is looked for in the working directory, which --directory makes another one
+    than where Snakemake was started, and where the profile's path begins."""
+    sheet = getattr(reporter.settings, "stylesheet_path", None)
+    if sheet is not None and not Path(sheet).exists():
+        reporter.settings.stylesheet_path = WORKFLOW.parent / sheet
+
+
+def leave_out_parameters(reporter):
+    """Parameters and wildcards of jobs are dictionaries for the workflow, of which labels and captions say what matters."""
+    own = {rule.name for rule in workflow.rules}
+    for subcategories in reporter.results.values():
+        for record in sum(subcategories.values(), []):
+            if record.job.rule.name in own:
+                record.params = record.wildcards = ""
+
+
+def add_script(reporter):
+    """report/report.js, at the end of the page."""
+    import jinja2
+
+    script = (WORKFLOW / "report/report.js").read_text(encoding="utf-8")
+    script = script.replace("CATEGORY_ORDER", json.dumps(CATEGORIES))
+    loader, page = reporter.env.loader, "index.html.jinja2"
+
+    def source_of(name):
+        source, *others = loader.get_source(reporter.env, name)
+        if name == page:
+            end = f"{{% raw %}}<script>{script}</script>{{% endraw %}}\n</body>"
+            source = end.join(source.rsplit("</body>", 1))
+        return source, *others
+
+    reporter.env.loader = jinja2.FunctionLoader(source_of)
+
 
 if REPORTER is not None:
 
     def begin(reporter, begin=REPORTER.__post_init__):
-        sheet = getattr(reporter.settings, "stylesheet_path", None)
-        if sheet is not None and not Path(sheet).exists():
-            reporter.settings.stylesheet_path = WORKFLOW.parent / sheet
+        find_style_sheet(reporter)
         begin(reporter)
+        for addition in (leave_out_parameters, add_script):
+            try:
+                addition(reporter)
+            except Exception as error:
+                logger.warning(
+                    f"The report is plainer than it could be ({addition.__name__}: {error})."
+                )
 
     REPORTER.__post_init__ = begin
 
@@ -42,9 +100,21 @@ def in_report(path, caption, category, subcategory, **labels):
     )
 
 
-def table_in_report(name, caption, label):
-    """A table of the whole run."""
-    return in_report(f"results/{name}", caption, "Tables", "all machines", table=label)
+TABLE_LABELS = {
+    "leaderboard": "Leaderboard",
+    "summary": "Mean over IDs and seeds",
+    "auc": "Every ID",
+    "comparisons": "Comparisons of detectors",
+    "conditions": "Faults and attributes",
+}
+
+
+def table_in_report(name):
+    """A table of the whole run: a page, or the CSV file of the same name, between which the report has a switch."""
+    caption, _, suffix = name.partition(".")
+    readable = "yes" if suffix == "html" else "no, CSV"
+    label = TABLE_LABELS[caption]
+    return in_report(f"results/{name}", caption, TABLES, "all machines", table=label, page=readable)
 
 
 def page_in_report(path, caption, category, label):
@@ -53,32 +123,33 @@ def page_in_report(path, caption, category, label):
 
 
 def confusion_figures(names):
-    """Confusion matrices of some detectors or ensembles at every SNR; machine and run stay wildcards."""
+    """Confusion matrices of some detectors or ensembles at every SNR; machine and run stay wildcards. The report shows
+    the grid of them."""
     return [
-        in_report(
-            paths.filled(
-                paths.CONFUSION_FIGURE, {"snr": snr, "detector": paths.file_name(detector)}
-            ),
-            "confusion",
-            "Confusion matrices",
-            PER_RUN,
-            detector=detector,
-            # in braces, Snakemake would look for wildcards
-            SNR=label.translate(str.maketrans("{}", "()")),
-            seed="{seed}",
-            protocol=protocol_of,
-        )
-        for snr, label in parameters.snr_labels(PLAN).items()
-        for detector in names
+        paths.filled(paths.CONFUSION_FIGURE, {"snr": snr, "detector": paths.file_name(detector)})
+        for snr, detector in product(PLAN.snrs, names)
     ]
 
 
+def confusion_grid(pattern, detectors):
+    """All confusion matrices of a training, or of an ensemble over several, in one figure."""
+    return in_report(
+        pattern,
+        "confusion",
+        "Confusion matrices",
+        PER_RUN,
+        detectors=detectors,
+        seed="{seed}",
+        protocol=protocol_of,
+    )
+
+
 def score_figures():
-    """Histograms of each detector and ensemble; machine, noise factor and protocol stay wildcards."""
+    """Scores of each detector and ensemble; machine, noise factor and protocol stay wildcards."""
     return [
         in_report(
             paths.filled(paths.SCORE_FIGURE, {"detector": paths.file_name(detector)}),
-            "score_histograms",
+            "score_strips",
             "Scores",
             PER_RUN,
             detector=detector,
@@ -88,28 +159,31 @@ def score_figures():
     ]
 
 
+# kind -> caption, category, and label
 RESULT_CAPTIONS = {
-    "auc": ("auc_by_snr", "against SNR"),
-    "noise_factor": ("auc_by_noise_factor", "against noise factor"),
-    "ablation": ("ablation", "ablation"),
+    "false_alarms": ("false_alarms", "False alarms", "false alarms"),
+    "false_alarms_by_share": ("false_alarms_by_share", "False alarms", "by the share asked for"),
+    "training_time": ("training_time", "Training", "time"),
+    "heat_map": ("auc_heat_map", "AUC", "heat map"),
+    "auc": ("auc_by_snr", "AUC", "by SNR"),
+    "by_id": ("auc_by_id", "AUC", "by ID"),
+    "noise_factor": ("auc_by_noise_factor", "AUC", "by noise factor"),
+    "ablation": ("ablation", "AUC", "what the DDAE brings"),
 }
 
 
 def result_figures():
     """Figures of the tables: kind -> figures."""
-    figures = paths.result_figures(PLAN)
-    shown = {
-        "heat_map": [
-            in_report(
-                figure, "auc_heat_map", "AUC", "all machines", figure="heat map", protocol=name
-            )
-            for figure, name in zip(figures.pop("heat_map"), PLAN.protocols)
-        ]
-    }
-    for kind, of_kind in figures.items():
-        caption, label = RESULT_CAPTIONS[kind]
+    shown = {}
+    for kind, figures in paths.result_figures(PLAN).items():
+        caption, category, label = RESULT_CAPTIONS[kind]
+        machines = PLAN.machines if kind.startswith("false_alarms") else PLAN.auc_machines
+        machines = PLAN.machines_by_id if kind == "by_id" else machines
+        if kind in ("heat_map", "training_time"):
+            machines = ["all machines"]
+        protocols = PLAN.protocols if kind in ("heat_map", "noise_factor", "ablation") else ["all"]
         shown[kind] = [
-            in_report(figure, caption, "AUC", machine, figure=label, protocol=name)
-            for figure, (machine, name) in zip(of_kind, product(PLAN.auc_machines, PLAN.protocols))
+            in_report(figure, caption, category, machine, figure=label, protocol=protocol)
+            for figure, (machine, protocol) in zip(figures, product(machines, protocols))
         ]
     return shown

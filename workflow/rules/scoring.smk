@@ -39,6 +39,9 @@ rule export_models:
         root=root_of_recordings,
         recordings=files_of_recordings,
         code=hashed("export_models.py"),
+        about=described(messages.export_models, "machine", "run"),
+    message:
+        "{params.about}"
     script:
         "../scripts/export_models.py"
 
@@ -62,6 +65,8 @@ rule export_features:
     params:
         features=list(PLAN.features),
         code=hashed("export_features.py"),
+    message:
+        "features of new recordings: the model that computes them"
     script:
         "../scripts/export_features.py"
 
@@ -101,6 +106,8 @@ rule list_hardest:
         root=root_of_recordings,
         recordings=files_of_recordings,
         code=hashed("list_hardest.py"),
+    message:
+        "all machines: the page of clips to listen to"
     script:
         "../scripts/list_hardest.py"
 
@@ -111,11 +118,15 @@ rule list_hardest:
 rule score:
     input:
         lambda wildcards: f"{asked('score').place}.csv",
+    message:
+        "The new recordings have scores."
 
 
 rule monitor:
     input:
         lambda wildcards: f"{asked('monitor').place}.monitor.png",
+    message:
+        "Whether the models still hold is known."
 
 
 rule score_recordings:
@@ -138,6 +149,9 @@ rule score_recordings:
         false_alarms=lambda wildcards: asked_of(wildcards).false_alarms,
         state=lambda wildcards: asked_of(wildcards).state(),
         code=hashed("score_recordings.py"),
+        about=described(messages.score_recordings, "machine"),
+    message:
+        "{params.about}"
     script:
         "../scripts/score_recordings.py"
 
@@ -161,5 +175,8 @@ rule monitor_recordings:
         runtime=minutes(600),
     params:
         code=hashed("monitor_recordings.py"),
+        about=described(messages.monitor_recordings, "machine"),
+    message:
+        "{params.about}"
     script:
         "../scripts/monitor_recordings.py"

@@ -28,6 +28,9 @@ rule train_ddae:
         settings=planned(parameters.train_ddae, "machine", "run"),
         origins=planned(origins.train_ddae, "machine", "run"),
         code=hashed("train_ddae.py"),
+        about=described(messages.train_ddae, "machine", "run"),
+    message:
+        "{params.about}"
     script:
         "../scripts/train_ddae.py"
 
@@ -63,5 +66,8 @@ if PLAN.has_classifier:
             settings=planned(parameters.train_classifier, "scope", "seed", "protocol"),
             origins=planned(origins.train_classifier, "scope", "seed", "protocol"),
             code=hashed("train_classifier.py"),
+            about=described(messages.train_classifier, "scope", "seed", "protocol"),
+        message:
+            "{params.about}"
         script:
             "../scripts/train_classifier.py"

@@ -6,9 +6,9 @@ with job_log(snakemake.log[0]):
     from asd.ddae.loss import read_loss
     from asd.ddae.origins import expected_trainings
     from asd.detection.origins import expected_evaluations
-    from asd.evaluation.tables import collect
+    from asd.evaluation.collection import ResultFiles, collect
 
-    settings, files, output = snakemake.params.settings, snakemake.input, snakemake.output
+    settings, files = snakemake.params.settings, snakemake.input
     trained = expected_trainings(snakemake.params.trainings, files.reference)
     collect(
         files.tables,
@@ -17,17 +17,10 @@ with job_log(snakemake.log[0]):
         files.conditions,
         files.skipped,
         [(origin, read_loss(path, origin)) for path, origin in zip(files.loss, trained, strict=True)],
+        files=ResultFiles(**dict(snakemake.output.items())),
         confidence=settings["confidence"],
         asked=settings["false_alarms"],
+        snr_labels=settings["snr_labels"],
         simulated=settings["simulated"],
         expected=expected_evaluations(snakemake.params.origins, files.clips, files.weights),
-        auc_path=output.auc,
-        summary_path=output.summary,
-        leaderboard_path=output.leaderboard,
-        markdown_path=output.markdown,
-        html_path=output.page,
-        comparisons_path=output.comparisons,
-        conditions_path=output.conditions,
-        skipped_path=output.skipped,
-        text_path=output.text,
     )

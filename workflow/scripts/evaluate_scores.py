@@ -7,6 +7,7 @@ with job_log(snakemake.log[0]):
 
     from asd.detection.origins import expected_scores
     from asd.evaluation.conditions import condition_rows
+    from asd.evaluation.false_alarms import false_alarm_rows, false_alarm_table
     from asd.evaluation.machine import evaluate_machine, read_unit_scores, write_replicates
     from asd.evaluation.tables import auc_table, comparison_table, condition_table, write_table
     from asd.files.origin import made_from, origins_of
@@ -20,6 +21,7 @@ with job_log(snakemake.log[0]):
         snakemake.output.table: auc_table(result.rows),
         snakemake.output.comparisons: comparison_table(result.comparisons),
         snakemake.output.conditions: conditions,
+        snakemake.output.false_alarms: false_alarm_table(false_alarm_rows(contents, settings["machine"])),
     }
     for path, table in contents_of.items():
         write_table(table, path)

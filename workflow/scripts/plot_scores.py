@@ -1,11 +1,12 @@
-"""Rule plot_scores: score histograms of one machine, noise factor and protocol, under the first seed."""
+"""Rules plot_scores and plot_scores_over_trainings: scores of every clip of a machine, noise factor and protocol."""
 
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from asd.ddae.run import ALL
     from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores
-    from asd.figures.scores import ScorePanel, score_histograms
+    from asd.figures.scores import ScorePanel, score_strips
     from asd.figures.style import save
     from asd.splits import title_of
 
@@ -14,13 +15,16 @@ with job_log(snakemake.log[0]):
     files = snakemake.input
     expected = expected_scores(snakemake.params.origins, "scores", files.clips, files.weights)
     contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
-    about = f"{wildcards.machine}, noise factor {wildcards.nf}, {title_of(settings['protocol'])}"
+    of_all = wildcards.nf == ALL
+    about = f"{wildcards.machine}, {'all noise factors' if of_all else f'noise factor {wildcards.nf}'}"
+    about += f", {title_of(settings['protocol'])}"
+    seed = "all seeds" if settings["seed"] is None else f"seed {settings['seed']}"
 
-    for detector, path in zip(settings["detectors"], snakemake.output.histograms, strict=True):
+    for detector, path in zip(settings["detectors"], snakemake.output.strips, strict=True):
         panels = {}
         for unit, content in contents.items():
             scores, abnormal = content.scores[detector], content.clips.labels
             panels[labels[unit.snr], unit.machine_id] = ScorePanel(
                 scores.train, scores.test[~abnormal], scores.test[abnormal], scores.threshold
             )
-        save(score_histograms(panels, f"{about}: scores of {detector}, seed {settings['seed']}"), path)
+        save(score_strips(panels, f"{about}: scores of {detector}, {seed}"), path)

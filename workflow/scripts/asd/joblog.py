@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ from .files.neutral import for_terminal
 
 USER_ERROR = " ERROR user: "
 """Stands before a user's mistake in a log; what follows, to the end of the file, is the message."""
+
+TOLD_BY_SNAKEMAKE = "ASD_FAILURES_TOLD_BY_SNAKEMAKE"
+"""Environment variable: not empty where the process that people watch tells them what the logs of failed jobs say, so
+that jobs need not."""
 
 _INTERRUPTED = 130  # as shells report a program that SIGINT ended
 _LOGS = "logs"  # folder of the logs; below it one for each rule
@@ -87,11 +92,15 @@ def job_log(path: str | Path) -> Iterator[None]:
         raise SystemExit(_INTERRUPTED) from None
     except Exception as error:
         message = _for_the_user(error, path)
+        told = bool(os.environ.get(TOLD_BY_SNAKEMAKE)) and handler.problem is None
         if message is None:
             root.exception("unexpected error")
+            if told:
+                raise SystemExit(1) from None
             raise
         root.error("user: %s", message)
-        _tell(f"Error: {message}\n(log: {path})")
+        if not told:
+            _tell(f"Error: {message}\n(log: {path})")
         raise SystemExit(1) from None
     finally:
         logging.captureWarnings(False)

@@ -86,6 +86,29 @@ class ConditionRow:
 
 
 @dataclass(frozen=True)
+class FalseAlarmRow:
+    """One detector with the threshold that one share asks for: a line of ``evaluation/{machine}.false_alarms.csv``.
+
+    Attributes
+    ----------
+    asked
+        Share of the normal clips that the threshold is meant to flag.
+    false_alarm_rate
+        Share of the normal test clips that it flags, the mean over SNRs, IDs and seeds.
+    n_normal
+        Normal test clips of all IDs, which SNRs and seeds share.
+    """
+
+    protocol: str
+    machine: str
+    noise_factor: str
+    detector: str
+    asked: float
+    false_alarm_rate: float
+    n_normal: int
+
+
+@dataclass(frozen=True)
 class ComparisonRow:
     """Two entries at one SNR, or on the mean over the SNRs, the better one first: a line of ``comparisons.csv``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from ..ddae.loss import Curve
@@ -38,6 +38,7 @@ from .style import (
 _DECIBEL = 10.0 / np.log(10.0)  # from the natural logarithm of a power
 _QUANTILES = (0.1, 0.5, 0.9)
 _MEL_SCALE = tuple(np.vectorize(scale, otypes=[np.float64]) for scale in (hertz_to_mel, mel_to_hertz))
+_BASIC_UNITS = dict.fromkeys(("rms", "ptp", "mean", "std"), "amplitude")
 _NETWORKS = {"mfcc": "MFCC network", "basic": "basic network"}
 
 
@@ -47,37 +48,47 @@ _NETWORKS = {"mfcc": "MFCC network", "basic": "basic network"}
 def project_2d(
     train: NDArray[np.floating], *others: NDArray[np.floating]
 ) -> tuple[tuple[NDArray[np.float64], ...], tuple[float, float]]:
-    """First two principal components of the training rows, by singular value decomposition.
+    """The two directions in which clips lie apart from the typical training clip, and all clips in their plane.
+
+    They are the first two principal components of all rows' directions, seen from the median training row (spherical
+    principal components): each clip counts once, however far out it is, and whether it is normal does not count.
+    Components of the training rows alone would show nothing of what whitening sees: these vary alike in all directions.
 
     Parameters
     ----------
     train
-        float [clips, columns], at least one clip.  Columns are centred, not scaled.
+        float [clips, columns], at least one clip.
     others
-        float [clips, columns] each, projected onto the components of `train`.
+        float [clips, columns] each.
 
     Returns
     -------
     tuple
-        The projections float64 [clips, 2] of `train` and of each of `others`, and the two components' shares of the
-        variance of `train`.  The largest loading of a component is positive.  A component that `train` is too small
-        for is zero.
+        The projections float64 [clips, 2] of `train` and of each of `others`, and for the two components the share of
+        the squared distance to the median training row that is along them, mean over the clips.  The largest loading
+        of a component is positive.  A component that there are too few clips for is zero.
+
+    References
+    ----------
+    Locantore, N. et al. (1999). Robust principal component analysis for functional data. *Test* 8, 1-73.
     """
-    rows = np.asarray(train, np.float64)
-    mean = rows.mean(axis=0)
-    _, values, vectors = np.linalg.svd(rows - mean, full_matrices=False)
+    blocks = [np.asarray(block, np.float64) for block in (train, *others)]
+    middle = np.median(blocks[0], axis=0)
+    rows = np.concatenate(blocks) - middle
+    # what rounding leaves of a distance that is not there
+    tiny = np.finfo(np.float64).eps * max(rows.shape) * (float(np.abs(blocks[0]).max()) + 1e-300)
+    lengths = np.linalg.norm(rows, axis=1)
+    directions = rows[lengths > tiny] / lengths[lengths > tiny, None]
     axes = np.zeros((2, rows.shape[1]))
     shares = np.zeros(2)
-    total = float(np.sum(values**2))
-    # what rounding leaves of a component that is not there
-    tiny = np.finfo(np.float64).eps * max(rows.shape) * (float(np.abs(rows).max()) + 1e-300)
-    for number in range(min(2, len(values))):
-        if values[number] > tiny:
-            vector = vectors[number]
-            axes[number] = vector * np.sign(vector[np.argmax(np.abs(vector))])
-            shares[number] = values[number] ** 2 / total
-    projected = tuple((np.asarray(block, np.float64) - mean) @ axes.T for block in (train, *others))
-    return projected, (float(shares[0]), float(shares[1]))
+    if len(directions):
+        values, vectors = np.linalg.eigh(directions.T @ directions)
+        for number, place in enumerate(range(len(values) - 1, max(len(values) - 3, -1), -1)):
+            if values[place] > 1e-9 * len(directions):
+                vector = vectors[:, place]
+                axes[number] = vector * np.sign(vector[np.argmax(np.abs(vector))])
+                shares[number] = values[place] / len(directions)
+    return tuple((block - middle) @ axes.T for block in blocks), (float(shares[0]), float(shares[1]))
 
 
 # --- losses ---
@@ -86,9 +97,9 @@ def project_2d(
 def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: str) -> Figure:
     """Losses against the epoch or step, on a logarithmic axis: a panel for each network.
 
-    The line is the mean over the seeds, the band their range; thin lines are the losses of held-out clips, with a dot
+    The line is the mean over the seeds, the band their range; dashed lines are the losses of held-out clips, with a dot
     where each seed's weights were kept.  Noise factors are darker the smaller they are, and named at the ends of the
-    lines.  Above a panel stands which of them have hardly learned anything.
+    lines.  Above a panel stands whether its network has learned.
 
     Parameters
     ----------
@@ -100,12 +111,11 @@ def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: st
     factors = sorted({factor for of in curves.values() for factor in of})
     # the lightest third of the map is too light for lines on white
     places = np.linspace(0.0, 0.72, len(factors)) if len(factors) > 1 else [0.0]
-    dashes: list[Any] = ["-", (0, (5, 1.5)), (0, (1.2, 1.2))]
     styles = {
-        factor: {"color": matplotlib.colormaps["viridis"](float(place)), "linestyle": dashes[number % len(dashes)]}
-        for number, (factor, place) in enumerate(zip(factors, places, strict=True))
+        factor: {"color": matplotlib.colormaps["viridis"](float(place))}
+        for factor, place in zip(factors, places, strict=True)
     }
-    figure = new_figure(PAGE_WIDTH, 3.2)
+    figure = new_figure(PAGE_WIDTH, 3.5)
     grid = figure.subplots(1, max(len(curves), 1), squeeze=False)
     ends: dict[Axes, list[tuple[float, float, str, Mapping[str, Any]]]] = {}
     every = [curve for of in curves.values() for trained in of.values() for curve in trained]
@@ -124,23 +134,54 @@ def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: st
         _plain_log_axis(axes)
         start = 0 if unit == "step" else 1
         axes.set_xlim(start - 0.01 * longest, longest + 0.01 * longest)
-        axes.set(xlabel=unit, title=_NETWORKS.get(network, network))
-        untrained = [f"{factor:g}" for factor in sorted(of) if any(curve.complaints() for curve in of[factor])]
-        if untrained:
-            said = f"hardly learned anything: noise factor {', '.join(untrained)}"
-            said = fitted(figure, said, MEDIUM, 0.8 * figure.get_figwidth() / len(curves))
-            axes.set_title(f"{axes.get_title()}\n{said}", color=ABNORMAL)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel(_PLACES[unit])
+        said, fine = verdict_on_training(of)
+        said = fitted(figure, said, MEDIUM, 0.8 * figure.get_figwidth() / len(curves))
+        axes.set_title(f"{_NETWORKS.get(network, network)}\n{said}", color="black" if fine else ABNORMAL)
         axes.grid()
-    grid[0, 0].set_ylabel("loss (mean squared error)")
+    grid[0, 0].set_ylabel("loss: mean squared error\nof features scaled to 0–1")
     seeds = max((len(trained) for of in curves.values() for trained in of.values()), default=1)
     notes = ["numbers at the lines: noise factor"]
     notes += [f"mean and range over {seeds} seeds"] if seeds > 1 else []
+    keys: list[Artist] = [line_key("clips that train", color="black")]
     if any(curve.validation for curve in every):
-        notes.append("thin: clips held out, with a dot where the weights were kept")
-    figure.supxlabel("; ".join(notes), fontsize=SMALL)
+        keys.append(line_key("clips held out", color="black", **_HELD_OUT))
+        keys.append(line_key("weights that were kept", color="black", linestyle="", marker="o", markersize=3.5))
+    legend_below(figure, keys, "; ".join(notes))
     title_above(figure, title)
     label_ends(figure, ends)
     return figure
+
+
+_PLACES = {"epoch": "epoch (all training clips once)", "step": "step (one batch of clips)"}
+_HELD_OUT: dict[str, Any] = {"linestyle": (0, (4, 1.8)), "linewidth": 1.0}
+
+
+def verdict_on_training(of: Mapping[float, Sequence[Curve]]) -> tuple[str, bool]:
+    """Whether a network has learned, in a few words, and whether all is well.
+
+    Parameters
+    ----------
+    of
+        Noise factor -> the training of each seed.
+
+    Examples
+    --------
+    >>> verdict_on_training({0.7: [Curve([0.08, 0.02], [], 0, 1, spread=0.5)]})
+    ('has learned: its loss fell by 75 %', True)
+    >>> verdict_on_training({0.2: [Curve([0.08, 0.02], [], 0, 1)], 0.7: [Curve([0.08, 0.079], [], 0, 1)]})
+    ('has hardly learned anything at noise factor 0.7', False)
+    """
+    untrained = [f"{factor:g}" for factor in sorted(of) if any(curve.complaints() for curve in of[factor])]
+    if untrained:
+        return f"has hardly learned anything at noise factor {', '.join(untrained)}", False
+    pairs = [curve.first_and_kept for trained in of.values() for curve in trained]
+    falls = sorted(100.0 * (1.0 - kept / first) for first, kept in pairs)
+    if not falls:
+        return "no training", True
+    low, high = f"{falls[0]:.0f}", f"{falls[-1]:.0f}"
+    return f"has learned: its loss fell by {low if low == high else f'{low} to {high}'} %", True
 
 
 def _stacked(trained: Sequence[Curve], values: Sequence[Sequence[float]]) -> tuple[NDArray[Any], NDArray[np.float64]]:
@@ -172,7 +213,7 @@ def _draw_validation(axes: Axes, trained: Sequence[Curve], style: Mapping[str, A
     places, losses = _stacked(trained, [curve.validation for curve in trained])
     if not len(places):
         return
-    axes.plot(places, np.nanmean(losses, axis=0), linewidth=0.7, **style)
+    axes.plot(places, np.nanmean(losses, axis=0), **{**style, **_HELD_OUT})
     kept = [(curve.places[curve.kept], curve.validation[curve.kept]) for curve in trained if curve.validation]
     axes.plot(*zip(*kept, strict=True), linestyle="", marker="o", markersize=3.5, color=style["color"])
 
@@ -238,8 +279,75 @@ def separation(normal: NDArray[np.float64], abnormal: NDArray[np.float64]) -> ND
     return result
 
 
+FEWEST_TO_TELL = 10
+"""Test clips of a class below which nothing is said of what denoising does to them."""
+
+_CHANGED = 1.2
+_APART = 0.25
+_BEYOND_CHANCE = 1.3  # times the separation of so many clips that do not differ
+
+
+def overall_separation(normal: NDArray[np.float32], abnormal: NDArray[np.float32]) -> float:
+    """How far two groups of clips are apart in all features together: the root mean square of `separation`.
+
+    Parameters
+    ----------
+    normal, abnormal
+        float32 [clips, 136], in the features' own units; the mean log-mel spectrum counts in place of its cepstrum.
+
+    Returns
+    -------
+    float
+        NaN where a group is empty, or no feature varies.
+    """
+    apart = np.concatenate(
+        [
+            separation(log_mel(normal), log_mel(abnormal)),
+            separation(*(np.asarray(block[:, BASIC_COLUMNS], np.float64) for block in (normal, abnormal))),
+        ]
+    )
+    known = apart[np.isfinite(apart)]
+    return float(np.sqrt(np.mean(known**2))) if len(known) else float("nan")
+
+
+def verdict_on_denoising(panels: Mapping[str, FeaturePanel]) -> str:
+    """What denoising does to the distance between normal and abnormal clips, in a sentence.
+
+    Parameters
+    ----------
+    panels
+        SNR's label -> features.
+    """
+    if not _has_abnormal(panels):
+        return "There are no abnormal clips, so nothing shows whether denoising sets them apart."
+    found: dict[str, list[str]] = {}
+    for label, panel in panels.items():
+        (before, after), numbers = (overall_separation(*pair) for pair in panel.pairs.values()), ""
+        if min(len(panel.before_normal), len(panel.before_abnormal)) < FEWEST_TO_TELL:
+            clause = "can't be judged by so few of them"
+        elif not after > 0.0:
+            clause = "makes nearly the same of all of them"
+        else:
+            numbers = f" ({before:.2f} to {after:.2f})"
+            by_chance = _BEYOND_CHANCE * np.sqrt(1 / len(panel.before_normal) + 1 / len(panel.before_abnormal))
+            if max(before, after) < max(_APART, by_chance):
+                clause = "leaves them mixed"
+            elif after >= _CHANGED * before:
+                clause = "moves them further apart"
+            else:
+                clause = "moves them closer together" if after <= before / _CHANGED else "changes little"
+        found.setdefault(clause, []).append(f"{label}{numbers}")
+    clauses = [f"{clause} at {_enumerated(where)}" for clause, where in found.items()]
+    sentence = f"Abnormal and normal clips: denoising {_enumerated(clauses)}."
+    return sentence.replace(" (", " (separation ", 1) if " to " in sentence else sentence
+
+
+def _enumerated(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
 def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
-    """What denoising does to the features of normal and of abnormal test clips, a page.
+    """What denoising does to the features of normal and of abnormal test clips, a page, with the verdict on top.
 
     The upper part has a column for each SNR: the mean log-mel spectra before and after denoising, in dB (median as a
     line, 10-90 % of the clips as a band), and how far abnormal and normal clips are apart in each mel band before and
@@ -256,12 +364,14 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
         Above all panels.
     """
     count = max(len(panels), 1)
-    figure = new_figure(PAGE_WIDTH, 8.8)
-    parts: Any = figure.subfigures(2, 1, height_ratios=(5.2, 3.6))
+    figure = new_figure(PAGE_WIDTH, 9.1)
+    parts: Any = figure.subfigures(2, 1, height_ratios=(5.5, 3.6))
     upper, lower = parts
     spectra = upper.subplots(3, count, squeeze=False, sharex=True, sharey="row")
     _draw_spectra(figure, spectra, panels)
     upper.supxlabel("mel band's centre in kHz", fontsize=MEDIUM)
+    verdict = fitted(figure, verdict_on_denoising(panels), MEDIUM, 0.96 * PAGE_WIDTH)
+    upper.suptitle(verdict, fontsize=MEDIUM)
     room = 0.95 * (PAGE_WIDTH / 4 - 0.5) / count
     names = [fitted(figure, label, SMALL, room) for label in panels]
     upright = any(label.count("\n") > 1 for label in names)
@@ -269,13 +379,22 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
     boxes = lower.subplots(2, -(-len(BASIC_NAMES) // 2), squeeze=False)
     for number, (axes, name) in enumerate(zip(boxes.flat, BASIC_NAMES, strict=True)):
         column = BASIC_COLUMNS.start + number
-        for place, panel in enumerate(panels.values()):
-            pairs = panel.pairs.items()
-            for side, (when, blocks) in enumerate(pairs):
-                for other, block in enumerate(blocks):
-                    x = place + 0.19 * (2 * side + other - 1.5) + 0.06 * (2 * side - 1)
-                    _draw_box(axes, x, block[:, column], abnormal=other == 1, after=when == "after")
+        _draw_boxes(
+            axes,
+            (
+                (
+                    place + 0.19 * (2 * side + other - 1.5) + 0.06 * (2 * side - 1),
+                    block[:, column],
+                    other == 1,
+                    side == 1,
+                )
+                for place, panel in enumerate(panels.values())
+                for side, blocks in enumerate(panel.pairs.values())
+                for other, block in enumerate(blocks)
+            ),
+        )
         axes.set_title(name)
+        axes.set_ylabel(_BASIC_UNITS.get(name, "no unit"), fontsize=SMALL, labelpad=1.0)
         axes.set_xticks(range(len(panels)), names, rotation=90 if upright else 0)
         axes.set_xlim(-0.6, count - 0.4)
         axes.tick_params(axis="x", length=0)
@@ -343,6 +462,7 @@ def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, Featu
         grid[:, 0], ("before: power in dB", "after: power in dB", "abnormal − normal\nin units of spread"), strict=True
     ):
         axes.set_ylabel(text)
+    grid[2, 0].locator_params(axis="y", nbins=5)
     shared = [axes.get_ylim() for axes in grid[:2, 0]]
     for axes in grid[:2, 0]:
         axes.set_ylim(min(low for low, _ in shared), max(high for _, high in shared))
@@ -365,17 +485,25 @@ def _box_style(abnormal: bool, after: bool) -> dict[str, Any]:
     return {"facecolor": colour, "edgecolor": colour, "linewidth": 0.9}
 
 
-def _draw_box(axes: Axes, x: float, values: NDArray[np.floating], *, abnormal: bool, after: bool) -> None:
-    finite = np.asarray(values, np.float64)
-    finite = finite[np.isfinite(finite)]
-    if not len(finite):
-        return
-    low, start, middle, stop, high = np.quantile(finite, (0.1, 0.25, 0.5, 0.75, 0.9))
-    style = _box_style(abnormal, after)
+def _draw_boxes(axes: Axes, boxes: Iterable[tuple[float, NDArray[np.floating], bool, bool]]) -> None:
+    """Boxes of 25-75 % with whiskers of 10-90 %: place, values, whether of abnormal clips, and whether denoised."""
     width = 0.155
-    axes.vlines([x, x], [low, stop], [start, high], color=style["edgecolor"], linewidth=0.9)
-    axes.add_patch(Rectangle((x - width / 2, start), width, stop - start, **style))
-    axes.hlines(middle, x - width / 2, x + width / 2, color="black", linewidth=1.2, zorder=3)
+    whiskers, medians = [], []
+    for x, values, abnormal, after in boxes:
+        finite = np.asarray(values, np.float64)
+        finite = finite[np.isfinite(finite)]
+        if not len(finite):
+            continue
+        low, start, middle, stop, high = np.quantile(finite, (0.1, 0.25, 0.5, 0.75, 0.9))
+        style = _box_style(abnormal, after)
+        axes.add_patch(Rectangle((x - width / 2, start), width, stop - start, **style))
+        whiskers += [(x, low, start, style["edgecolor"]), (x, stop, high, style["edgecolor"])]
+        medians.append((middle, x - width / 2, x + width / 2))
+    # all at once, which takes half of the time
+    if medians:
+        places, lows, highs, colours = zip(*whiskers, strict=True)
+        axes.vlines(places, lows, highs, colors=list(colours), linewidth=0.9)
+        axes.hlines(*zip(*medians, strict=True), color="black", linewidth=1.2, zorder=3)
 
 
 # --- projection ---
@@ -390,20 +518,23 @@ class ProjectionPanel:
     train, normal, abnormal
         float64 [clips, 2]: the training clips, and the test clips of either class.
     explained
-        The components' shares of the variance of the training clips.
+        The components' shares of the squared distance to the typical training clip (see `project_2d`).
+    auc
+        Of the detector whose view this is; NaN where it is not known.
     """
 
     train: NDArray[np.float64]
     normal: NDArray[np.float64]
     abnormal: NDArray[np.float64]
     explained: tuple[float, float]
+    auc: float = float("nan")
 
 
 def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
     """Lower and upper limit of both axes, float64 [2 limits, 2 axes].
 
-    They hold 98 % of each class along each axis, but reach no further from the normal clips than twice the range of
-    those.
+    They hold 98 % of each class along each axis, but reach no further from the normal clips than three times the
+    range of those.
     """
     normal = np.concatenate([panel.train, panel.normal])
     normal = normal[np.isfinite(normal).all(axis=1)]
@@ -415,15 +546,15 @@ def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
     if len(abnormal):
         low_too, high_too = np.quantile(abnormal, (0.01, 0.99), axis=0)
         low, high = (
-            np.minimum(low, np.maximum(low_too, low - 2.0 * span)),
-            np.maximum(high, np.minimum(high_too, high + 2.0 * span)),
+            np.minimum(low, np.maximum(low_too, low - 3.0 * span)),
+            np.maximum(high, np.minimum(high_too, high + 3.0 * span)),
         )
     margin = 0.06 * (high - low) + 1e-9
     return np.asarray([low - margin, high + margin], np.float64)
 
 
 def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) -> Figure:
-    """Clips in the plane of two principal components, a panel for each SNR and ID.
+    """Clips in the plane of two components, a panel for each SNR and ID.
 
     Clips outside of the axes stand at their edge, as marks of half the size, and are counted above the panel.
 
@@ -434,47 +565,45 @@ def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) ->
     title
         Above all panels.
     """
-    figure, grid = clip_grid(panels, above=0.15, below=0.17)
+    figure, grid = clip_grid(panels, above=0.3, below=0.2)
     styles: dict[str, dict[str, Any]] = {
-        "train": {"marker": ".", "color": "0.6", "alpha": 0.5, "linewidths": 0},
-        "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "alpha": 0.9, "linewidths": 0.8},
-        "abnormal": {"marker": "x", "color": ABNORMAL, "alpha": 0.75, "linewidths": 0.8},
+        "train": {"marker": ".", "color": "0.5", "linewidths": 0},
+        "abnormal": {"marker": "x", "color": ABNORMAL, "linewidths": 0.8},
+        "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "linewidths": 0.8},
     }
-    sizes = {"train": 9.0, "normal": 10.0, "abnormal": 11.0}
+    letters = {"train": "T", "normal": "N", "abnormal": "A"}
     for key, axes in grid.items():
         panel = panels[key]
         limits = projection_limits(panel)
-        counts = []
-        for name, letter in (("train", "T"), ("normal", "N"), ("abnormal", "A")):
+        counts = {}
+        for name, style in styles.items():
             clips = np.asarray(getattr(panel, name), np.float64)
             clips = clips[np.isfinite(clips).all(axis=1)]
             shown = np.clip(clips, *limits)
             outside = (shown != clips).any(axis=1)
-            axes.scatter(
-                shown[~outside, 0],
-                shown[~outside, 1],
-                s=sizes[name],
-                label=name,
-                rasterized=len(clips) > 2000,
-                **styles[name],
-            )
-            axes.scatter(
-                shown[outside, 0], shown[outside, 1], s=sizes[name] / 2.0, clip_on=False, zorder=3, **styles[name]
-            )
-            if outside.any():
-                counts.append(f"{int(outside.sum())} {letter}")
+            size, alpha = (11.0, 0.8) if len(clips) <= 100 else (8.0, 0.6) if len(clips) <= 1000 else (5.0, 0.4)
+            style = {**style, "alpha": alpha, "rasterized": len(clips) > 2000}
+            axes.scatter(shown[~outside, 0], shown[~outside, 1], s=size, label=name, **style)
+            axes.scatter(shown[outside, 0], shown[outside, 1], s=size / 2.0, clip_on=False, zorder=3, **style)
+            counts[name] = int(outside.sum())
         axes.set(xlim=limits[:, 0], ylim=limits[:, 1], xticks=[], yticks=[])
         axes.spines[:].set_visible(True)
         axes.spines[:].set_color("0.6")
-        axes.set_title(f"outside: {', '.join(counts)}" if counts else "", fontsize=SMALL, loc="left", pad=3.0)
-        axes.set_xlabel(f"{panel.explained[0]:.0%}, {panel.explained[1]:.0%}", fontsize=SMALL, labelpad=2.0)
+        beyond = ", ".join(f"{counts[name]} {letter}" for name, letter in letters.items() if counts[name])
+        about = f"AUC {panel.auc:.3f}" if np.isfinite(panel.auc) else " "
+        text = f"{about}\n{f'outside: {beyond}' if beyond else ' '}"
+        axes.set_title(text, fontsize=SMALL, loc="left", pad=3.0, linespacing=1.1)
+        shares = " and ".join(f"{share:.0%}".replace("%", " %") for share in panel.explained)
+        axes.set_xlabel(shares, fontsize=SMALL, labelpad=2.0)
     marks = {
-        "train": {"marker": ".", "color": "0.6"},
+        "train": {"marker": ".", "color": "0.5"},
         "normal": {"marker": "o", "markerfacecolor": "none", "color": NORMAL},
         "abnormal": {"marker": "x", "color": ABNORMAL},
     }
-    names = {"train": "normal, training (T)", "normal": "normal, test (N)", "abnormal": "abnormal, test (A)"}
-    handles: list[Artist] = [line_key(names[name], linestyle="", **style) for name, style in marks.items()]
-    legend_below(figure, handles, "component 1 across, 2 upwards; below: their shares of the training clips' variance")
+    names = {"train": "normal, training (T)", "normal": "normal, test (N)"}
+    names |= {"abnormal": "abnormal, test (A)"} if any(len(panel.abnormal) for panel in panels.values()) else {}
+    handles: list[Artist] = [line_key(text, linestyle="", **marks[name]) for name, text in names.items()]
+    note = "first component across, second upwards, no unit; below: their shares of squared distances"
+    legend_below(figure, handles, note)
     title_above(figure, title)
     return figure

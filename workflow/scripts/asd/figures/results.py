@@ -53,7 +53,7 @@ _COLOURS = {"raw": "#000000", "denoised": "#004488", "raw+denoised": "#B07A00", 
 
 
 @dataclass(frozen=True)
-class _Estimate:
+class Estimate:
     """A mean AUC and the ends of its 95 % interval; NaN where it is not known."""
 
     mean: float
@@ -65,24 +65,24 @@ _Key = tuple[str, float | None, str, str]
 """Machine, noise factor (None for ensembles over all of them), SNR, detector."""
 
 
-def _estimates(summary: pd.DataFrame) -> dict[_Key, _Estimate]:
+def estimates(summary: pd.DataFrame) -> dict[_Key, Estimate]:
     """The rows of `summary` whose mean is a number."""
-    found: dict[_Key, _Estimate] = {}
+    found: dict[_Key, Estimate] = {}
     columns = ("machine", "noise_factor", "snr", "detector", "auc_mean", "auc_low", "auc_high")
     for machine, noise_factor, snr, detector, *numbers in zip(*(summary[name] for name in columns), strict=True):
         mean, low, high = (float(number) for number in numbers)
         if np.isfinite(mean):
             factor = None if noise_factor == ALL else float(noise_factor)
-            found[str(machine), factor, str(snr), str(detector)] = _Estimate(mean, low, high)
+            found[str(machine), factor, str(snr), str(detector)] = Estimate(mean, low, high)
     return found
 
 
-def _unique(values: Iterable[Any]) -> list[Any]:
+def unique(values: Iterable[Any]) -> list[Any]:
     """In the order of first appearance."""
     return list(dict.fromkeys(values))
 
 
-def _noise_factors(found: Iterable[_Key]) -> list[float]:
+def noise_factors_of(found: Iterable[_Key]) -> list[float]:
     return sorted({factor for _, factor, _, _ in found if factor is not None})
 
 
@@ -116,8 +116,8 @@ def auc_by_noise_factor(summary: pd.DataFrame, snr_labels: Mapping[str, str], ti
     title
         Above all panels.
     """
-    found = {(snr, detector, factor): value for (_, factor, snr, detector), value in _estimates(summary).items()}
-    detectors = [str(name) for name in _unique(summary["detector"])]
+    found = {(snr, detector, factor): value for (_, factor, snr, detector), value in estimates(summary).items()}
+    detectors = [str(name) for name in unique(summary["detector"])]
     styles = detector_styles(detectors)
     factors = sorted({factor for _, _, factor in found if factor is not None})
     ensembles = [name for name in detectors if any((snr, name, None) in found for snr in snr_labels)]
@@ -147,7 +147,7 @@ def auc_by_noise_factor(summary: pd.DataFrame, snr_labels: Mapping[str, str], ti
             shift = step * number - half
             mark = {"color": style["color"], "marker": style["marker"]}
             end: tuple[float, float] | None = None
-            values = [found.get((snr, detector, factor), _Estimate(*[np.nan] * 3)) for factor in factors]
+            values = [found.get((snr, detector, factor), Estimate(*[np.nan] * 3)) for factor in factors]
             x = np.asarray(factors, float) + shift
             mean, low, high = (
                 np.array([getattr(value, part) for value in values], float) for part in ("mean", "low", "high")
@@ -155,7 +155,7 @@ def auc_by_noise_factor(summary: pd.DataFrame, snr_labels: Mapping[str, str], ti
             shown = np.isfinite(mean)
             if shown.any():
                 axes.plot(x, mean, label=detector, zorder=3, **style)
-                _whiskers(axes, x, low, high, style["color"])
+                whiskers(axes, x, low, high, style["color"])
                 if few:
                     axes.fill_between(x, low, high, color=style["color"], alpha=0.12, linewidth=0, zorder=1)
                 end = float(x[shown][-1]), float(mean[shown][-1])
@@ -164,7 +164,7 @@ def auc_by_noise_factor(summary: pd.DataFrame, snr_labels: Mapping[str, str], ti
                 place = beyond + step * (ensembles.index(detector) - (len(ensembles) - 1) / 2)
                 axes.axhline(ensemble.mean, color=style["color"], linestyle=(0, (5, 3)), linewidth=0.9, zorder=2)
                 axes.plot([place], [ensemble.mean], linestyle="", markerfacecolor="white", zorder=3, **mark)
-                _whiskers(axes, [place], [ensemble.low], [ensemble.high], style["color"])
+                whiskers(axes, [place], [ensemble.low], [ensemble.high], style["color"])
                 if end is None:
                     end, mark = (place, ensemble.mean), {**mark, "markerfacecolor": "white"}
             if end:
@@ -199,7 +199,7 @@ def auc_by_noise_factor(summary: pd.DataFrame, snr_labels: Mapping[str, str], ti
     return figure
 
 
-def _whiskers(axes: Axes, x: Any, low: Any, high: Any, colour: str, *, horizontal: bool = False) -> None:
+def whiskers(axes: Axes, x: Any, low: Any, high: Any, colour: str, *, horizontal: bool = False) -> None:
     """Bars without caps from `low` to `high`, where both are known."""
     known = np.isfinite(np.asarray(low, float)) & np.isfinite(np.asarray(high, float))
     at, start, stop = (np.asarray(values, float)[known] for values in (x, low, high))
@@ -228,28 +228,81 @@ def auc_heat_map(summary: pd.DataFrame, snr_labels: Mapping[str, str], title: st
     title
         Above all panels.
     """
-    found = _estimates(summary)
-    machines = [str(name) for name in _unique(summary["machine"])]
-    names = [str(name) for name in _unique(summary["detector"])]
-    factors = _noise_factors(found)
-    rows = _table_rows(machines, found, snr_labels)
+    found = estimates(summary)
+    names = [str(name) for name in unique(summary["detector"])]
+    rows = _table_rows([str(name) for name in unique(summary["machine"])], found, snr_labels)
+    return _heat_map(_panels(found, rows, names), rows, title)
 
-    panels: list[tuple[str, list[str], NDArray[np.float64]]] = []
 
-    def add(heading: str, of: Sequence[float | None]) -> None:
+def auc_by_id(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -> Figure:
+    """AUC of each ID of a machine (rows, SNR by SNR) and detector (columns), as `auc_heat_map` draws it.
+
+    Values are means over noise factors and seeds.  Each protocol has a panel; an SNR of several IDs has a last row with
+    the mean over them.
+
+    Parameters
+    ----------
+    table
+        Rows of one machine with the columns of ``auc.csv``; noise factors may be numbers or text.
+    snr_labels
+        SNR -> text above its IDs, in their order.
+    title
+        Above all panels.
+    """
+    known = table[np.isfinite(table["auc"].to_numpy(float))]
+    names = [str(name) for name in unique(known["detector"])]
+    ids = {str(name): str(name) for name in unique(known["id"])}
+    # whatever the protocol
+    places = [(str(snr), None, str(machine_id), "") for snr, machine_id in zip(known["snr"], known["id"], strict=True)]
+    rows = _table_rows(list(snr_labels), places, ids, snr_labels)
+    panels: list[_Panel] = []
+    protocols = unique(known["protocol"])
+    for protocol in protocols:
+        groups = known[known["protocol"] == protocol].groupby(["snr", "noise_factor", "id", "detector"], sort=False)
+        found = {
+            (str(snr), None if factor == ALL else float(factor), str(machine_id), str(detector)): Estimate(
+                float(values.mean()), np.nan, np.nan
+            )
+            for (snr, factor, machine_id, detector), values in groups["auc"]
+        }
+        of = f"{protocol} protocol, " if len(protocols) > 1 else ""
+        panels += [(of + heading, columns, values) for heading, columns, values in _panels(found, rows, names, apart=1)]
+    return _heat_map(panels, rows, title)
+
+
+_Panel = tuple[str, list[str], NDArray[np.float64]]
+"""Heading, detectors, and values, float64 [rows, detectors]."""
+
+
+def _panels(found: Mapping[_Key, Estimate], rows: Sequence[_Row], names: Sequence[str], apart: int = 3) -> list[_Panel]:
+    """A panel for each noise factor, if there are no more than are to stand `apart`, else one of their mean.
+
+    Ensembles over the noise factors have a panel of their own, but if one is `apart` they are columns of that.
+    """
+    factors = noise_factors_of(found)
+    over_factors: list[float | None] = [None] if any(factor is None for _, factor, _, _ in found) else []
+    heading = f"mean over {len(factors)} noise factors"
+    if apart == 1:
+        if len(factors) == 1:
+            heading = f"noise factor {factors[0]:g}"
+        wanted: list[tuple[str, Sequence[float | None]]] = [(heading, [*factors, *over_factors])]
+    elif len(factors) > apart:
+        wanted = [(heading, factors)]
+    else:
+        wanted = [(f"noise factor {factor:g}", [factor]) for factor in factors]
+    if over_factors and apart > 1:
+        wanted.append(("ensembles over noise factors", over_factors))
+    panels = []
+    for heading, of in wanted:
         chosen = [name for name in names if any(key[3] == name and key[1] in of for key in found)]
         panels.append((heading, chosen, _means(found, rows, of, chosen)))
+    return panels
 
-    if len(factors) > 3:
-        add(f"mean over {len(factors)} noise factors", factors)
-    else:
-        for factor in factors:
-            add(f"noise factor {factor:g}", [factor])
-    if any(factor is None for _, factor, _, _ in found):
-        add("ensembles over noise factors", [None])
 
+def _heat_map(panels: Sequence[_Panel], rows: Sequence[_Row], title: str) -> Figure:
+    """Panels of the same rows, beside or below each other as they fit."""
     figure = new_figure(PAGE_WIDTH, 1.0)
-    labels = [fitted(figure, snr_labels[row.snr] if row.snr else row.text, SMALL, 1.6) for row in rows]
+    labels = [fitted(figure, row.text, SMALL, 1.6) for row in rows]
     margin = 0.25 + max(
         text_width(figure, label, SMALL, weight="bold" if row.heading else "normal")
         for label, row in zip(labels, rows, strict=True)
@@ -285,7 +338,7 @@ def auc_heat_map(summary: pd.DataFrame, snr_labels: Mapping[str, str], title: st
         for text, row in zip(axes.get_yticklabels(), rows, strict=True):
             text.set_weight("bold" if row.heading else "normal")
             text.set_style("italic" if row.mean else "normal")
-    below = any(value.mean < _LOWEST for value in found.values())
+    below = any(bool((values < _LOWEST).any()) for _, _, values in panels)
     used = list(grid.flat[: len(panels)])
     bar = figure.colorbar(
         colours, ax=used, label="AUC", extend="min" if below else "neither", aspect=30, fraction=0.05, pad=0.02
@@ -313,20 +366,25 @@ class _Row:
         return len(self.snrs) > 1
 
 
-def _table_rows(machines: Sequence[str], found: Iterable[_Key], snr_labels: Mapping[str, str]) -> list[_Row]:
+def _table_rows(
+    machines: Sequence[str],
+    found: Iterable[_Key],
+    snr_labels: Mapping[str, str],
+    headings: Mapping[str, str] | None = None,
+) -> list[_Row]:
     there = {(machine, snr) for machine, _, snr, _ in found}
     rows = []
     for machine in machines:
         snrs = tuple(snr for snr in snr_labels if (machine, snr) in there)
-        rows.append(_Row(machine, machine))
-        rows += [_Row(machine, "", snr, (snr,)) for snr in snrs]
+        rows.append(_Row(machine, headings[machine] if headings else machine))
+        rows += [_Row(machine, snr_labels[snr], snr, (snr,)) for snr in snrs]
         if len(snrs) > 1:
             rows.append(_Row(machine, "mean", "", snrs))
     return rows
 
 
 def _means(
-    found: Mapping[_Key, _Estimate], rows: Sequence[_Row], factors: Sequence[float | None], detectors: Sequence[str]
+    found: Mapping[_Key, Estimate], rows: Sequence[_Row], factors: Sequence[float | None], detectors: Sequence[str]
 ) -> NDArray[np.float64]:
     """float64 [rows, detectors], NaN where there is no value."""
     values = np.full((len(rows), len(detectors)), np.nan)
@@ -396,10 +454,10 @@ def ablation(
     title
         Above all panels.
     """
-    found = {key: value for key, value in _estimates(summary).items() if key[3] in entries}
-    machines = [str(name) for name in _unique(summary["machine"])]
-    methods = _unique(method for method, _ in entries.values())
-    factors: list[float | None] = list(_noise_factors(found))
+    found = {key: value for key, value in estimates(summary).items() if key[3] in entries}
+    machines = [str(name) for name in unique(summary["machine"])]
+    methods = unique(method for method, _ in entries.values())
+    factors: list[float | None] = list(noise_factors_of(found))
     if any(factor is None for _, factor, _, _ in found):
         factors.append(None)
     named = {entry: [name for name, other in entries.items() if other == entry] for entry in entries.values()}
@@ -446,7 +504,7 @@ def ablation(
                 style = _mark(
                     representation, 1.0 if entry in constant else shades[factor], 4.5 if pitch > 0.08 else 3.2
                 )
-                _whiskers(axes, [y], [value.low], [value.high], _COLOURS[representation], horizontal=True)
+                whiskers(axes, [y], [value.low], [value.high], _COLOURS[representation], horizontal=True)
                 axes.plot([value.mean], [y], linestyle="", zorder=3, **style)
                 if representation == "raw":
                     raw.setdefault(method, []).append(value.mean)
@@ -478,13 +536,13 @@ def ablation(
     return figure
 
 
-def _is_constant(found: Mapping[_Key, _Estimate], names: Sequence[str]) -> bool:
+def _is_constant(found: Mapping[_Key, Estimate], names: Sequence[str]) -> bool:
     """Whether the values of these detectors do not depend on the noise factor."""
-    seen: dict[tuple[str, str, str], set[_Estimate]] = {}
+    seen: dict[tuple[str, str, str], set[Estimate]] = {}
     for (machine, _, snr, name), value in found.items():
         if name in names:
             seen.setdefault((machine, snr, name), set()).add(
-                _Estimate(value.mean, *np.nan_to_num((value.low, value.high)))
+                Estimate(value.mean, *np.nan_to_num((value.low, value.high)))
             )
     return all(len(values) == 1 for values in seen.values())
 

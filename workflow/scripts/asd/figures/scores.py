@@ -1,41 +1,44 @@
-"""Figures of scores: ROC curves, and histograms of the scores of training and test clips."""
+"""Figures of scores: ROC curves, and the scores of training and test clips as strips of dots."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.colors import to_rgb
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from ..evaluation.statistics import weighted_aucs
 from .style import (
     ABNORMAL,
-    HATCH,
+    LARGE,
     MEDIUM,
     NEUTRAL,
     NORMAL,
     PAGE_WIDTH,
     SMALL,
-    clip_grid,
     detector_styles,
     fitted,
     legend_below,
     line_key,
     new_figure,
+    text_width,
     title_above,
 )
 
 ZOOM = 0.1
 """The partial AUC sees false positive rates up to here."""
 
-_BINS = 24
-_FEW = 4
+_BASELINE = {"color": "0.45", "linestyle": (0, (6, 1.5)), "marker": "X", "linewidth": 1.0}
+
+
+# --- ROC ---
 
 
 @dataclass(frozen=True)
@@ -46,24 +49,32 @@ class RocBand:
     ----------
     mean, low, high
         float64 [grid], true positive rate at each false positive rate of the grid; NaN where it is not known.
+    auc
+        Written beside the name; NaN where it is not known.
+    at_threshold
+        Shares of the normal and of the abnormal clips above the detector's thresholds; None where they are not known.
     """
 
     mean: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    auc: float = math.nan
+    at_threshold: tuple[float, float] | None = None
 
 
 def roc_curves(
     curves: Mapping[str, Mapping[str, RocBand]],
     grid: NDArray[np.float64],
-    auc: Mapping[str, Mapping[str, float]],
     title: str,
+    *,
+    baseline: str | None = None,
+    asked: float = 0.0,
+    note: str = "",
 ) -> Figure:
-    """ROC curves of the detectors: a row for each SNR, the whole curve at the left and its beginning at the right.
+    """ROC curves of a few detectors: a row for each SNR, the whole curve at the left and its beginning at the right.
 
     The beginning are the false positive rates up to 0.1, those that the partial AUC sees.  The bands are the lows and
-    highs as given, lighter the more detectors there are.  The marks are there to tell the curves apart, and stand for
-    no clips.
+    highs as given.  A mark is where the thresholds of a detector put it.
 
     Parameters
     ----------
@@ -71,70 +82,109 @@ def roc_curves(
         SNR's label -> detector -> mean and band of its curve.
     grid
         float64 [grid], false positive rates from 0 to 1.
-    auc
-        SNR's label -> detector -> AUC, written beside its name; it may be missing.
     title
         Above all panels.
+    baseline
+        Which of the detectors is there for comparison; it is grey and said to be one.
+    asked
+        Share of the normal clips that thresholds are meant to flag, an upright line; none at 0.
+    note
+        A sentence below all panels.
     """
-    styles = detector_styles(dict.fromkeys(name for detectors in curves.values() for name in detectors))
+    names = dict.fromkeys(name for detectors in curves.values() for name in detectors)
+    styles = detector_styles(name for name in names if name != baseline)
+    styles |= {baseline: _BASELINE} if baseline is not None else {}
     figure = new_figure(PAGE_WIDTH, 1.0)
     entries = {
-        label: [fitted(figure, _with_auc(name, auc.get(label, {}).get(name)), SMALL, 1.8) for name in detectors]
+        label: [_roc_entry(figure, name, band, name == baseline) for name, band in detectors.items()]
         for label, detectors in curves.items()
     }
     lines = max((sum(text.count("\n") + 1 for text in texts) for texts in entries.values()), default=1)
-    figure.set_figheight(0.6 + max(2.0, 0.157 * lines + 0.4) * max(len(curves), 1))
+    figure.set_figheight(1.1 + max(1.75, 0.157 * lines + 0.4) * max(len(curves), 1))
     panels = figure.subplots(
-        max(len(curves), 1), 3, squeeze=False, sharex="col", gridspec_kw={"width_ratios": (1.0, 1.35, 0.95)}
+        max(len(curves), 1), 3, squeeze=False, sharex="col", gridspec_kw={"width_ratios": (1.0, 1.35, 0.98)}
     )
-    alpha = 0.15 if len(styles) <= _FEW else 0.06
     for row, (label, detectors) in zip(panels, curves.items(), strict=False):
-        whole, start, names = row
+        whole, start, key = row
         for axes in (whole, start):
-            for number, (name, band) in enumerate(detectors.items()):
-                style = styles[name]
-                first = 0.05 + 0.25 * number / max(len(detectors), 1)
-                shown = {**style, "markersize": 3.5}
-                if np.isfinite(band.mean).any():  # without any point, Matplotlib can't place marks along the curve
-                    shown["markevery"] = (first, 0.25)
-                axes.fill_between(grid, band.low, band.high, color=style["color"], alpha=alpha, linewidth=0)
-                axes.plot(grid, band.mean, label=name, **shown)
-            axes.set(ylim=(0.0, 1.02))
-            axes.set_yticks((0.0, 0.25, 0.5, 0.75, 1.0))
+            for name, band in detectors.items():
+                _draw_roc(axes, grid, band, name, styles[name])
+            axes.plot((0.0, 1.0), (0.0, 1.0), color=NEUTRAL, linestyle=":", linewidth=0.8)
+            if asked > 0:
+                axes.axvline(asked, color="black", linewidth=0.7, zorder=0.8)
+            axes.set_ylim(0.0, 1.02)
+            axes.set_yticks((0.0, 0.25, 0.5, 0.75, 1.0), ["0", "25", "50", "75", "100"])
             axes.grid()
-        whole.plot((0.0, 1.0), (0.0, 1.0), color=NEUTRAL, linestyle=":", linewidth=0.8)
-        start.plot((0.0, ZOOM), (0.0, ZOOM), color=NEUTRAL, linestyle=":", linewidth=0.8)
         whole.axvspan(0.0, ZOOM, color="0.93", linewidth=0, zorder=0)
-        whole.set(xlim=(-0.01, 1.0), ylabel="true positive rate")
-        start.set(xlim=(0.0, ZOOM))
-        for axes, ticks in ((whole, np.linspace(0.0, 1.0, 3)), (start, np.linspace(0.0, ZOOM, 6))):
-            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        whole.set(xlim=(-0.01, 1.0), ylabel="abnormal clips\nfound in %")
+        start.set_xlim(0.0, ZOOM)
+        for axes, ticks in ((whole, np.linspace(0.0, 1.0, 5)), (start, np.linspace(0.0, ZOOM, 6))):
+            axes.set_xticks(ticks, [f"{100.0 * tick:g}" for tick in ticks])
+            axes.tick_params(labelbottom=True)
         start.tick_params(labelleft=False)
         handles = [line_key(text, **styles[name]) for name, text in zip(detectors, entries[label], strict=True)]
-        names.set_axis_off()
-        names.legend(
+        key.set_axis_off()
+        key.legend(
             handles=handles,
-            title=fitted(figure, f"{label}, AUC" if auc.get(label) else label, MEDIUM, 1.8),
+            title=fitted(figure, f"{label}, AUC", MEDIUM, 1.8),
             title_fontproperties={"size": MEDIUM, "weight": "bold"},
             loc="center left",
             borderaxespad=0.0,
             alignment="left",
         )
-        for axes in (whole, start):
-            axes.tick_params(labelbottom=True)
-    panels[0, 0].set_title("all false positive rates")
-    panels[0, 1].set_title(f"up to {ZOOM:g} (shaded at the left)")
+    panels[0, 0].set_title("ROC curve")
+    panels[0, 1].set_title(f"few false alarms (up to {100.0 * ZOOM:g} %)")
     for axes in panels[-1, :2]:
-        axes.set_xlabel("false positive rate")
+        axes.set_xlabel("false alarms in %")
+    meaning = [line_key("chance", color=NEUTRAL, linestyle=":", linewidth=0.8)]
+    if asked > 0:
+        meaning.insert(0, line_key(f"false alarms asked for: {_per_cent(asked)}", color="black", linewidth=0.7))
+    if any(band.at_threshold is not None for detectors in curves.values() for band in detectors.values()):
+        meaning.append(line_key("at the threshold", color="black", linestyle="", marker="o"))
+    handles_below: list[Artist] = list(meaning)
+    legend_below(figure, handles_below, note or None)
     title_above(figure, title)
     return figure
 
 
-def _with_auc(name: str, auc: float | None) -> str:
-    return name if auc is None or not np.isfinite(auc) else f"{name}  {auc:.3f}"
+def _draw_roc(axes: Axes, grid: NDArray[np.float64], band: RocBand, name: str, style: Mapping[str, Any]) -> None:
+    line = {part: value for part, value in style.items() if part != "marker"}
+    axes.fill_between(grid, band.low, band.high, color=style["color"], alpha=0.13, linewidth=0)
+    axes.plot(grid, band.mean, label=name, **line)
+    if band.at_threshold is not None:
+        axes.plot(
+            *([share] for share in band.at_threshold),
+            **{"linestyle": "", "marker": style["marker"], "color": style["color"], "markersize": 5.0, "zorder": 3},
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+        )
 
 
-# --- histograms ---
+def _roc_entry(figure: Figure, name: str, band: RocBand, is_baseline: bool) -> str:
+    """A detector in the legend of a row: its AUC, and what its threshold finds at what price."""
+    text = f"baseline: {name}" if is_baseline else name
+    text += f"  {band.auc:.3f}" if np.isfinite(band.auc) else ""
+    if band.at_threshold is not None:
+        alarms, found = band.at_threshold
+        text += f"\nfinds {_per_cent(found)}, false {_per_cent(alarms)}"
+    return fitted(figure, text, SMALL, 1.8)
+
+
+def _per_cent(share: float) -> str:
+    """Two digits, or all of a whole number: ``5.3 %``, ``0.42 %``, ``83 %``."""
+    value = 100.0 * share
+    return f"{value:.0f} %" if value >= 10 or value == round(value) else f"{value:.2g} %"
+
+
+# --- strips ---
+
+MANY = 100
+"""Clips of a strip of which each is a dot."""
+
+_STRIP = 0.145  # inches; letters of `SMALL` fit
+_GAP = 0.09  # between IDs
+_NAMES = 0.62  # of the strips
+_USUAL, _LIMIT = "0: median of the training clips", "1: threshold"
 
 
 @dataclass(frozen=True)
@@ -154,122 +204,211 @@ class ScorePanel:
     abnormal: NDArray[np.float64]
     threshold: float
 
+    @property
+    def kinds(self) -> dict[str, NDArray[np.float64]]:
+        """What strips are called -> scores."""
+        return {"training": self.train, "normal": self.normal, "abnormal": self.abnormal}
 
-def score_limits(panel: ScorePanel) -> tuple[float, float]:
-    """The part of the axis of scores that is worth showing.
+    @property
+    def auc(self) -> float:
+        """NaN where a class is missing."""
+        if not len(self.normal) or not len(self.abnormal):
+            return math.nan
+        labels = np.arange(len(self.normal) + len(self.abnormal)) >= len(self.normal)
+        scores = np.concatenate([self.normal, self.abnormal])
+        return float(weighted_aucs(labels, scores, np.ones((1, len(labels))))[0])
 
-    All scores, but no further below the normal clips (training and test together, less 1 % at either end) than half
-    their range, and no further above them, or above the threshold, than twice their range.
+
+def in_units_of_threshold(
+    scores: NDArray[np.float64], train: NDArray[np.float64], threshold: float
+) -> NDArray[np.float64]:
+    """Scores on a scale that means the same for every detector: 0 is the median of the training clips, 1 the threshold.
+
+    Parameters
+    ----------
+    scores
+        float64 [clips].
+    train
+        float64 [training clips], at least one.
+
+    Returns
+    -------
+    float64 [clips]
+        Above 1 just where the score is above the threshold.  Where that is not above the median, a unit is half
+        the range of the middle 90 % of the training clips, and 1 is still the threshold; where there is no such range,
+        what lies below, at or above it is 0, 1 or 2.
     """
-    normal = _finite(np.concatenate([panel.train, panel.normal]))
-    every = np.concatenate([normal, _finite(panel.abnormal), _finite([panel.threshold])])
-    if not len(every):
-        return 0.0, 1.0
-    low, high = np.quantile(normal if len(normal) else every, (0.01, 0.99))
-    span = max(float(high - low), 1e-3 * max(abs(float(high)), 1e-3))
-    top = max(float(high), panel.threshold) if np.isfinite(panel.threshold) else float(high)
-    start, stop = max(float(every.min()), float(low) - 0.5 * span), min(float(every.max()), top + 2.0 * span)
-    margin = 0.03 * (stop - start) if stop - start > 0.1 * span else 0.5 * span
-    return start - margin, stop + margin
+    low, middle, high = np.quantile(train, (0.05, 0.5, 0.95))
+    tiny = 1e-9 * max(abs(float(middle)), abs(threshold), 1e-300)
+    step = threshold - float(middle)
+    if step <= tiny:
+        step = float(high - low) / 2.0
+    if step <= tiny:
+        return np.asarray(1.0 + np.sign(scores - threshold), np.float64)
+    return np.asarray(1.0 + (scores - threshold) / step, np.float64)
 
 
-def score_histograms(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Figure:
-    """Histograms of one detector's scores, a panel for each SNR and ID.
+def strip_limits(panels: Iterable[ScorePanel]) -> tuple[float, float]:
+    """The part of the axis that is worth showing, in units of the threshold, for all panels of a figure.
 
-    Each histogram shows shares of its own clips, so that few abnormal clips are as high as many normal ones.  Scores
-    far outside of those of the normal clips (see `score_limits`) are one bar set apart at that end of the axis, and
-    counted above the panel.  Above it are also the share of normal test clips above the threshold (FA, false alarms)
-    and that of the abnormal ones (det., detected).
+    98 % of the normal clips of each panel, and of the abnormal ones nine tenths, as far as that takes no more than
+    twice the room; from 0 to 2 at least.
+    """
+    low, high, far = 0.0, 2.0, 2.0
+    for panel in panels:
+        normal = in_units_of_threshold(_finite([*panel.train, *panel.normal]), panel.train, panel.threshold)
+        start, stop = np.quantile(normal, (0.01, 0.99))
+        low, high = min(low, float(start)), max(high, float(stop))
+        if len(panel.abnormal):
+            scores = in_units_of_threshold(_finite(panel.abnormal), panel.train, panel.threshold)
+            far = max(far, float(np.quantile(scores, 0.9))) if len(scores) else far
+    high = max(high, min(far, 2.0 * high))
+    margin = 0.03 * (high - low)
+    return low - margin, high + margin
+
+
+def score_strips(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Figure:
+    """One detector's scores as dots, in units of the threshold: a part for each SNR, in it three strips for each ID.
+
+    The strips are the training clips, the normal and the abnormal test clips, with an upright mark at the median of
+    each; of more than `MANY` clips, the middle 80 % are bars.  Clips beyond the axis are arrows at its end.  At the
+    right stand the normal clips above the threshold (false alarms) and the abnormal ones that are not (missed), and how
+    many clips are beyond the axis.
 
     Parameters
     ----------
     panels
-        (SNR's label, ID) -> scores.  SNRs go down and IDs across, or the other way round for one ID or more than four.
+        (SNR's label, ID) -> scores.
     title
-        Above all panels.
+        Above all parts.
     """
-    figure, grid = clip_grid(panels, above=0.3, below=0.18)
-    for key, axes in grid.items():
-        panel = panels[key]
-        low, high = score_limits(panel)
-        bins = _Bins.of(panel, low, high)
-        edges = bins.edges
-        train, normal, abnormal = (bins.shares(values) for values in (panel.train, panel.normal, panel.abnormal))
-        axes.stairs(normal, edges, fill=True, facecolor=NORMAL, edgecolor=NORMAL, linewidth=0.5, label="normal")
-        patch = axes.stairs(abnormal, edges, fill=True, linewidth=0.6, hatch=HATCH, label="abnormal")
-        patch.set(facecolor=(*to_rgb(ABNORMAL), 0.25), edgecolor=ABNORMAL)
-        axes.stairs(train, edges, color="black", linewidth=0.8, label="train")
-        if np.isfinite(panel.threshold):
-            axes.axvline(panel.threshold, color="black", linestyle=(0, (3, 1.5)), linewidth=1.0)
-        axes.set_xlim(edges[0], edges[-1])
-        axes.set_ylim(0.0, 1.05 * max(float(np.max([train.max(), normal.max(), abnormal.max()])), 1e-3))
-        ticks = [tick for tick in cast(Any, MaxNLocator(3)).tick_values(low, high) if low <= tick <= high]
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    snrs = list(dict.fromkeys(snr for snr, _ in panels))
+    ids = list(dict.fromkeys(name for _, name in panels))
+    kinds = ["training", "normal"] + ["abnormal"] * any(len(panel.abnormal) for panel in panels.values())
+    figure = new_figure(PAGE_WIDTH, 1.0)
+    figure.set_layout_engine("none")  # there are dozens of these; to have them laid out takes half of the time
+    title = fitted(figure, title, LARGE, 0.96 * PAGE_WIDTH)
+    longest = max((text_width(figure, name, SMALL) for name in ids), default=0.0)
+    names = [fitted(figure, name, SMALL, 1.1) for name in ids]
+    left = 0.15 + min(longest, 1.1) + _NAMES
+    lines = max((name.count("\n") + 1 for name in names), default=1)
+    each = max(_STRIP * len(kinds), 0.135 * lines) + _GAP
+    headings = [fitted(figure, _heading(snr, panels), MEDIUM, PAGE_WIDTH - left - 0.1) for snr in snrs]
+    above = [0.17 * (heading.count("\n") + 1) + 0.08 for heading in headings]
+    many = any(len(of) > MANY for panel in panels.values() for of in panel.kinds.values())
+    top, bottom = 0.05 + 0.17 * (title.count("\n") + 1), 0.68 if many else 0.5
+    height = top + sum(above) + each * len(ids) * len(snrs) + 0.06 * len(snrs) + bottom
+    figure.set_figheight(height)
+    figure.suptitle(title, y=1.0 - 0.06 / height, va="top")
+    limits = strip_limits(panels.values())
+    words = [_counted(kind, panel, limits) for panel in panels.values() for kind in kinds]
+    right = 0.2 + max((text_width(figure, text, SMALL) for text in words), default=0.0)
+    width = PAGE_WIDTH - left - right
+    place = height - top
+    for snr, heading, room in zip(snrs, headings, above, strict=True):
+        place -= room + each * len(ids)
+        box = (left / PAGE_WIDTH, place / height, width / PAGE_WIDTH, each * len(ids) / height)
+        axes = figure.add_axes(box)
+        axes.set(xlim=limits, ylim=(each * len(ids), 0.0))
+        axes.set_title(heading, loc="left", weight="bold", pad=2.5)
+        here = {number: panels[snr, name] for number, name in enumerate(ids) if (snr, name) in panels}
+        tops = {number: each * number + (each - _STRIP * len(kinds)) / 2.0 for number in here}
+        for row, kind in enumerate(kinds):
+            strips = {tops[number] + _STRIP * (row + 0.5): panel for number, panel in here.items()}
+            _draw_strips(axes, strips, kind)
+        axes.axvline(0.0, color="0.6", linewidth=0.6, zorder=0.5)
+        axes.axvline(1.0, color="black", linestyle=(0, (3, 1.5)), linewidth=1.0, zorder=3)
+        for number, name in enumerate(names):
+            middle = each * (number + 0.5)
+            axes.annotate(name, (-72.0 * _NAMES, middle), xycoords=("axes points", "data"), **_ASIDE, ha="right")
+            if number not in here:
+                axes.annotate("no data", (4.0, middle), xycoords=("axes points", "data"), **_ASIDE)
+            if number:
+                axes.axhline(each * number, color="0.85", linewidth=0.6, zorder=0)
         axes.set_yticks([])
-        alarms, detected = _share_above(panel.normal, panel), _share_above(panel.abnormal, panel)
-        about = f"FA {alarms}, det. {detected}"
-        outside = _beyond(panel, low, high)
-        axes.set_title(f"{about}\n{outside or ' '}", fontsize=SMALL, loc="left", linespacing=1.1, pad=2.0)
-    handles: list[Artist] = [
-        Patch(facecolor="none", edgecolor="black", linewidth=0.8, label="normal, training"),
-        Patch(facecolor=NORMAL, label="normal, test"),
-        Patch(
-            facecolor=(*to_rgb(ABNORMAL), 0.25), edgecolor=ABNORMAL, hatch=HATCH, linewidth=0.6, label="abnormal, test"
-        ),
-        line_key("threshold", color="black", linestyle=(0, (3, 1.5)), linewidth=1.0),
-    ]
-    note = (
-        "shares of the clips of each kind by score; FA: false alarms, det.: detected; "
-        "▸ or ◂: test clips (N normal, A abnormal) beyond the axis, all in the bar at its end"
-    )
-    legend_below(figure, handles, note)
-    title_above(figure, title)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        axes.tick_params(labelbottom=snr == snrs[-1])
+        place -= 0.06
+    if snrs:
+        text = f"score, in units of the threshold ({_USUAL}, {_LIMIT})"
+        if many:
+            text += "\nof many clips, bars are 25–75 % and 10–90 %, and dots the others"
+        axes.set_xlabel(text, x=(PAGE_WIDTH / 2.0 - left) / width)  # in the middle of the page
     return figure
 
 
-@dataclass(frozen=True)
-class _Bins:
-    """Bins of equal width, and at either end, where there is something beyond, a gap and a bin for all of that."""
+_ASIDE: dict[str, Any] = {"va": "center", "fontsize": SMALL, "annotation_clip": False}
+_COLOURS = {"training": "0.45", "normal": NORMAL, "abnormal": ABNORMAL}
 
-    bounds: NDArray[np.float64]
-    before: bool
-    after: bool
 
-    @classmethod
-    def of(cls, panel: ScorePanel, low: float, high: float) -> _Bins:
-        every = _finite(np.concatenate([panel.train, panel.normal, panel.abnormal]))
-        return cls(np.linspace(low, high, _BINS + 1), bool(np.any(every < low)), bool(np.any(every > high)))
+def _heading(snr: str, panels: Mapping[tuple[str, str], ScorePanel]) -> str:
+    aucs = [panel.auc for (label, _), panel in panels.items() if label == snr]
+    known = [auc for auc in aucs if np.isfinite(auc)]
+    of = f", mean of {len(known)} IDs" if len(known) > 1 else ""
+    return f"{snr}: AUC {np.mean(known):.3f}{of}" if known else snr
 
-    @property
-    def edges(self) -> NDArray[np.float64]:
-        """float64 [bins + 1]."""
-        low, high, step = self.bounds[0], self.bounds[-1], self.bounds[1] - self.bounds[0]
-        start = [low - 3.0 * step, low - step] if self.before else []
-        stop = [high + step, high + 3.0 * step] if self.after else []
-        return np.concatenate([start, self.bounds, stop])
 
-    def shares(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share of all `values` in each bin, float64 [bins]; nothing in the gaps."""
-        finite = _finite(values)
-        counts, _ = np.histogram(finite, self.bounds)
-        start = [np.sum(finite < self.bounds[0]), 0] if self.before else []
-        stop = [0, np.sum(finite > self.bounds[-1])] if self.after else []
-        return np.asarray(np.concatenate([start, counts, stop]) / max(len(values), 1), np.float64)
+def _draw_strips(axes: Axes, strips: Mapping[float, ScorePanel], kind: str) -> None:
+    """The strips of one kind of clips: place of its middle -> panel."""
+    colour = _COLOURS[kind]
+    low, high = axes.get_xlim()
+    shown: dict[str, list[NDArray[np.float64]]] = {"o": [], "<": [], ">": []}
+    for middle, panel in strips.items():
+        scores = panel.kinds[kind]
+        places = np.sort(in_units_of_threshold(_finite(scores), panel.train, panel.threshold))
+        # neighbours are kept apart, and a figure is the same each time it is drawn
+        heights = middle + 0.8 * _STRIP * ((np.arange(len(places)) * _GOLDEN) % 1.0 - 0.5)
+        below, above = places < low, places > high
+        dots = np.stack([np.clip(places, low, high), heights], axis=1)
+        alone = np.ones(len(places), bool)
+        if len(places) > MANY:
+            start, first, last, stop = np.clip(np.quantile(places, (0.1, 0.25, 0.75, 0.9)), low, high)
+            for (left, right), width, alpha in (((start, stop), 0.3, 0.5), ((first, last), 0.6, 1.0)):
+                box = Rectangle((left, middle - width * _STRIP / 2.0), right - left, width * _STRIP)
+                box.set(facecolor=colour, alpha=alpha, linewidth=0)
+                axes.add_patch(box)
+            alone = below | above | (places < start) | (places > stop)
+        for mark, which in (("o", alone & ~(below | above)), ("<", below), (">", above)):
+            shown[mark].append(dots[which])
+        if len(places):
+            median = min(max(float(np.median(places)), low), high)
+            axes.plot([median] * 2, [middle - 0.4 * _STRIP, middle + 0.4 * _STRIP], color="black", linewidth=1.1)
+        where = {"xycoords": ("axes points", "data"), **_ASIDE}
+        axes.annotate(kind, (-5.0, middle), color="0.3", ha="right", **where)
+        words = _counted(kind, panel, (low, high))
+        axes.annotate(words, (1.0, middle), xytext=(7.0, 0.0), textcoords="offset points", **{**where, **_AT_RIGHT})
+    for mark, dots_of in shown.items():
+        points = np.concatenate(dots_of) if dots_of else np.empty((0, 2))
+        if len(points):
+            at_edge = mark != "o"
+            style: dict[str, Any] = {"linestyle": "", "marker": mark, "markeredgewidth": 0.0, "color": colour}
+            axes.plot(
+                *(points[:, 0], points[:, 1]),
+                **{**style, "markersize": 2.4, "alpha": 0.8, "clip_on": not at_edge},
+            )
+
+
+_AT_RIGHT = {"xycoords": ("axes fraction", "data")}
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+
+
+def _counted(kind: str, panel: ScorePanel, limits: tuple[float, float]) -> str:
+    """What is said of a strip at its right."""
+    scores = panel.kinds[kind]
+    places = in_units_of_threshold(_finite(scores), panel.train, panel.threshold)
+    below, above = (int(np.sum(outside)) for outside in (places < limits[0], places > limits[1]))
+    beyond = "  ".join([f"◂ {below}"] * bool(below) + [f"{above} ▸"] * bool(above))
+    if kind == "training":
+        return beyond
+    if not len(scores):
+        return f"no {kind} clips"
+    flagged = int(np.sum(scores > panel.threshold))
+    count, what = (flagged, "false alarms") if kind == "normal" else (len(scores) - flagged, "missed")
+    what = "false alarm" if what == "false alarms" and count == 1 else what
+    return f"{count} of {len(scores)} {what} ({_per_cent(count / len(scores))})" + f"  {beyond}" * bool(beyond)
 
 
 def _finite(values: Any) -> NDArray[np.float64]:
     array = np.asarray(values, np.float64).ravel()
     return array[np.isfinite(array)]
-
-
-def _share_above(values: NDArray[np.float64], panel: ScorePanel) -> str:
-    return f"{np.mean(values > panel.threshold):.0%}" if len(values) else "–"
-
-
-def _beyond(panel: ScorePanel, low: float, high: float) -> str:
-    """How many test clips are beyond the ends of the axis, at which end, and of which class."""
-    parts = (("N", panel.normal), ("A", panel.abnormal))
-    below = [f"{count} {name}" for name, values in parts if (count := int(np.sum(values < low)))]
-    above = [f"{count} {name}" for name, values in parts if (count := int(np.sum(values > high)))]
-    texts = [f"◂ {', '.join(below)}"] * bool(below) + [f"{', '.join(above)} ▸"] * bool(above)
-    return "  ".join(texts)

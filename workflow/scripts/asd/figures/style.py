@@ -1,4 +1,4 @@
-"""Style of all figures, writing them, and those of confusion counts and of AUC by SNR.
+"""Style of all figures, and writing them.
 
 Figures are drawn at the size at which they are printed: one column (3.5 in) or a page (7.2 in) wide, letters of 8 to
 10 pt.  Nothing is told by colour alone: each colour goes with a mark, a line style, a hatching or a place, and the
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import matplotlib
 import numpy as np
@@ -26,11 +26,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from ..ddae.run import ALL
 from ..files.atomic import whole_file
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DPI = 200
 PAGE_WIDTH = 7.2  # inches
@@ -47,7 +43,6 @@ FAINT = "0.88"
 
 END_WIDTH = 1.7  # inches; longer names at the ends of lines are broken
 
-_CLASSES = ("Normal", "Abnormal")
 _FONTS = ("DejaVu Sans", "Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "Apple SD Gothic Neo")
 # the first three differ most in lightness, for most runs have three detectors; all pairs stay apart for colour-blind
 # readers
@@ -119,7 +114,8 @@ def detector_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {
         name: {
             "color": _COLOURS[number % len(_COLOURS)],
-            "marker": _MARKERS[number % len(_MARKERS)],
+            # the eleventh has the first one's colour and line, but another marker
+            "marker": _MARKERS[(number + 3 * (number // len(_COLOURS))) % len(_MARKERS)],
             "linestyle": _LINES[number % len(_LINES)],
         }
         for number, name in enumerate(names)
@@ -136,16 +132,29 @@ def readable_on(colour: Any) -> str:
 
 def text_width(figure: Figure, text: str, size: float, *, weight: str = "normal") -> float:
     """Width in inches of the longest line of `text` in letters of `size` points."""
-    renderer = cast(Any, figure.canvas).get_renderer()  # of Agg, which measures text
-    font = font_manager.FontProperties(size=size, weight=weight)
-    widths = (renderer.get_text_width_height_descent(line, font, ismath=False)[0] for line in text.split("\n"))
-    return max(widths, default=0.0) / float(figure.dpi)
+    key = (text, size, weight, float(figure.dpi))
+    if key not in _WIDTHS:
+        renderer = cast(Any, figure.canvas).get_renderer()  # of Agg, which measures text
+        font = font_manager.FontProperties(size=size, weight=weight)
+        widths = (renderer.get_text_width_height_descent(line, font, ismath=False)[0] for line in text.split("\n"))
+        _WIDTHS[key] = max(widths, default=0.0) / float(figure.dpi)
+    return _WIDTHS[key]
+
+
+_WIDTHS: dict[tuple[str, float, str, float], float] = {}
+"""Text, size, weight and dots per inch -> width: the same names are measured for each figure of a job."""
 
 
 def fitted(figure: Figure, text: str, size: float, width: float) -> str:
-    """`text` broken into lines of at most `width` inches, at spaces, or inside a word that is longer than a line."""
+    """`text` broken into lines of at most `width` inches, at spaces, or inside a word that is longer than a line.
+
+    Inside a word it is broken behind a hyphen or the like, if there is one.
+    """
     lines: list[str] = []
     for paragraph in text.split("\n"):
+        if text_width(figure, paragraph, size) <= width:
+            lines.append(paragraph)
+            continue
         line = ""
         for word in paragraph.split(" "):
             longer = f"{line} {word}" if line else word
@@ -159,6 +168,7 @@ def fitted(figure: Figure, text: str, size: float, width: float) -> str:
                 count = len(line) - 1
                 while count > 1 and text_width(figure, line[:count], size) > width:
                     count -= 1
+                count = max((line.rfind(mark, 0, count) + 1 for mark in "-_+:./"), default=0) or count
                 lines.append(line[:count])
                 line = line[count:]
         lines.append(line)
@@ -352,124 +362,6 @@ def settle_auc_axis(axes: Axes, *, horizontal: bool = False) -> None:
     if low < 0.5 < high:
         draw = axes.axvline if horizontal else axes.axhline
         draw(0.5, color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=0.5)
-
-
-# --- figures ---
-
-
-def confusion_heat_map(counts: NDArray[np.integer], title: str) -> Figure:
-    """Heat map of a confusion matrix, a column wide.
-
-    Parameters
-    ----------
-    counts
-        int [2, 2]: rows are the true, columns the predicted class; normal first.
-    title
-        Above the matrix.
-    """
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    figure = new_figure(COLUMN_WIDTH, 3.1)
-    # there are hundreds of these, all alike, and to have them laid out takes a third of the time
-    figure.set_layout_engine("none")
-    axes = figure.add_axes((0.12, 0.13, 0.61, 0.61 * COLUMN_WIDTH / 3.1))
-    scale = figure.add_axes((0.765, 0.13, 0.03, 0.61 * COLUMN_WIDTH / 3.1))
-    mesh = axes.pcolormesh(shares, cmap="Blues", vmin=0.0, vmax=1.0, edgecolors="white", linewidth=1.0)
-    for (row, column), share in np.ndenumerate(shares):
-        label = f"{counts[row, column]}\n{share:.1%}"
-        colour = readable_on(mesh.to_rgba(share))
-        axes.text(column + 0.5, row + 0.5, label, ha="center", va="center", fontsize=11, color=colour)
-    figure.colorbar(mesh, cax=scale, label="share of the true class").outline.set_visible(False)
-    axes.set(xlabel="Predicted", ylabel="True", aspect="equal")
-    axes.set_xticks((0.5, 1.5), _CLASSES)
-    axes.set_yticks((0.5, 1.5), _CLASSES, rotation=90, va="center")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.invert_yaxis()
-    axes.set_title(fitted(figure, title, MEDIUM, 2.7))
-    return figure
-
-
-def auc_by_snr(table: pd.DataFrame, snr_labels: Mapping[str, str], title: str) -> Figure:
-    """AUC against SNR for each detector of one machine: a panel for each noise factor.
-
-    The line is the mean over IDs and seeds, the small marks are single IDs (mean over seeds), and the bar is the
-    standard deviation, over the seeds, of the mean over the IDs.
-
-    Parameters
-    ----------
-    table
-        Rows of one machine with the columns of ``auc.csv``.  Noise factors may be numbers or text; ensembles over
-        them (`ALL`) are left out.
-    snr_labels
-        SNR -> text below the axis, in the order along it.
-    title
-        Above all panels.
-    """
-    snrs = list(snr_labels)
-    table = table[table["noise_factor"] != ALL].astype({"noise_factor": float})
-    noise_factors = sorted(table["noise_factor"].unique())
-    detectors = list(dict.fromkeys(table["detector"]))
-    styles = detector_styles(detectors)
-    # marks of neighbours need 0.07 in; fewer panels beside each other where there are many
-    room = PAGE_WIDTH - 0.8
-    columns = int(room / (0.07 * 1.25 * max(len(snrs) * len(detectors), 1)))
-    columns = max(1, min(columns, 3, len(noise_factors)))
-    rows = max(1, -(-len(noise_factors) // columns))
-    columns = max(1, -(-len(noise_factors) // rows))  # four in two rows of two
-    narrow = columns == 1 and len(snrs) * len(detectors) <= 20
-    figure = new_figure(COLUMN_WIDTH if narrow else PAGE_WIDTH, 0.9 + 1.9 * rows)
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    hide_unused(grid, len(noise_factors))
-    step = min(0.16, 0.8 / max(len(detectors), 1))
-    handles: list[Artist] = []
-    for axes, noise_factor in zip(grid.flat, noise_factors, strict=False):
-        panel = table[table["noise_factor"] == noise_factor]
-        for number, (detector, style) in enumerate(styles.items()):
-            rows_of = panel[panel["detector"] == detector]
-            x = np.arange(len(snrs)) + step * (number - (len(detectors) - 1) / 2)
-            by_id = rows_of.groupby(["snr", "id"])["auc"].mean()
-            by_seed = rows_of.groupby(["snr", "seed"])["auc"].mean().groupby("snr")
-            means = by_seed.mean().reindex(snrs).to_numpy(float)
-            spread_of = by_seed.std(ddof=1).reindex(snrs).to_numpy(float)
-            mark = {"color": style["color"], "marker": style["marker"]}
-            for position, snr in zip(x, snrs, strict=True):
-                values = by_id.get(snr, ())
-                axes.plot(
-                    [position] * len(values),
-                    values,
-                    linestyle="",
-                    markersize=3,
-                    markerfacecolor="none",
-                    alpha=0.5,
-                    **mark,
-                )
-            bars = axes.errorbar(
-                x,
-                means,
-                yerr=None if np.isnan(spread_of).all() else spread_of,
-                capsize=2,
-                markersize=5,
-                markeredgecolor="white",
-                markeredgewidth=0.4,
-                label=detector,
-                **style,
-            )
-            if axes is grid[0, 0]:
-                handles.append(bars)
-        axes.set_title(f"noise factor {noise_factor:g}")
-        axes.set_xlim(-0.5, len(snrs) - 0.5)
-        labels = [fitted(figure, snr_labels[snr], SMALL, 0.8 * room / columns / len(snrs)) for snr in snrs]
-        axes.set_xticks(np.arange(len(snrs)), labels)
-        axes.tick_params(axis="x", length=0, labelbottom=True)
-        axes.grid(axis="y")
-    for axes in grid[:, 0]:
-        axes.set_ylabel("AUC")
-    for axes in grid.flat[: len(noise_factors)]:
-        settle_auc_axis(axes)
-    if handles:
-        legend_below(figure, handles, "detector")
-    title_above(figure, title)
-    return figure
 
 
 def line_key(label: str, **style: Any) -> Line2D:

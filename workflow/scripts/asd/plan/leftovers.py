@@ -36,7 +36,7 @@ class Leftover:
 def planned_files(plan: Plan) -> set[str]:
     """All files under ``results/`` that a run makes, but for logs and measured times."""
     listed = [*paths.final_outputs(plan), *paths.listening(plan), *paths.skipped(plan), paths.DATES]
-    for suffix in ("csv", "comparisons.csv", "conditions.csv", "npz"):
+    for suffix in ("csv", "comparisons.csv", "conditions.csv", "false_alarms.csv", "npz"):
         listed += paths.evaluations(plan, suffix)
     for machine in plan.machines:
         listed += paths.losses_of_machine(plan, machine)

@@ -244,13 +244,19 @@ def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol
     return _read_scores(plan, machine, [Run(noise_factor, plan.seeds[0], protocol)])
 
 
-def plot_features(plan: Plan, machine: str, machine_id: str, noise_factor: float, protocol: ProtocolName) -> Origins:
-    """Weights of the first seed, the caches of their clips, and those of an ID."""
+def scores_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> Origins:
+    """Scores of `asd.plan.paths.scores_shown`."""
+    return _read_scores(plan, machine, [plan.run_shown(name, noise_factor, protocol)])
+
+
+def plot_features(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
+    """Scores of the first seed, and what they are made from."""
     run = Run(noise_factor, plan.seeds[0], protocol)
     return {
-        "weights": [of_weights(plan, machine, run).values()],
         "reference": _reference(plan, machine),
-        "clips": _of_caches(plan, machine, [machine_id], plan.kinds, plan.snrs),
+        "classifier": _listed(_of_classifiers(plan, machine, [run])),
+        "classified": _classified(plan, machine),
+        **_read_scores(plan, machine, [run]),
     }
 
 

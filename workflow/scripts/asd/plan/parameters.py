@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import product
 from typing import Any
 
 from ..ddae.run import Run
@@ -319,12 +320,18 @@ def evaluate_scores(plan: Plan, machine: str) -> Settings:
     }
 
 
+def _false_alarms(plan: Plan) -> float:
+    """Share of the normal clips that thresholds are meant to flag."""
+    return float(round(1 - plan.config["threshold_percentile"] / 100, 12))
+
+
 def collect_results(plan: Plan) -> Settings:
     """Machines in the order of the tables."""
     return {
         "machines": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
-        "false_alarms": round(1 - plan.config["threshold_percentile"] / 100, 12),
+        "false_alarms": _false_alarms(plan),
+        "snr_labels": snr_labels(plan),
         "simulated": plan.is_demo,
     }
 
@@ -348,37 +355,72 @@ def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings
         "snr_labels": snr_labels(plan),
         "detectors": names,
         "protocol": run.protocol,
+        "asked": _false_alarms(plan),
+        "confidence": plan.config["statistics"]["confidence"],
     }
 
 
+def _detectors_of_paper(plan: Plan) -> list[str]:
+    """Those of the paper's detectors that are configured, seeing what they see there."""
+    return [
+        str(one["name"])
+        for one in plan.detectors
+        if one["method"] in ("IF", "OCSVM", "LOF")
+        and (one["representation"], one["projection"]) == ("denoised", "map-pca")
+    ]
+
+
 def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
-    """Histograms of a machine, in the order of the figures; of the first seed."""
+    """Scores of a machine, in the order of the figures; of the first seed."""
     run = Run(noise_factor, plan.seeds[0], protocol)
+    return _shown_scores(plan, machine, run, plan.names_at(run))
+
+
+def plot_scores_over_trainings(
+    plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName
+) -> Settings:
+    """Scores of one ensemble over several trainings."""
+    return _shown_scores(plan, machine, plan.run_shown(name, noise_factor, protocol), [name])
+
+
+def _shown_scores(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings:
     return {
         **_scores(plan, machine, [run]),
         "snr_labels": snr_labels(plan),
-        "detectors": plan.names_at(run),
-        "protocol": protocol,
-        "seed": plan.seeds[0],
+        "detectors": names,
+        "protocol": run.protocol,
+        "seed": run.seed,
     }
 
 
 def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
     """ROC curves of a machine, over all seeds."""
+    runs = plan.scored_at(noise_factor, protocol)
     return {
-        **_scores(plan, machine, plan.scored_at(noise_factor, protocol)),
+        **_scores(plan, machine, runs),
         "snr_labels": snr_labels(plan),
         "protocol": protocol,
+        "ensembles": list(dict.fromkeys(str(one["name"]) for run in runs for one in plan.ensembles_at(run))),
+        "baselines": _detectors_of_paper(plan),
+        "false_alarms": _false_alarms(plan),
         "statistics": _statistics(plan),
     }
 
 
-def plot_features(plan: Plan, machine: str, machine_id: str, protocol: ProtocolName) -> Settings:
-    """Figures of the features of an ID; of the first seed."""
+def plot_features(plan: Plan, machine: str, machine_id: str, noise_factor: float, protocol: ProtocolName) -> Settings:
+    """Figures of the features of an ID, and of what the best detector of its machine sees; of the first seed."""
+    run = Run(noise_factor, plan.seeds[0], protocol)
     return {
         **_clips_of_detection(plan, machine, protocol, [machine_id]),
         "seed": plan.seeds[0],
+        "snrs": plan.snrs,
         "snr_labels": snr_labels(plan),
+        "scores": _scores(plan, machine, [run]),
+        "views": {str(one["name"]): [one["representation"], one["projection"]] for one in plan.detectors},
+        "ensembles": {str(one["name"]): list(one["detectors"]) for one in plan.ensembles_at(run)},
+        "default": plan.deciding_detector,
+        "false_alarms": _false_alarms(plan),
+        "confidence": plan.config["statistics"]["confidence"],
     }
 
 
@@ -388,12 +430,22 @@ def plot_loss(plan: Plan, machine: str, protocol: ProtocolName) -> Settings:
 
 
 def plot_results(plan: Plan) -> Settings:
-    """Figures of the tables."""
+    """Figures of the tables; trainings with the files that say how long they took, below the folder of benchmarks."""
     return {
         "machines": plan.auc_machines,
+        "machines_by_id": plan.machines_by_id,
         "evaluated": plan.machines,
         "confidence": plan.config["statistics"]["confidence"],
         "protocols": plan.protocols,
         "snr_labels": snr_labels(plan),
         "entries": plan.ablation,
+        "asked": _false_alarms(plan),
+        "trainings": [
+            [machine, run.noise_factor, run.protocol, _below_benchmarks(machine, run)]
+            for machine, run in product(plan.machines, plan.trainings)
+        ],
     }
+
+
+def _below_benchmarks(machine: str, run: Run) -> str:
+    return os.path.relpath(paths.of_run(paths.TRAINING_BENCHMARK, machine, run), paths.BENCHMARKS)

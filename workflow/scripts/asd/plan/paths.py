@@ -29,7 +29,10 @@ SCORED_NAME = "{machine}_{snr}_{id}"
 SCORED = f"{ANSWERS}/{SCORED_NAME}"
 
 FIGURES = "results/figures"
-AUC_FIGURE = f"{FIGURES}/auc/{{machine}}{{protocol}}.png"
+AUC_FIGURE = f"{FIGURES}/auc/{{machine}}.png"
+AUC_BY_ID_FIGURE = f"{FIGURES}/auc_by_id/{{machine}}.png"
+FALSE_ALARM_FIGURE = f"{FIGURES}/false_alarms/{{machine}}.png"
+FALSE_ALARMS_BY_SHARE_FIGURE = f"{FIGURES}/false_alarms_by_share/{{machine}}.png"
 NOISE_FACTOR_FIGURE = f"{FIGURES}/noise_factor/{{machine}}{{protocol}}.png"
 ABLATION_FIGURE = f"{FIGURES}/ablation/{{machine}}{{protocol}}.png"
 HEAT_MAP_FIGURE = f"{FIGURES}/auc_heat_map{{protocol}}.png"
@@ -39,10 +42,17 @@ SCORE_FIGURE = f"{FIGURES}/scores/{{machine}}_NF{{nf}}_{{detector}}{{protocol}}.
 DENOISING_FIGURE = f"{FIGURES}/denoising/{{machine}}_NF{{nf}}_{{id}}{{protocol}}.png"
 PROJECTION_FIGURE = f"{FIGURES}/projection/{{machine}}_NF{{nf}}_{{id}}{{protocol}}.png"
 CONFUSION_FIGURE = f"{FIGURES}/confusion/seed{{seed}}{{protocol}}/{{machine}}_NF{{nf}}_{{snr}}_{{detector}}.png"
+CONFUSION_GRID = f"{FIGURES}/confusion/seed{{seed}}{{protocol}}/{{machine}}_NF{{nf}}.png"
+CONFUSION_GRID_OVER_TRAININGS = f"{FIGURES}/confusion/seed{{seed}}{{protocol}}/{{machine}}_NF{{nf}}_{{detector}}.png"
+
+BENCHMARKS = "results/benchmarks"
+TRAINING_BENCHMARK = f"{BENCHMARKS}/train_ddae/{RUN}.tsv"
+# where times are, and for the same reason: they are never the same in two runs
+TRAINING_TIME_FIGURE = f"{BENCHMARKS}/training_time.png"
 
 TABLES = (
-    *("auc.csv", "summary.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.html", "comparisons.csv"),
-    "conditions.csv",
+    *("auc.csv", "summary.csv", "leaderboard.csv", "comparisons.csv", "conditions.csv"),
+    *("auc.html", "summary.html", "leaderboard.html", "comparisons.html", "conditions.html", "leaderboard.md"),
 )
 DATES = "results/features/dates.csv"
 
@@ -220,9 +230,24 @@ def sources_of_first_seed(plan: Plan, machine: str, noise_factor: float, protoco
     return weights_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
 
 
+def scores_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> list[str]:
+    """Folder of the scores of an ensemble over several trainings that a figure shows."""
+    return scores_of_run(plan, machine, plan.run_shown(name, noise_factor, protocol))
+
+
+def sources_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> list[str]:
+    """The trained networks, and the ID classifiers, that these scores are made with."""
+    return weights_of_run(plan, machine, plan.run_shown(name, noise_factor, protocol))
+
+
 def weights_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
     """The trained networks of the first seed."""
     return of_run(f"{CHECKPOINT}.npz", machine, Run(noise_factor, plan.seeds[0], protocol))
+
+
+def classifier_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
+    """The ID classifier of the first seed, if there is one."""
+    return classifiers_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
 
 
 def members(plan: Plan, machine: str, run: Run) -> list[str]:
@@ -286,12 +311,29 @@ def confusion_figures(plan: Plan, machine: str, run: Run) -> list[str]:
     return [filled(pattern, {"snr": snr, "detector": file_name(name)}) for snr, name in product(plan.snrs, names)]
 
 
+def confusion_grids(plan: Plan, machine: str, run: Run) -> list[str]:
+    """All of these in one figure; those of ensembles over several trainings in one each."""
+    if run.is_training:
+        return [of_run(CONFUSION_GRID, machine, run)]
+    pattern = of_run(CONFUSION_GRID_OVER_TRAININGS, machine, run)
+    return [filled(pattern, {"detector": file_name(name)}) for name in plan.names_at(run)]
+
+
 def _figures_of_machine(plan: Plan, machine: str) -> list[str]:
     has_auc = machine in plan.auc_machines
     figures = []
     for protocol in plan.protocols:
         common = {"machine": machine, "protocol": suffix_of(protocol)}
         figures.append(filled(LOSS_FIGURE, common))
+        for ensemble in plan.ensembles:
+            over = ensemble["over"]
+            noise_factors = () if not over else (None,) if "noise_factors" in over else plan.noise_factors
+            for noise_factor in noise_factors:
+                values = {
+                    "nf": Run(noise_factor, None, protocol).noise_factor_text,
+                    "detector": file_name(ensemble["name"]),
+                }
+                figures.append(filled(SCORE_FIGURE, common | values))
         for noise_factor in plan.noise_factors:
             values = common | {"nf": noise_factor_text(noise_factor)}
             figures += [filled(SCORE_FIGURE, values | {"detector": file_name(name)}) for name in plan.names_of_training]
@@ -301,22 +343,35 @@ def _figures_of_machine(plan: Plan, machine: str) -> list[str]:
                 for pattern, name in product((DENOISING_FIGURE, PROJECTION_FIGURE), plan.ids(machine))
             ]
     if has_auc:
-        figures += [figure for run in plan.scored_runs for figure in confusion_figures(plan, machine, run)]
+        figures += [
+            figure
+            for run, figures_of in product(plan.scored_runs, (confusion_grids, confusion_figures))
+            for figure in figures_of(plan, machine, run)
+        ]
     return figures
 
 
 def result_figures(plan: Plan) -> dict[str, list[str]]:
-    """Figures of the tables: kind -> figures, of each machine under each protocol but for the heat maps, which are of a
-    protocol; none without abnormal clips."""
+    """Figures of the tables: kind -> figures, in the order of machines, and then of protocols.
+
+    Of false alarms there are two of each machine, of the training time is one.  Those of AUCs are of machines with
+    abnormal clips, and by ID of those with several IDs; heat maps are of a protocol.
+    """
+    of_machines = {"false_alarms": FALSE_ALARM_FIGURE, "false_alarms_by_share": FALSE_ALARMS_BY_SHARE_FIGURE}
+    figures = {
+        kind: [filled(pattern, {"machine": machine}) for machine in plan.machines]
+        for kind, pattern in of_machines.items()
+    }
+    figures["training_time"] = [TRAINING_TIME_FIGURE]
     if not plan.auc_machines:
-        return {}
+        return figures
     protocols = [suffix_of(protocol) for protocol in plan.protocols]
-    patterns = {"auc": AUC_FIGURE}
-    if len(plan.noise_factors) > 1:
-        patterns["noise_factor"] = NOISE_FACTOR_FIGURE
-    if plan.ablation:
-        patterns["ablation"] = ABLATION_FIGURE
-    figures = {"heat_map": [filled(HEAT_MAP_FIGURE, {"protocol": protocol}) for protocol in protocols]}
+    figures["heat_map"] = [filled(HEAT_MAP_FIGURE, {"protocol": protocol}) for protocol in protocols]
+    figures["auc"] = [filled(AUC_FIGURE, {"machine": machine}) for machine in plan.auc_machines]
+    by_id = [filled(AUC_BY_ID_FIGURE, {"machine": machine}) for machine in plan.machines_by_id]
+    figures |= {"by_id": by_id} if by_id else {}
+    patterns = {"noise_factor": NOISE_FACTOR_FIGURE} if len(plan.noise_factors) > 1 else {}
+    patterns |= {"ablation": ABLATION_FIGURE} if plan.ablation else {}
     for kind, pattern in patterns.items():
         figures[kind] = [
             filled(pattern, {"machine": machine, "protocol": protocol})

@@ -118,6 +118,11 @@ class Plan:
             name for name in self.machines if any(self.has_abnormal(name, machine_id) for machine_id in self.ids(name))
         ]
 
+    @property
+    def machines_by_id(self) -> list[str]:
+        """Those of them that have several IDs."""
+        return [name for name in self.auc_machines if len(self.ids(name)) > 1]
+
     # ------------------------------------------------------------------------------------------------------ trainings
 
     @property
@@ -204,6 +209,12 @@ class Plan:
     def names_over_trainings(self) -> list[str]:
         """Names of ensembles over several trainings."""
         return [str(ensemble["name"]) for ensemble in self.ensembles if ensemble["over"]]
+
+    def run_shown(self, name: str, noise_factor: float | None, protocol: ProtocolName) -> Run:
+        """The run of an ensemble over several trainings that a figure shows: of the first seed, unless it averages over
+        the seeds."""
+        over = next(one["over"] for one in self.ensembles if one["name"] == name)
+        return Run(noise_factor, None if "seeds" in over else self.seeds[0], protocol)
 
     def names_at(self, run: Run) -> list[str]:
         """Names of all detectors and ensembles of a run."""
