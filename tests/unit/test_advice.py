@@ -90,6 +90,8 @@ def test_nothing_that_does_not_hold_is_recommended(lines, said):
     advice = advice_of(*lines)
     assert advice.sentences[0].startswith("Nothing can be recommended")
     assert said in advice.sentences[0]
+    assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in advice.sentences)
+    assert len(set(advice.sentences)) == len(advice.sentences)
     assert not advice.recommended
     ranking = pd.DataFrame(lines)
     assert not marked(ranking, advice)["recommended"].any()

@@ -215,7 +215,6 @@ class _Words:
                 [
                     "Nothing can be recommended as it is: the thresholds of all detectors are off; "
                     f"{name} {self.flags(first)}.",
-                    f"{self.flags(first)}.",
                     f"By AUC alone {self.name(by_auc)} is the best: {self.pairs(by_auc)}.",
                     "More normal clips to train with, recorded as those tested were, bring thresholds closer.",
                     *self.of_few(),
@@ -353,8 +352,7 @@ def _without_auc(table: pd.DataFrame, confidence: float, asked: float) -> Advice
         return Advice(
             (
                 f"Nothing can be recommended: {why[0].lower()}{why[1:-1]}, and only the {protocol} protocol was run, "
-                "whose "
-                "thresholds do not hold for new clips.",
+                "whose thresholds do not hold for new clips.",
                 "Add strict to protocols and run again.",
             ),
             protocol,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..files.neutral import in_one_line
 from . import paths
 from .run import Plan
 
@@ -50,7 +51,9 @@ def next_lines(plan: Plan, prefix: str, arguments: Sequence[str]) -> list[str]:
     called = snakemake if snakemake and _is_plain(arguments) else "the same command with"
     found["figures and tables in one file"] = f"{called} --report results/report.zip"
     if asd and os.path.exists(model):
-        found["whether a recording is unusual"] = f"{asd} score {shlex.quote(model)} RECORDING.wav"
+        found[f"whether a recording is unusual, by {in_one_line(plan.deciding_detector)}"] = (
+            f"{asd} score {shlex.quote(model)} RECORDING.wav"
+        )
     width = max(map(len, found))
     return ["What to open next:", *(f"  {words:{width}}  {what}" for words, what in found.items())]
 
