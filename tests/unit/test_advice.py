@@ -57,6 +57,11 @@ def test_advice_in_one_sentence():
     assert advice.sentences[1:] == ("LOF comes next: its AUC is 0.100 lower, which is more than chance (p = 0.002).",)
 
 
+def test_a_narrow_interval_has_a_decimal():
+    advice = advice_of(line("Ensemble", 0.971, auc_low=0.967, auc_high=0.975))
+    assert "in 97.1 % of pairs (95 % interval [96.7, 97.5] %)" in advice.sentences[0]
+
+
 @pytest.mark.parametrize(
     ("others", "said"),
     [

@@ -182,8 +182,17 @@ def result_figures():
         if kind in ("heat_map", "training_time"):
             machines = ["all machines"]
         protocols = PLAN.protocols if kind in ("heat_map", "noise_factor", "ablation") else ["all"]
+        # where every figure of a category shows all protocols, there is nothing to choose
+        with_protocol = category != "False alarms"
         shown[kind] = [
-            in_report(figure, caption, category, machine, figure=label, protocol=protocol)
+            in_report(
+                figure,
+                caption,
+                category,
+                machine,
+                figure=label,
+                **({"protocol": protocol} if with_protocol else {}),
+            )
             for figure, (machine, protocol) in zip(figures, product(machines, protocols))
         ]
     return shown

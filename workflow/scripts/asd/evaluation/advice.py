@@ -31,6 +31,7 @@ SIGNIFICANT = 0.05
 _SHOWN = 6  # trainings
 _NAMED = 3  # machines, detectors
 _NOTEWORTHY = 0.01  # difference of AUCs, below which another detector for a machine is not worth the words
+_NARROW = 0.02  # interval of an AUC whose ends whole per cent would hardly tell apart
 _WEAK = 0.1  # by which the worst ID is behind the mean to be named
 
 
@@ -179,10 +180,11 @@ class _Words:
         return f"[{percent(low, digits)}, {percent(high, digits)}] %"
 
     def pairs(self, line: Mapping[str, Any]) -> str:
-        """How good it is."""
+        """How good it is, with a decimal where the interval is narrow."""
+        digits = int(line["auc_high"] - line["auc_low"] < _NARROW)
         return (
-            f"on average it puts an abnormal clip above a normal one in {percent(line['auc'], 0)} % of pairs "
-            f"({self.confidence:g} % interval {self.interval(line['auc_low'], line['auc_high'])})"
+            f"on average it puts an abnormal clip above a normal one in {percent(line['auc'], digits)} % of pairs "
+            f"({self.confidence:g} % interval {self.interval(line['auc_low'], line['auc_high'], digits)})"
         )
 
     def flags(self, line: Mapping[str, Any]) -> str:

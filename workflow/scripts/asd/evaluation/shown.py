@@ -174,7 +174,9 @@ def of_ids(
     ids = by_id(table[table["protocol"] == advice.protocol], advice.entry, confidence, asked)
     snrs = [column for column in ids.columns if column.startswith("auc.")]
     machines, known = ids["machine"].nunique() > 1, bool(ids["auc"].notna().any())
-    lowest = min((value for name in snrs for value in ids[name] if value == value), default=math.nan)
+    values = [value for name in snrs for value in ids[name] if value == value]
+    # where all are the same, none is the worst
+    lowest = min(values) if len(set(values)) > 1 else math.nan
     header = [*(["machine"] if machines else []), "ID"]
     header += [f"AUC [{confidence:g} %]"] if known else []
     header += [_alarms_head(asked)]
