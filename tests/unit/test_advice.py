@@ -198,6 +198,10 @@ def test_a_table_by_id_marks_the_worst():
     assert ids.rows[0].cells[1] == f"0.853 [{low:.3f}, {high:.3f}]"
     assert by_id(table, ("A", "0.7"), 95.0, 0.05)["auc"].tolist() == pytest.approx([0.8525, 0.7225])
     assert r"| \|a | 0.853" in pages.markdown(advice, [], [ids])
+    (equal,) = shown.of_ids(table.assign(auc=1.0), advice, 95.0, 0.05, LABELS)
+    assert [row.cells[3:5] for row in equal.rows] == [
+        ("1.000", "1.000")
+    ] * 2  # where all are the same, none is the worst
 
 
 @pytest.mark.parametrize("auc", [0.0, 0.3, 0.5, 0.9, 1.0])
