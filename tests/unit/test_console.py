@@ -183,6 +183,7 @@ def test_a_job_that_failed_is_still_to_be_done() -> None:
 def test_the_cause_is_what_the_log_says_to_the_user_or_its_last_line() -> None:
     assert cause(f"2026 INFO a\n2026{USER_ERROR}fan.wav is empty.\nRemove it.\n") == "fan.wav is empty.\nRemove it."
     assert cause('Traceback (most recent call last):\n  File "a"\nValueError: b\n\n') == "ValueError: b"
+    assert cause("INFO read 20 clips\n2026 WARNING interrupted\n") == "It was interrupted."
     assert cause("") == cause("INFO read 20 clips\n") == ""
 
 

@@ -202,6 +202,8 @@ def cause(log: str) -> str:
     _, found, message = log.partition(USER_ERROR)
     if found:
         return message.strip()
+    if log.rstrip().endswith(" WARNING interrupted"):
+        return "It was interrupted."
     lines = log.partition(_TRACEBACK)[2].rstrip().splitlines()
     return lines[-1].strip() if lines else ""
 
