@@ -158,6 +158,10 @@ COMMANDS: dict[str, Tried | Untried] = {
         "workflow/test_workflow.py::test_both_entry_points_plan_the_demo_and_need_no_config_in_the_working_directory",
         "--dry-run",
     ),
+    r"snakemake -n -p": Tried("workflow/test_small_run.py::plan_and_failure", '"-p"'),
+    r"pip install snakemake-logger-plugin-rich|snakemake --logger rich .*": Untried(
+        "another project's plugin, not installed here"
+    ),
     r"snakemake (--cores 8)?": Untried("the demo takes minutes; its fan is run", PAGE_OF_USE),
     r"snakemake --cores 8 --directory .*": Tried("workflow/test_small_run.py::test_small_run_takes_all_steps", ".test"),
     r"snakemake --report .*": Tried("workflow/test_report.py::test_report_holds_what_the_run_made", "--report"),

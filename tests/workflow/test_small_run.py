@@ -75,6 +75,9 @@ def plan_and_failure(there: Path, repository: Path) -> None:
     planned = as_people_see_it(snakemake(there, "-n", repository=repository).ok().output)
     assert any(re.match(r" +1 train_ddae +what it reads is newer", line) for line in planned), planned
     assert len(planned) < 30
+    every_detail = snakemake(there, "-n", "-p", repository=repository).ok()
+    assert {"train_ddae", "plot_results"} <= set(every_detail.rules)
+    assert "reason: " in every_detail.output
     failed = snakemake(there, "results/auc.csv", repository=repository).failed().output
     end = "\n".join(as_people_see_it(failed)[-25:])
     said = ["1 job failed", "fan, noise factor 0.7, seed 0, strict: training of the DDAE  (rule train_ddae)"]
