@@ -54,6 +54,7 @@ class Size:
     planned_machines: tuple[str, ...]
     planned_noise_factors: tuple[float, ...]
     planned_seeds: tuple[int, ...]
+    planned_snrs: tuple[str, ...]
     shrink_mimii: int
 
 
@@ -69,6 +70,7 @@ FULL = Size(
     planned_machines=tuple(MIMII_CLIPS),
     planned_noise_factors=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
     planned_seeds=(0, 1, 2),
+    planned_snrs=tuple(SNR_DIRS),
     shrink_mimii=1,
 )
 QUICK = Size(
@@ -83,6 +85,7 @@ QUICK = Size(
     planned_machines=("fan",),
     planned_noise_factors=(0.5,),
     planned_seeds=(0,),
+    planned_snrs=("snr6",),
     shrink_mimii=40,
 )
 
@@ -140,7 +143,7 @@ def caches(folder: Path, size: Size, given: str | None) -> str:
 
 def mimii_tree(root: Path, size: Size) -> None:
     """A tree of empty files with MIMII's counts."""
-    for machine, snr_dir in product(size.planned_machines, SNR_DIRS.values()):
+    for machine, snr_dir in product(size.planned_machines, [SNR_DIRS[snr] for snr in size.planned_snrs]):
         for name, counts in zip(IDS, MIMII_CLIPS[machine], strict=True):
             for kind, count in zip(KINDS, counts, strict=True):
                 folder = root / f"{snr_dir}_{machine}" / machine / name / kind

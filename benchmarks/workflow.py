@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -151,6 +152,7 @@ def planning(folder: Path, size: Size) -> list[Result]:
     config["dataset"]["root"] = str(folder / "mimii")
     config["machines"] = {name: {**config["machines"][name], "split": "auto"} for name in size.planned_machines}
     config |= {"noise_factors": list(size.planned_noise_factors), "seeds": list(size.planned_seeds)}
+    config["snrs"] = {name: SNR_DIRS[name] for name in size.planned_snrs}
     configfile = _write(folder / "planning.yaml", config)
     (folder / "planning").mkdir()
 
@@ -160,7 +162,7 @@ def planning(folder: Path, size: Size) -> list[Result]:
     first = time_and_memory(command("--dry-run", "--quiet"))
     run(command("--quiet"))
     left = run(command("--dry-run"))
-    if "Nothing to be done" not in left:
+    if not re.search("Nothing to (do|be done)", left):
         raise SystemExit(f"a finished run has jobs left:\n{left[-2000:]}")
     dry = [time_and_memory(command("--dry-run")) for _ in range(min(3, size.rounds))]
     real = seconds(lambda: run(command()))

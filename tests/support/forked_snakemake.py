@@ -18,15 +18,18 @@ _CONTEXT.set_forkserver_preload(
 )
 
 
-def call(arguments: Sequence[str], directory: Path, output: Path, seconds: float) -> int:
+def call(arguments: Sequence[str], directory: Path, output: Path, seconds: float, job_path: Path | None = None) -> int:
     """Exit status of ``snakemake`` with `arguments`, started in `directory`; what it prints goes into `output`.
+
+    Jobs find modules in `job_path`, too.
 
     Raises
     ------
     TimeoutError
         If it takes longer than `seconds`; it has been killed then.
     """
-    process = _CONTEXT.Process(target=_main, args=(list(arguments), str(directory), str(output), dict(os.environ)))
+    environment = os.environ | ({"PYTHONPATH": str(job_path)} if job_path else {})
+    process = _CONTEXT.Process(target=_main, args=(list(arguments), str(directory), str(output), environment))
     process.start()
     process.join(seconds)
     if process.exitcode is None:

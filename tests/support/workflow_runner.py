@@ -18,6 +18,7 @@ import forked_snakemake
 from places import REPOSITORY
 
 SECONDS = 600  # after which a call counts as stuck
+QUICK_FIGURES = Path(__file__).with_name("quick_figures")
 
 # with spaces in front where jobs are in groups
 _JOB = re.compile(r"^ *(?:local)?rule (?P<rule>\w+):\n(?P<body>(?: +[a-z_]+: .*\n)*)", re.MULTILINE)
@@ -78,13 +79,24 @@ class Run:
         return self
 
 
-def snakemake(directory: Path, *arguments: str | Path, repository: Path = REPOSITORY, cores: int = 1) -> Run:
-    """Call snakemake of `repository` with the working directory `directory`."""
-    return run_snakefile(repository / "Snakefile", directory, *arguments, cores=cores)
+def snakemake(
+    directory: Path,
+    *arguments: str | Path,
+    repository: Path = REPOSITORY,
+    cores: int = 1,
+    figures_as_seen: bool = False,
+) -> Run:
+    """Call snakemake of `repository` with the working directory `directory`; see `run_snakefile`."""
+    return run_snakefile(repository / "Snakefile", directory, *arguments, cores=cores, figures_as_seen=figures_as_seen)
 
 
-def run_snakefile(snakefile: Path, directory: Path, *arguments: str | Path, cores: int = 1) -> Run:
-    """Call snakemake on any Snakefile with the working directory `directory`."""
+def run_snakefile(
+    snakefile: Path, directory: Path, *arguments: str | Path, cores: int = 1, figures_as_seen: bool = False
+) -> Run:
+    """Call snakemake on any Snakefile with the working directory `directory`.
+
+    Figures are small and without a layout (`quick_figures`), unless a test looks at them.
+    """
     parts = ["--snakefile", snakefile, "--directory", directory]
     command = [str(part) for part in [*parts, "--cores", str(cores), "--nocolor", *arguments]]
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +108,8 @@ def run_snakefile(snakefile: Path, directory: Path, *arguments: str | Path, core
                     process, cwd=directory, stdout=output, stderr=output, timeout=SECONDS, check=False
                 ).returncode
         else:
-            returncode = forked_snakemake.call(command, directory, console, SECONDS)
+            job_path = None if figures_as_seen else QUICK_FIGURES
+            returncode = forked_snakemake.call(command, directory, console, SECONDS, job_path)
         return Run(returncode, console.read_text(encoding="utf-8"), directory)
 
 

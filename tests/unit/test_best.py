@@ -23,8 +23,9 @@ from asd.evaluation.best import (
     standings,
     words_about,
 )
+from asd.evaluation.leaderboard import leaderboard
 from asd.evaluation.machine import Unit, evaluate_machine
-from asd.evaluation.tables import auc_table, leaderboard
+from asd.evaluation.tables import auc_table
 from named_clips import scored_clips
 from plain_method import plain_auc
 

@@ -247,7 +247,9 @@ def test_weights_that_are_kept_are_those_of_a_plain_loop_that_compares_all_of_th
     generator = torch.Generator().manual_seed(1)
     hidden = torch.rand(rows + 6, 2, generator=generator)
     data = torch.sigmoid((hidden - 0.5) @ torch.randn(2, 6, generator=generator) * 4)
-    network, plain_network = build_network((6, 8, 2)), build_network((6, 8, 2))
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        network, plain_network = build_network((6, 8, 2)), build_network((6, 8, 2))
     plain_network.load_state_dict(network.state_dict())
     chosen = settings(noise_factor=noise_factor, epochs="auto", batch_size="auto", learning_rate=rate)
     with torch.random.fork_rng():

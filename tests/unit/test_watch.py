@@ -352,7 +352,7 @@ def test_remarks_are_said_once(model: Model, folder: Path, capsys: pytest.Captur
 
 NOTE = """
 import json, os, sys
-about = {name: os.environ[name] for name in os.environ if name.startswith("ASD_")}
+about = {name: os.environ[name] for name in os.environ if name.startswith("ASD_") and name != "ASD_CONSOLE"}
 with open(sys.argv[1], "a") as file:
     file.write(json.dumps([about, json.load(sys.stdin), os.environ.get("OPENBLAS_NUM_THREADS")]) + "\\n")
 print("shown")

@@ -26,7 +26,7 @@ WHAT = [
     "DDAE, 2 epochs, 20 clips, one core",
     "sweep, fan from caches, 1 noise factors, 2 cores, start-up included",
     "a job that does nothing",
-    "planning, 405 recordings, 1 trainings, nothing to do",
+    "planning, 135 recordings, 1 trainings, nothing to do",
     "one new clip, from command to answer, CPU time",
     "many new clips, a second and core",
 ]

@@ -30,7 +30,7 @@ def test_small_run_takes_all_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("ASD_CONSOLE")
     repository = working_copy(tmp_path / "clone")
     there = repository / ".test"
-    run = snakemake(there, repository=repository, cores=2).ok()
+    run = snakemake(there, repository=repository, cores=2, figures_as_seen=True).ok()
     (log,) = (there / ".snakemake/log").glob("*.log")
     finished = replace(run, output=log.read_text(encoding="utf-8"))
     steps = {"simulate_recordings", "extract_features", "train_ddae", "detect_anomalies", "combine_scores"}

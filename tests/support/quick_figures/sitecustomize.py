@@ -1,0 +1,50 @@
+"""Has jobs draw small figures without settling their layout, which takes more time than all else that most of them do.
+
+Python imports it at its start where this folder is on the path (`workflow_runner.snakemake`).  What figures look like
+is for the unit tests of figures, and for the tests that look at those of a run.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.util
+import sys
+from typing import Any
+
+_MODULE = "matplotlib.figure"
+
+
+class _Quick(importlib.abc.MetaPathFinder):
+    """Nothing is imported unless a job itself does."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if name != _MODULE:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        load = spec.loader.exec_module  # type: ignore[union-attr]
+
+        def load_quick(module: Any) -> None:
+            load(module)
+            _hasten(module.Figure)
+
+        spec.loader.exec_module = load_quick  # type: ignore[union-attr, method-assign]
+        return spec
+
+
+def _hasten(figure_class: Any) -> None:
+    save, draw = figure_class.savefig, figure_class.draw_without_rendering
+
+    def save_quick(figure: Any, *arguments: Any, dpi: float = 100.0, **options: Any) -> None:
+        figure.set_layout_engine("none")
+        save(figure, *arguments, dpi=dpi / 8.0, **options)
+
+    def draw_quick(figure: Any) -> None:
+        figure.set_layout_engine("none")
+        draw(figure)
+
+    figure_class.savefig, figure_class.draw_without_rendering = save_quick, draw_quick
+
+
+sys.meta_path.insert(0, _Quick())
