@@ -87,7 +87,7 @@ return Array.from(document.querySelectorAll(arguments[0])).filter(seen).map((tab
 
 
 def declared(run: Path) -> set[str]:
-    """What a run made for its readers: figures (of confusion matrices the grids), and tables and pages atop results/."""
+    """What a run made for its readers: figures (of confusion matrices, grids), and tables and pages atop results."""
     results = run / "results"
     figures = [path for path in results.glob("figures/**/*") if path.is_file() and not SINGLE_MATRIX.search(str(path))]
     found = [*figures, results / "benchmarks/training_time.png", *results.glob("*.csv"), *results.glob("*.html")]
