@@ -85,7 +85,7 @@ def test_a_job_is_one_line_with_the_time_and_how_far_the_run_is(watched: Watched
     watched.finish(7)
     watched.start(0, "all", "Everything is there.")
     watched.finish(0)
-    assert watched.lines == ["2 jobs to run.", "00:02:13  [1/2]  fan: training"]
+    assert watched.lines == ["2 jobs to run.", "00:02:13  [1/2]  fan: training (train)"]
 
 
 def test_rules_of_others_have_no_words_for_their_jobs(watched: Watched) -> None:
@@ -103,7 +103,7 @@ def test_what_is_of_no_use_is_left_out_and_what_is_unknown_is_not(watched: Watch
     assert watched.lines == []
     watched.record("A disk is full", logging.WARNING)
     watched.record("Nothing to be done (all requested files are present and up to date).")
-    assert watched.lines == ["A disk is full", "Nothing to do: all that was asked for is there and up to date."]
+    assert watched.lines == ["A disk is full", "Nothing to be done: all that was asked for is there and up to date."]
 
 
 def test_no_line_is_long_and_no_name_is_obeyed(watched: Watched) -> None:
@@ -241,7 +241,7 @@ def test_a_job_that_is_tried_again_has_not_failed(watched: Watched) -> None:
     assert [line.partition("  [")[2] for line in watched.lines[1:]] == [
         "0/1]  FAILED: fan: training",
         "0/1]  trying again: fan: training",
-        "1/1]  fan: training",
+        "1/1]  fan: training (train)",
     ]
     watched.console.tell_failures()
     assert len(watched.lines) == 4
@@ -272,10 +272,15 @@ def test_a_dry_run_counts_jobs_by_rule_and_lists_few_of_them() -> None:
     jobs = [Planned("train", f"fan {number}: training", "Missing output files: a") for number in range(200)]
     lines = list(plan_lines([*jobs, Planned("tables", "tables", "Forced execution")]))
     assert lines[0] == "201 jobs would run:"
-    assert lines[1] == "  200 train   not made yet; such as fan 0: training"
-    assert lines[2] == "    1 tables  asked for; tables"
-    assert len(lines) == 4
-    assert list(plan_lines(jobs[:2]))[1:3] == [f"  fan {number}: training  (not made yet)" for number in range(2)]
+    assert lines[1:-1] == [
+        "job     count  why",
+        "train     200  not made yet; such as fan 0: training",
+        "tables      1  asked for; tables",
+        "total     201",
+    ]
+    few = list(plan_lines(jobs[:2]))
+    assert few[2] == "train      2  not made yet"
+    assert [line.strip() for line in few[3:5]] == ["fan 0: training", "fan 1: training"]
 
 
 def test_a_dry_run_is_told_once() -> None:
@@ -284,8 +289,9 @@ def test_a_dry_run_is_told_once() -> None:
     watched.start(1, "train", "fan: training", "Missing output files: a")
     watched.plan(train=1)
     watched.record("This was a dry-run (flag -n). The order of jobs does not reflect the order of execution.")
-    assert watched.lines[:2] == ["1 job would run:", "  fan: training  (not made yet)"]
-    assert len(watched.lines) == 3
+    assert watched.lines[0] == "1 job would run:"
+    assert watched.lines[2] == "train      1  not made yet; fan: training"
+    assert len(watched.lines) == 5
 
 
 # --------------------------------------------------------------------------------------------------------- the end

@@ -314,24 +314,24 @@ class Planned:
 
 
 def plan_lines(jobs: Sequence[Planned]) -> Iterator[str]:
-    """What a dry run says: a few jobs one by one, else how many of each rule, with an example."""
+    """What a dry run says: how many jobs of each rule, and why, with an example; a few jobs one by one."""
     yield f"{counted(len(jobs), 'job')} would run:"
-    if len(jobs) <= _FEW:
-        width = max((len(job.about) for job in jobs), default=0)
-        yield from (f"  {job.about:{width}}  ({why(job.reason)})" for job in jobs)
-    else:
-        rules: dict[str, list[Planned]] = {}
-        for job in jobs:
-            rules.setdefault(job.rule, []).append(job)
-        width = max(map(len, rules))
-        digits = len(str(max(map(len, rules.values()))))
-        for rule, of_rule in rules.items():
-            reasons = Counter(why(job.reason) for job in of_rule)
-            said = ", ".join(
-                f"{number} {reason}" if len(reasons) > 1 else reason for reason, number in reasons.most_common(3)
-            )
-            example = of_rule[0].about if len(of_rule) == 1 else f"such as {of_rule[0].about}"
-            yield f"  {len(of_rule):{digits}d} {rule:{width}}  {said}; {example}"
+    rules: dict[str, list[Planned]] = {}
+    for job in jobs:
+        rules.setdefault(job.rule, []).append(job)
+    width = max(map(len, [*rules, "total"]))
+    yield f"{'job':{width}}  count  why"
+    for rule, of_rule in rules.items():
+        reasons = Counter(why(job.reason) for job in of_rule)
+        said = ", ".join(
+            f"{number} {reason}" if len(reasons) > 1 else reason for reason, number in reasons.most_common(3)
+        )
+        one_by_one = len(jobs) <= _FEW and len(of_rule) > 1
+        example = of_rule[0].about if len(of_rule) == 1 else "" if one_by_one else f"such as {of_rule[0].about}"
+        yield f"{rule:{width}}  {len(of_rule):5d}  {'; '.join(filter(None, [said, example]))}"
+        if one_by_one:
+            yield from (f"{'':{width}}         {job.about}" for job in of_rule)
+    yield f"{'total':{width}}  {len(jobs):5d}"
     yield "Nothing was run (-n). Add -p for everything that Snakemake knows of each job."
 
 
@@ -500,11 +500,12 @@ class Console(logging.Handler):
 
     def _take_job_finished(self, record: Mapping[str, object]) -> None:
         job = int(str(record["job_id"]))
-        if self.abouts.get(job, ("", ""))[0] in self.targets:
+        rule, words = self.abouts.get(job, ("", self._about(job)))
+        if rule in self.targets:
             return
         self.failures.pop(job, None)
         self.progress.ends(job, self.now(), well=True)
-        self._progress_line(self._about(job))
+        self._progress_line(words if words.startswith(rule) else f"{words} ({rule})")
 
     def _take_job_error(self, record: Mapping[str, object]) -> None:
         job, rule = int(str(record["jobid"])), str(record["rule_name"])
@@ -532,7 +533,7 @@ class Console(logging.Handler):
 
     def _take_text(self, text: str, level: int) -> None:
         if text.startswith(_NOTHING_TO_DO):
-            self.say("Nothing to do: all that was asked for is there and up to date.")
+            self.say(f"{_NOTHING_TO_DO}: all that was asked for is there and up to date.")
         elif text.startswith(_LAST_ERROR):
             self.tell_failures()
         elif text.startswith("This was a dry-run"):
