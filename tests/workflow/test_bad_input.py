@@ -155,7 +155,7 @@ def test_broken_recording_is_left_out_and_listed_where_asked_for(work: Path) -> 
     (work / "recordings" / FOLDER / "00000009.wav").write_bytes(b"")
     config = one_fan()
     config["dataset"]["on_bad_clip"] = "skip"
-    output = run(work, config).ok().output
+    output = run(work, config, "results/skipped_clips.csv").ok().output
     assert "1 recordings were left out" in output
     listed = (work / "results/skipped_clips.csv").read_text(encoding="utf-8")
     assert f"{FOLDER}/00000009.wav" in listed
@@ -211,7 +211,7 @@ def test_short_given_caches_shrink_both_test_classes(tmp_path: Path) -> None:
     config["machines"]["fan"]["split"]["id_00"]["ad_test"] = 24
     assert "on_shortfall: shrink" in run(tmp_path, config, "--dry-run").failed().output
     config["on_shortfall"] = "shrink"
-    run(tmp_path, config).ok()
+    run(tmp_path, config, "results/auc.csv").ok()
     header, first, *_ = (tmp_path / "results/auc.csv").read_text(encoding="utf-8").splitlines()
     values = dict(zip(header.split(","), first.split(","), strict=True))
     assert (values["n_train"], values["n_normal"], values["n_abnormal"]) == ("8", "7", "6")

@@ -185,7 +185,7 @@ def test_a_configuration_that_names_no_recordings_is_not_the_demo(tmp_path: Path
 
 @pytest.mark.slow
 def test_a_run_on_simulated_recordings_says_so(tmp_path: Path) -> None:
-    output = run(tmp_path, normal_clips=14).ok().output
+    output = run(tmp_path, "results/leaderboard.html", normal_clips=14).ok().output
     assert "recordings are simulated" in output
     assert "Simulated recordings" in output.rpartition("steps (100%) done")[2]
     results = tmp_path / "results"
