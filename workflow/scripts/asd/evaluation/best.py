@@ -10,7 +10,7 @@ import numpy as np
 
 from ..detection.scores import UnitScores
 from .machine import Unit, with_abnormal_clips
-from .statistics import exact_interval, is_off, weighted_aucs
+from .statistics import exact_interval, is_off, order_of_merit, weighted_aucs
 
 SHOWN = 3
 """Detectors that a figure shows as the best."""
@@ -41,8 +41,7 @@ def standings(
 ) -> list[Standing]:
     """Detectors and ensembles of one noise factor under one protocol, the best first.
 
-    The order is that of the leaderboard (`asd.evaluation.tables.leaderboard`): by mean AUC, of equally good ones the
-    ensembles first, and behind them those whose false alarms are off.
+    The order is that of the leaderboard (`asd.evaluation.statistics.order_of_merit`).
 
     Parameters
     ----------
@@ -62,10 +61,9 @@ def standings(
         for name in dict.fromkeys(name for content in counted.values() for name in content.scores)
     ]
 
-    def key(one: Standing) -> tuple[bool, float, bool]:
-        return one.is_off, 0.0 if math.isnan(one.auc) else -round(one.auc, 9), one.detector not in ensembles
-
-    return sorted(found, key=key) if with_abnormal_clips(contents) else found
+    if not with_abnormal_clips(contents):
+        return found
+    return sorted(found, key=lambda one: order_of_merit(one.is_off, one.auc, one.detector in ensembles))
 
 
 def _standing(name: str, contents: Mapping[Unit, UnitScores], asked: float, confidence: float) -> Standing:
@@ -81,9 +79,7 @@ def _standing(name: str, contents: Mapping[Unit, UnitScores], asked: float, conf
     rate = float(np.mean(rates))
     # SNRs and seeds share the clips of an ID
     total = round(sum(float(np.mean(counts)) for counts in normal.values()))
-    off = False
-    if rate > 2 * asked or rate < asked / 2:  # else no interval is needed, nor SciPy's half a second of imports
-        off = is_off(rate, *exact_interval(round(rate * total), total, confidence), asked)
+    off = is_off(rate, *exact_interval(round(rate * total), total, confidence), asked)
     return Standing(name, float(np.mean([np.mean(of_seeds) for of_seeds in aucs.values()])), rate, off)
 
 

@@ -19,6 +19,7 @@ from .statistics import (
     holm,
     interval_of_few,
     is_off,
+    order_of_merit,
 )
 from .tables import (
     DECISION_COLUMNS,
@@ -97,9 +98,15 @@ def _ranking(
         for detector, factor in entries
     ]
     alarms = [false_alarms(group, confidence, asked) for group in groups]
-    # of two that are equally good, a mean of detectors depends less on luck than any of them
-    single = [group["representation"].iloc[0] != "ensemble" for group in groups]
-    order = np.lexsort((single, -auc.mean(axis=1).round(9), [of["false_alarms_off"] for of in alarms]))
+    means = auc.mean(axis=1)
+    order = sorted(
+        range(len(entries)),
+        key=lambda number: order_of_merit(
+            alarms[number]["false_alarms_off"],
+            float(means[number]),
+            groups[number]["representation"].iloc[0] == "ensemble",
+        ),
+    )
     first = order[0]
     clips = [smaller_class(group) for group in groups]
     p_values = np.array(
@@ -115,7 +122,7 @@ def _ranking(
     for rank, number in enumerate(order, start=1):
         (detector, factor), group = entries[number], groups[number]
         cells = group.groupby(["machine", "snr", "id"], sort=False)["auc"].mean()
-        worst = cells.idxmin()
+        worst: Any = cells.idxmin()
         mean = float(auc[number].mean())
         low, high = interval_of_few(*interval_of(samples[number], confidence), mean, clips[number], confidence)
         rows.append(

@@ -96,10 +96,8 @@ def comparisons_page(tables: Iterable[Shown]) -> str:
     return tables_page(
         "Comparisons of detectors",
         "Every pair on the same test clips: by how much the mean AUC over the SNRs is higher, with the interval and "
-        "the two-sided p "
-        "value of a paired bootstrap over seeds and clips, and the difference at each SNR. shown: whether p is at most "
-        "0.05; with "
-        "many pairs, some are by chance.",
+        "the two-sided p value of a paired bootstrap over seeds and clips, and the difference at each SNR. shown: "
+        "whether p is at most 0.05; with many pairs, some are by chance.",
         "comparisons.csv",
         tables,
         "There is nothing to compare: one detector alone, or no abnormal clips.",
@@ -111,8 +109,7 @@ def conditions_page(tables: Iterable[Shown]) -> str:
     return tables_page(
         "Faults and attributes",
         "How well each detector tells single faults (condition) from all normal clips, and all faults from the normal "
-        "clips with one "
-        "value of an attribute, such as the domain: AUC, and the numbers of clips.",
+        "clips with one value of an attribute, such as the domain: AUC, and the numbers of clips.",
         "conditions.csv",
         tables,
         "The recordings have neither conditions nor attributes.",

@@ -703,6 +703,18 @@ def auc_interval(auc: float, n_normal: int, n_abnormal: int, confidence: float) 
     return interval_of_few(low, high, auc, min(n_normal, n_abnormal), confidence)
 
 
+def order_of_merit(off: bool, auc: float, is_ensemble: bool) -> tuple[bool, float, bool]:
+    """Key by which detectors are sorted, the best first: those whose false alarms are off come last, then the mean AUC
+    counts.  Of two that are equally good, a mean of detectors depends less on luck than any of them.
+
+    Examples
+    --------
+    >>> sorted([(True, 0.9, False), (False, 0.8, False), (False, 0.8, True)], key=lambda one: order_of_merit(*one))
+    [(False, 0.8, True), (False, 0.8, False), (True, 0.9, False)]
+    """
+    return off, 0.0 if math.isnan(auc) else -round(auc, 9), not is_ensemble
+
+
 def is_off(rate: float, low: float, high: float, asked: float) -> bool:
     """Whether a false-alarm rate is more than twice, or less than half of the share `asked` for, beyond chance.
 

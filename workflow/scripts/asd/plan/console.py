@@ -52,7 +52,7 @@ _NEVER_SAID = (
     "Some jobs were triggered by provenance information",
     "Rules with provenance triggered jobs:",
 )
-_NOT_SHOWN = {"shellcmd", "job_started", "workflow_started", "rulegraph", "group_info", "debug_dag"}
+_NOT_SHOWN = {"shellcmd", "job_started", "workflow_started", "rulegraph", "group_info", "debug_dag", "progress"}
 _NOTHING_TO_DO = "Nothing to be done"
 _TRACEBACK = "Traceback (most recent call last)"
 _LAST_ERROR = "Exiting because a job execution failed"
@@ -527,9 +527,6 @@ class Console(logging.Handler):
         assert isinstance(logs, Iterable)
         for info in infos:
             self._take_job_error({**info, "log": [*info["log"], *logs], "group": record["groupid"]})
-
-    def _take_progress(self, record: Mapping[str, object]) -> None:
-        """Counted by the jobs themselves."""
 
     def _take_text(self, text: str, level: int) -> None:
         if text.startswith(_NOTHING_TO_DO):
