@@ -96,7 +96,13 @@ def test_rules_of_others_have_no_words_for_their_jobs(watched: Watched) -> None:
 
 
 def test_what_is_of_no_use_is_left_out_and_what_is_unknown_is_not(watched: Watched) -> None:
-    for text in ("Building DAG of jobs...", "Using shell: /bin/bash", "Select jobs to execute...", None):
+    for text in (
+        "Cannot restore a.csv: no backup found.",
+        "Building DAG of jobs...",
+        "Using shell: /bin/bash",
+        "Select jobs to execute...",
+        None,
+    ):
         watched.record(text)
     watched.record("Shell command: x", event=Event.SHELLCMD)
     watched.record('RuleException:\nCalledProcessError in file "a.smk", line 3:\nCommand', logging.ERROR)

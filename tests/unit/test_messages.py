@@ -37,6 +37,9 @@ def test_messages_name_machine_level_and_training(tmp_path: Path, monkeypatch: p
     plan = plan_of(small_config())
     folder = Folder("fan", "snr6", "id_00", "normal")
     assert messages.extract_features(plan, folder) == "fan id_00 at 6 dB: features of 14 normal recordings"
+    only = plan_of({**small_config(), "snrs": {"as_recorded": ""}, "reference_snr": "as_recorded"})
+    said = messages.extract_features(only, Folder("fan", "as_recorded", "id_00", "normal"))
+    assert said == "fan id_00: features of normal recordings"
     missing = Folder("pump", "snr_6", "id_00", "abnormal")
     assert messages.extract_features(plan, missing) == "pump id_00 at -6 dB: features of abnormal recordings"
     run = Run(0.5, 0, "strict")

@@ -46,6 +46,7 @@ _NEVER_SAID = (
     "Updating jobs with queue input",
     "Touching output file",
     "Removing temporary output",
+    "Cannot restore ",  # what a failed job was to update and had not made yet
     "Elapsed time:",
     "Shutting down, this might take some time",
     "Reasons:\n",

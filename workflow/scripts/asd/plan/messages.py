@@ -9,6 +9,7 @@ from ..ddae.run import Run, noise_factor_text
 from ..errors import UserError
 from ..files.neutral import in_one_line
 from ..recordings.layout import Folder
+from ..recordings.samplesheet import ONLY_SNR
 from ..splits import ProtocolName
 from . import paths
 from .parameters import snr_labels
@@ -28,7 +29,9 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _unit(plan: Plan, folder: Folder) -> str:
-    return f"{folder.machine} {folder.machine_id} at {snr_labels(plan)[folder.snr]}"
+    unit = f"{folder.machine} {folder.machine_id}"
+    # recordings without noise levels have one SNR, whose name says nothing
+    return unit if folder.snr == ONLY_SNR else f"{unit} at {snr_labels(plan)[folder.snr]}"
 
 
 def _run(machine: str, run: Run) -> str:
