@@ -180,19 +180,38 @@ def folder_of(wildcards):
     return Folder(wildcards.machine, wildcards.snr, wildcards.id, wildcards.kind)
 
 
+def noise_factor_of(wildcards):
+    return None if wildcards.nf == ALL else float(wildcards.nf)
+
+
+def ensemble_of(wildcards):
+    return next(
+        name for name in PLAN.names_over_trainings if paths.file_name(name) == wildcards.detector
+    )
+
+
 ARGUMENTS = {
     "machine": lambda wildcards: wildcards.machine,
     "id": lambda wildcards: wildcards.id,
+    "ids": lambda wildcards: PLAN.ids(wildcards.machine),
+    "one_id": lambda wildcards: [wildcards.id],
     "detector": lambda wildcards: wildcards.detector,
     "archive": lambda wildcards: wildcards.archive,
     "protocol": protocol_of,
     "scope": lambda wildcards: wildcards.get("machine"),  # none of what is of all machines
     "seed": lambda wildcards: int(wildcards.seed),
-    "noise_factor": lambda wildcards: None if wildcards.nf == ALL else float(wildcards.nf),
-    "ensemble": lambda wildcards: next(
-        name for name in PLAN.names_over_trainings if paths.file_name(name) == wildcards.detector
-    ),
+    "noise_factor": noise_factor_of,
+    "ensemble": ensemble_of,
     "run": lambda wildcards: Run.of(wildcards.nf, wildcards.seed, protocol_of(wildcards)),
+    # under each protocol
+    "runs": lambda wildcards: [
+        Run.of(wildcards.nf, wildcards.seed, protocol) for protocol in PLAN.protocols
+    ],
+    "first_runs": lambda wildcards: PLAN.first_runs(noise_factor_of(wildcards)),
+    "runs_scored": lambda wildcards: PLAN.scored_at(noise_factor_of(wildcards)),
+    "runs_shown": lambda wildcards: PLAN.runs_shown(
+        ensemble_of(wildcards), noise_factor_of(wildcards)
+    ),
     "folder": folder_of,
 }
 

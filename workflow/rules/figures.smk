@@ -1,18 +1,18 @@
-# Figures of scores, features, trainings and tables.
+# Figures of scores, features, trainings and tables. A job draws those of all protocols: most of its time is its start.
 
 
 rule plot_confusion:
     input:
-        scores=planned(paths.scores_of_run, "machine", "run"),
-        weights=planned(paths.weights_of_run, "machine", "run"),
+        scores=planned(paths.scores, "machine", "runs"),
+        weights=planned(paths.weights, "machine", "runs"),
         clips=planned(paths.clip_lists, "machine"),
     output:
         matrices=confusion_figures(PLAN.names_of_training),
-        grid=confusion_grid(paths.CONFUSION_GRID, "all"),
+        grids=confusion_grids(paths.CONFUSION_GRID, "all"),
     log:
-        f"results/logs/plot_confusion/{paths.RUN}.log",
+        "results/logs/plot_confusion/{machine}/nf{nf}_seed{seed}.log",
     benchmark:
-        f"results/benchmarks/plot_confusion/{paths.RUN}.tsv"
+        "results/benchmarks/plot_confusion/{machine}/nf{nf}_seed{seed}.tsv"
     wildcard_constraints:
         nf=any_of(NOISE_FACTORS),
         seed=any_of(PLAN.seeds),
@@ -22,13 +22,15 @@ rule plot_confusion:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
-        runtime=minutes(5 + 0.1 * len(PLAN.snrs) * len(PLAN.names_of_training)),
+        mem_mb=megabytes(300, 1e-4, planned(work.scores, "machine", "runs")),
+        runtime=minutes(
+            5 + 0.1 * len(PLAN.protocols) * len(PLAN.snrs) * len(PLAN.names_of_training)
+        ),
     params:
-        settings=planned(parameters.plot_confusion, "machine", "run"),
-        origins=planned(origins.scores_of_run, "machine", "run"),
+        settings=planned(parameters.plot_confusion, "machine", "runs"),
+        origins=planned(origins.scores_of, "machine", "runs"),
         code=hashed("plot_confusion.py"),
-        about=described(messages.plot_confusion, "machine", "run"),
+        about=described(messages.plot_confusion, "machine", "runs"),
     message:
         "{params.about}"
     script:
@@ -40,16 +42,16 @@ if PLAN.names_over_trainings:
 
     rule plot_confusion_over_trainings:
         input:
-            scores=planned(paths.scores_of_run, "machine", "run"),
-            weights=planned(paths.weights_of_run, "machine", "run"),
+            scores=planned(paths.scores, "machine", "runs"),
+            weights=planned(paths.weights, "machine", "runs"),
             clips=planned(paths.clip_lists, "machine"),
         output:
             matrices=confusion_figures(["{detector}"]),
-            grid=confusion_grid(paths.CONFUSION_GRID_OVER_TRAININGS, "{detector}"),
+            grids=confusion_grids(paths.CONFUSION_GRID_OVER_TRAININGS, "{detector}"),
         log:
-            f"results/logs/plot_confusion_over_trainings/{paths.RUN}_{{detector}}.log",
+            "results/logs/plot_confusion_over_trainings/{machine}/nf{nf}_seed{seed}_{detector}.log",
         benchmark:
-            f"results/benchmarks/plot_confusion_over_trainings/{paths.RUN}_{{detector}}.tsv"
+            "results/benchmarks/plot_confusion_over_trainings/{machine}/nf{nf}_seed{seed}_{detector}.tsv"
         wildcard_constraints:
             detector=any_of(map(paths.file_name, PLAN.names_over_trainings)),
         group:
@@ -58,13 +60,15 @@ if PLAN.names_over_trainings:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(300, 1e-4, planned(work.scores_of_run, "machine", "run")),
-            runtime=minutes(5 + 0.1 * len(PLAN.snrs)),
+            mem_mb=megabytes(300, 1e-4, planned(work.scores, "machine", "runs")),
+            runtime=minutes(5 + 0.1 * len(PLAN.protocols) * len(PLAN.snrs)),
         params:
-            settings=planned(parameters.plot_confusion_over_trainings, "machine", "run", "detector"),
-            origins=planned(origins.scores_of_run, "machine", "run"),
+            settings=planned(
+                parameters.plot_confusion_over_trainings, "machine", "runs", "ensemble"
+            ),
+            origins=planned(origins.scores_of, "machine", "runs"),
             code=hashed("plot_confusion.py"),
-            about=described(messages.plot_confusion_over_trainings, "machine", "run", "detector"),
+            about=described(messages.plot_confusion_over_trainings, "machine", "runs", "ensemble"),
         message:
             "{params.about}"
         script:
@@ -73,28 +77,28 @@ if PLAN.names_over_trainings:
 
 rule plot_scores:
     input:
-        scores=planned(paths.scores_of_first_seed, "machine", "noise_factor", "protocol"),
-        weights=planned(paths.sources_of_first_seed, "machine", "noise_factor", "protocol"),
+        scores=planned(paths.scores, "machine", "first_runs"),
+        weights=planned(paths.weights, "machine", "first_runs"),
         clips=planned(paths.clip_lists, "machine"),
     output:
-        strips=score_figures(),
+        strips=score_figures(PLAN.names_of_training),
     log:
-        "results/logs/plot_scores/{machine}/nf{nf}{protocol}.log",
+        "results/logs/plot_scores/{machine}/nf{nf}.log",
     benchmark:
-        "results/benchmarks/plot_scores/{machine}/nf{nf}{protocol}.tsv"
+        "results/benchmarks/plot_scores/{machine}/nf{nf}.tsv"
     group:
         grouped("figures")
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(300, 1e-4, planned(work.clips_of_machine, "machine")),
-        runtime=minutes(5 + 2 * len(PLAN.names_of_training)),
+        mem_mb=megabytes(300, 1e-4, planned(work.scores, "machine", "first_runs")),
+        runtime=minutes(5 + len(PLAN.protocols) * len(PLAN.names_of_training)),
     params:
-        settings=planned(parameters.plot_scores, "machine", "noise_factor", "protocol"),
-        origins=planned(origins.scores_of_first_seed, "machine", "noise_factor", "protocol"),
+        settings=planned(parameters.plot_scores, "machine", "first_runs"),
+        origins=planned(origins.scores_of, "machine", "first_runs"),
         code=hashed("plot_scores.py"),
-        about=described(messages.plot_scores, "machine", "noise_factor", "protocol"),
+        about=described(messages.plot_scores, "machine", "noise_factor"),
     message:
         "{params.about}"
     script:
@@ -106,24 +110,15 @@ if PLAN.names_over_trainings:
 
     rule plot_scores_over_trainings:
         input:
-            scores=planned(paths.scores_shown, "machine", "ensemble", "noise_factor", "protocol"),
-            weights=planned(paths.sources_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            scores=planned(paths.scores, "machine", "runs_shown"),
+            weights=planned(paths.weights, "machine", "runs_shown"),
             clips=planned(paths.clip_lists, "machine"),
         output:
-            strips=[
-                in_report(
-                    paths.SCORE_FIGURE,
-                    "score_strips",
-                    "Scores",
-                    PER_RUN,
-                    detector="{detector}",
-                    protocol=protocol_of,
-                )
-            ],
+            strips=score_figures(["{detector}"]),
         log:
-            "results/logs/plot_scores_over_trainings/{machine}/nf{nf}_{detector}{protocol}.log",
+            "results/logs/plot_scores_over_trainings/{machine}/nf{nf}_{detector}.log",
         benchmark:
-            "results/benchmarks/plot_scores_over_trainings/{machine}/nf{nf}_{detector}{protocol}.tsv"
+            "results/benchmarks/plot_scores_over_trainings/{machine}/nf{nf}_{detector}.tsv"
         wildcard_constraints:
             detector=any_of(map(paths.file_name, PLAN.names_over_trainings)),
         group:
@@ -132,24 +127,16 @@ if PLAN.names_over_trainings:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(300, 1e-4, planned(work.clips_of_machine, "machine")),
-            runtime=minutes(5),
+            mem_mb=megabytes(300, 1e-4, planned(work.scores, "machine", "runs_shown")),
+            runtime=minutes(5 + len(PLAN.protocols)),
         params:
             settings=planned(
-                parameters.plot_scores_over_trainings,
-                "machine",
-                "ensemble",
-                "noise_factor",
-                "protocol",
+                parameters.plot_scores_over_trainings, "machine", "runs_shown", "ensemble"
             ),
-            origins=planned(origins.scores_shown, "machine", "ensemble", "noise_factor", "protocol"),
+            origins=planned(origins.scores_of, "machine", "runs_shown"),
             code=hashed("plot_scores.py"),
             about=described(
-                messages.plot_scores_over_trainings,
-                "machine",
-                "ensemble",
-                "noise_factor",
-                "protocol",
+                messages.plot_scores_over_trainings, "machine", "runs_shown", "ensemble"
             ),
         message:
             "{params.about}"
@@ -162,22 +149,17 @@ if PLAN.auc_machines:
 
     rule plot_roc:
         input:
-            scores=planned(paths.scores_at, "machine", "noise_factor", "protocol"),
-            weights=planned(paths.weights_at, "machine", "noise_factor", "protocol"),
+            scores=planned(paths.scores, "machine", "runs_scored"),
+            weights=planned(paths.weights, "machine", "runs_scored"),
             clips=planned(paths.clip_lists, "machine"),
         output:
-            in_report(
-                paths.ROC_FIGURE,
-                "roc",
-                "ROC curves",
-                "{machine}",
-                noise_factor="{nf}",
-                protocol=protocol_of,
+            of_each_protocol(
+                paths.ROC_FIGURE, "roc", "ROC curves", "{machine}", noise_factor="{nf}"
             ),
         log:
-            "results/logs/plot_roc/{machine}/nf{nf}{protocol}.log",
+            "results/logs/plot_roc/{machine}/nf{nf}.log",
         benchmark:
-            "results/benchmarks/plot_roc/{machine}/nf{nf}{protocol}.tsv"
+            "results/benchmarks/plot_roc/{machine}/nf{nf}.tsv"
         wildcard_constraints:
             machine=any_of(PLAN.auc_machines),
         group:
@@ -186,91 +168,122 @@ if PLAN.auc_machines:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=megabytes(
-                300, 1e-4, planned(work.scores_at, "machine", "noise_factor", "protocol")
-            ),
-            runtime=minutes(5, 5e-5, planned(work.scores_at, "machine", "noise_factor", "protocol")),
+            mem_mb=megabytes(300, 1e-4, planned(work.scores, "machine", "runs_scored")),
+            runtime=minutes(5, 5e-5, planned(work.scores, "machine", "runs_scored")),
         params:
-            settings=planned(parameters.plot_roc, "machine", "noise_factor", "protocol"),
-            origins=planned(origins.scores_at, "machine", "noise_factor", "protocol"),
+            settings=planned(parameters.plot_roc, "machine", "runs_scored"),
+            origins=planned(origins.scores_of, "machine", "runs_scored"),
             code=hashed("plot_roc.py"),
-            about=described(messages.plot_roc, "machine", "noise_factor", "protocol"),
+            about=described(messages.plot_roc, "machine", "noise_factor"),
         message:
             "{params.about}"
         script:
             "../scripts/plot_roc.py"
 
 
+# Snakemake has to know all figures of a job before it knows the machine. So machines with the IDs that most of them have
+# have a job each, and others one for each ID.
+USUAL = [machine for machine in PLAN.machines if PLAN.ids(machine) == PLAN.usual_ids]
+
+
 rule plot_features:
     input:
-        weights=planned(paths.weights_of_first_seed, "machine", "noise_factor", "protocol"),
-        classifier=planned(paths.classifier_of_first_seed, "machine", "noise_factor", "protocol"),
-        scores=planned(paths.scores_of_first_seed, "machine", "noise_factor", "protocol"),
-        normal=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="npy"),
-        abnormal=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="npy"),
-        normal_clips=planned(paths.caches_of_id, "machine", "id", kind="normal", suffix="csv"),
-        abnormal_clips=planned(paths.caches_of_id, "machine", "id", kind="abnormal", suffix="csv"),
+        weights=planned(paths.checkpoints, "machine", "first_runs"),
+        classifier=planned(paths.classifiers, "machine", "first_runs"),
+        scores=planned(paths.scores, "machine", "first_runs"),
+        normal=planned(paths.caches_of_ids, "machine", "ids", kind="normal", suffix="npy"),
+        abnormal=planned(paths.caches_of_ids, "machine", "ids", kind="abnormal", suffix="npy"),
+        normal_clips=planned(paths.caches_of_ids, "machine", "ids", kind="normal", suffix="csv"),
+        abnormal_clips=planned(
+            paths.caches_of_ids, "machine", "ids", kind="abnormal", suffix="csv"
+        ),
         # of these, only what tells whether the weights and the scores were made from them
         clips=planned(paths.clip_lists, "machine"),
         reference=planned(paths.reference_caches, "machine", suffix="csv"),
         classified=planned(paths.classified_lists, "machine"),
     output:
-        denoising=in_report(
-            paths.DENOISING_FIGURE,
-            "denoising",
-            "Features before and after denoising",
-            PER_RUN,
-            ID="{id}",
-            protocol=protocol_of,
-        ),
-        projection=in_report(
-            paths.PROJECTION_FIGURE,
-            "projection",
-            "Projections of clips",
-            PER_RUN,
-            ID="{id}",
-            protocol=protocol_of,
-        ),
+        **feature_figures(PLAN.usual_ids),
     log:
-        "results/logs/plot_features/{machine}/nf{nf}_{id}{protocol}.log",
+        "results/logs/plot_features/{machine}/nf{nf}.log",
     benchmark:
-        "results/benchmarks/plot_features/{machine}/nf{nf}_{id}{protocol}.tsv"
+        "results/benchmarks/plot_features/{machine}/nf{nf}.tsv"
+    wildcard_constraints:
+        machine=any_of(USUAL),
     group:
         grouped("figures")
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(300, 0.01, planned(work.clips_of_id, "machine", "id")),
-        runtime=minutes(10, 1e-3, planned(work.clips_of_id, "machine", "id")),
+        mem_mb=megabytes(300, 0.01, planned(work.clips_of_ids, "machine", "ids")),
+        runtime=minutes(10, 2e-3, planned(work.clips_of_ids, "machine", "ids")),
     params:
-        settings=planned(parameters.plot_features, "machine", "id", "noise_factor", "protocol"),
-        origins=planned(origins.plot_features, "machine", "noise_factor", "protocol"),
+        settings=planned(parameters.plot_features, "machine", "ids", "first_runs"),
+        origins=planned(origins.plot_features, "machine", "first_runs"),
         code=hashed("plot_features.py"),
-        about=described(messages.plot_features, "machine", "id", "noise_factor", "protocol"),
+        about=described(messages.plot_features, "machine", "noise_factor"),
     message:
         "{params.about}"
     script:
         "../scripts/plot_features.py"
 
 
+if len(USUAL) < len(PLAN.machines):
+
+    rule plot_features_of_id:
+        input:
+            weights=planned(paths.checkpoints, "machine", "first_runs"),
+            classifier=planned(paths.classifiers, "machine", "first_runs"),
+            scores=planned(paths.scores, "machine", "first_runs"),
+            normal=planned(paths.caches_of_ids, "machine", "one_id", kind="normal", suffix="npy"),
+            abnormal=planned(paths.caches_of_ids, "machine", "one_id", kind="abnormal", suffix="npy"),
+            normal_clips=planned(paths.caches_of_ids, "machine", "one_id", kind="normal", suffix="csv"),
+            abnormal_clips=planned(
+                paths.caches_of_ids, "machine", "one_id", kind="abnormal", suffix="csv"
+            ),
+            # of these, only what tells whether the weights and the scores were made from them
+            clips=planned(paths.clip_lists, "machine"),
+            reference=planned(paths.reference_caches, "machine", suffix="csv"),
+            classified=planned(paths.classified_lists, "machine"),
+        output:
+            **feature_figures(["{id}"]),
+        log:
+            "results/logs/plot_features_of_id/{machine}/nf{nf}_{id}.log",
+        benchmark:
+            "results/benchmarks/plot_features_of_id/{machine}/nf{nf}_{id}.tsv"
+        wildcard_constraints:
+            machine=any_of(set(PLAN.machines) - set(USUAL)),
+        group:
+            grouped("figures")
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=megabytes(300, 0.01, planned(work.clips_of_ids, "machine", "one_id")),
+            runtime=minutes(10, 2e-3, planned(work.clips_of_ids, "machine", "one_id")),
+        params:
+            settings=planned(parameters.plot_features, "machine", "one_id", "first_runs"),
+            origins=planned(origins.plot_features, "machine", "first_runs"),
+            code=hashed("plot_features.py"),
+            about=described(messages.plot_features_of_id, "machine", "id", "noise_factor"),
+        message:
+            "{params.about}"
+        script:
+            "../scripts/plot_features.py"
+
+
 rule plot_loss:
     input:
-        loss=planned(paths.losses, "machine", "protocol"),
+        loss=planned(paths.losses_of_machine, "machine"),
         reference=planned(paths.reference_caches, "machine", suffix="csv"),
     output:
-        in_report(
-            paths.LOSS_FIGURE,
-            "loss",
-            "Training",
-            "{machine}",
-            figure="loss of the DDAE",
-            protocol=protocol_of,
+        of_each_protocol(
+            paths.LOSS_FIGURE, "loss", "Training", "{machine}", figure="loss of the DDAE"
         ),
     log:
-        "results/logs/plot_loss/{machine}{protocol}.log",
+        "results/logs/plot_loss/{machine}.log",
     benchmark:
-        "results/benchmarks/plot_loss/{machine}{protocol}.tsv"
+        "results/benchmarks/plot_loss/{machine}.tsv"
     group:
         grouped("figures")
     conda:
@@ -280,10 +293,10 @@ rule plot_loss:
         mem_mb=megabytes(200),
         runtime=minutes(5),
     params:
-        settings=planned(parameters.plot_loss, "machine", "protocol"),
-        origins=planned(origins.plot_loss, "machine", "protocol"),
+        settings=planned(parameters.plot_loss, "machine"),
+        origins=planned(origins.plot_loss, "machine"),
         code=hashed("plot_loss.py"),
-        about=described(messages.plot_loss, "machine", "protocol"),
+        about=described(messages.plot_loss, "machine"),
     message:
         "{params.about}"
     script:

@@ -122,41 +122,68 @@ def page_in_report(path, caption, category, label):
     return in_report(path, caption, category, "all machines", page=label)
 
 
-def confusion_figures(names):
-    """Confusion matrices of some detectors or ensembles at every SNR; machine and run stay wildcards. The report shows
-    the grid of them."""
+def of_each_protocol(path, *shown, **labels):
+    """A figure under each protocol, in the report; other wildcards stay."""
     return [
-        paths.filled(paths.CONFUSION_FIGURE, {"snr": snr, "detector": paths.file_name(detector)})
-        for snr, detector in product(PLAN.snrs, names)
+        in_report(
+            paths.filled(path, {"protocol": suffix}), *shown, **labels, protocol=protocol
+        )
+        for suffix, protocol in PROTOCOLS.items()
     ]
 
 
-def confusion_grid(pattern, detectors):
-    """All confusion matrices of a training, or of an ensemble over several, in one figure."""
-    return in_report(
-        pattern,
-        "confusion",
-        "Confusion matrices",
-        PER_RUN,
-        detectors=detectors,
-        seed="{seed}",
-        protocol=protocol_of,
+def confusion_figures(names):
+    """Confusion matrices of some detectors or ensembles at every SNR under each protocol; machine, noise factor and seed
+    stay wildcards. The report shows the grids of them."""
+    every = product(PROTOCOLS, PLAN.snrs, map(paths.file_name, names))
+    return [
+        paths.filled(
+            paths.CONFUSION_FIGURE, {"protocol": suffix, "snr": snr, "detector": detector}
+        )
+        for suffix, snr, detector in every
+    ]
+
+
+def confusion_grids(pattern, detectors):
+    """All confusion matrices of a training, or of an ensemble over several, in a figure under each protocol."""
+    return of_each_protocol(
+        *(pattern, "confusion", "Confusion matrices", PER_RUN), detectors=detectors, seed="{seed}"
     )
 
 
-def score_figures():
-    """Scores of each detector and ensemble; machine, noise factor and protocol stay wildcards."""
+def score_figures(names):
+    """Scores of some detectors or ensembles under each protocol; machine and noise factor stay wildcards."""
     return [
         in_report(
-            paths.filled(paths.SCORE_FIGURE, {"detector": paths.file_name(detector)}),
-            "score_strips",
-            "Scores",
-            PER_RUN,
-            detector=detector,
-            protocol=protocol_of,
+            paths.filled(
+                paths.SCORE_FIGURE, {"protocol": suffix, "detector": paths.file_name(name)}
+            ),
+            *("score_strips", "Scores", PER_RUN),
+            detector=name,
+            protocol=protocol,
         )
-        for detector in PLAN.names_of_training
+        for (suffix, protocol), name in product(PROTOCOLS.items(), names)
     ]
+
+
+def feature_figures(ids):
+    """Features of some IDs under each protocol, and their projections; machine and noise factor stay wildcards."""
+    shown = {
+        "denoising": (paths.DENOISING_FIGURE, "denoising", "Features before and after denoising"),
+        "projection": (paths.PROJECTION_FIGURE, "projection", "Projections of clips"),
+    }
+    return {
+        kind: [
+            in_report(
+                paths.filled(path, {"protocol": suffix, "id": name}),
+                *(caption, category, PER_RUN),
+                ID=name,
+                protocol=protocol,
+            )
+            for (suffix, protocol), name in product(PROTOCOLS.items(), ids)
+        ]
+        for kind, (path, caption, category) in shown.items()
+    }
 
 
 # kind -> caption, category, and label

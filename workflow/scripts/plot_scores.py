@@ -1,8 +1,10 @@
-"""Rules plot_scores and plot_scores_over_trainings: scores of every clip of a machine, noise factor and protocol."""
+"""Rules plot_scores and plot_scores_over_trainings: scores of every clip of a machine and noise factor."""
 
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
+    from itertools import product
+
     from asd.ddae.run import ALL
     from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores
@@ -15,16 +17,17 @@ with job_log(snakemake.log[0]):
     files = snakemake.input
     expected = expected_scores(snakemake.params.origins, "scores", files.clips, files.weights)
     contents = read_unit_scores(files.scores, settings["runs"], settings["units"], expected)
-    of_all = wildcards.nf == ALL
-    about = f"{wildcards.machine}, {'all noise factors' if of_all else f'noise factor {wildcards.nf}'}"
-    about += f", {title_of(settings['protocol'])}"
+    factor = "all noise factors" if wildcards.nf == ALL else f"noise factor {wildcards.nf}"
     seed = "all seeds" if settings["seed"] is None else f"seed {settings['seed']}"
 
-    for detector, path in zip(settings["detectors"], snakemake.output.strips, strict=True):
+    every = product(settings["protocols"], settings["detectors"])
+    for (protocol, detector), path in zip(every, snakemake.output.strips, strict=True):
         panels = {}
         for unit, content in contents.items():
-            scores, abnormal = content.scores[detector], content.clips.labels
-            panels[labels[unit.snr], unit.machine_id] = ScorePanel(
-                scores.train, scores.test[~abnormal], scores.test[abnormal], scores.threshold
-            )
+            if unit.run.protocol == protocol:
+                scores, abnormal = content.scores[detector], content.clips.labels
+                panels[labels[unit.snr], unit.machine_id] = ScorePanel(
+                    scores.train, scores.test[~abnormal], scores.test[abnormal], scores.threshold
+                )
+        about = f"{wildcards.machine}, {factor}, {title_of(protocol)}"
         save(score_strips(panels, f"{about}: scores of {detector}, {seed}"), path)

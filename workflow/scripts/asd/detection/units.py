@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,24 @@ def read_unit_clips(
     caches = dict(zip(units, zip(first, second, third, strict=True), strict=True))
     splits = detection_splits({unit: (listed(one), listed(two)) for unit, (one, two, _) in caches.items()}, settings)
     return [UnitClips(*unit, *three, splits[unit]) for unit, three in caches.items()]
+
+
+def split_again(clips: Sequence[UnitClips], settings: Mapping[str, Any]) -> list[UnitClips]:
+    """The same clips under another protocol.
+
+    Parameters
+    ----------
+    clips
+        Of the units of `settings`, which are as `read_unit_clips` takes them.
+
+    Raises
+    ------
+    UserError
+        If there are too few clips.
+    """
+    there = {(one.snr, one.machine_id): (listed(one.normal), listed(one.abnormal)) for one in clips}
+    splits = detection_splits(there, settings)
+    return [replace(one, split=splits[one.snr, one.machine_id]) for one in clips]
 
 
 def read_clips_of_machines(

@@ -5,13 +5,14 @@ What names machines comes first, so that a list of jobs can be read along its le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..ddae.run import Run, noise_factor_text
 from ..errors import UserError
 from ..files.neutral import in_one_line
 from ..recordings.layout import Folder
 from ..recordings.samplesheet import ONLY_SNR
 from ..splits import ProtocolName
-from . import paths
 from .parameters import snr_labels
 from .run import Plan, clips, recordings
 
@@ -34,14 +35,19 @@ def _unit(plan: Plan, folder: Folder) -> str:
     return unit if folder.snr == ONLY_SNR else f"{unit} at {snr_labels(plan)[folder.snr]}"
 
 
-def _run(machine: str, run: Run) -> str:
+def _training(machine: str, run: Run) -> str:
+    """Under all protocols."""
     factor = "all noise factors" if run.noise_factor is None else f"noise factor {run.noise_factor_text}"
     seed = "all seeds" if run.seed is None else f"seed {run.seed}"
-    return f"{machine}, {factor}, {seed}, {run.protocol}"
+    return f"{machine}, {factor}, {seed}"
 
 
-def _at(subject: str, noise_factor: float | None, protocol: ProtocolName) -> str:
-    return f"{subject}, noise factor {noise_factor_text(noise_factor)}, {protocol}"
+def _run(machine: str, run: Run) -> str:
+    return f"{_training(machine, run)}, {run.protocol}"
+
+
+def _at(subject: str, noise_factor: float) -> str:
+    return f"{subject}, noise factor {noise_factor_text(noise_factor)}"
 
 
 # --------------------------------------------------------------------------------------------- recordings and features
@@ -122,42 +128,44 @@ def evaluate_scores(plan: Plan, machine: str) -> str:
     return _said(machine, "AUCs, false alarms and their intervals")
 
 
-def plot_confusion(plan: Plan, machine: str, run: Run) -> str:
-    """Confusion matrices of a run."""
-    return _said(_run(machine, run), "confusion matrices")
+def plot_confusion(plan: Plan, machine: str, runs: Sequence[Run]) -> str:
+    """Confusion matrices of runs that differ in the protocol."""
+    return _said(_training(machine, runs[0]), "confusion matrices")
 
 
-def plot_confusion_over_trainings(plan: Plan, machine: str, run: Run, detector: str) -> str:
-    """Confusion matrices of one ensemble, given by its name in file names."""
-    name = next((name for name in plan.names_at(run) if paths.file_name(name) == detector), detector)
-    return _said(_run(machine, run), f"confusion matrices of {name}")
+def plot_confusion_over_trainings(plan: Plan, machine: str, runs: Sequence[Run], name: str) -> str:
+    """Confusion matrices of one ensemble."""
+    return _said(_training(machine, runs[0]), f"confusion matrices of {name}")
 
 
-def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
+def plot_scores(plan: Plan, machine: str, noise_factor: float) -> str:
     """Figures of scores."""
-    return _said(_at(machine, noise_factor, protocol), "figures of the scores")
+    return _said(_at(machine, noise_factor), "figures of the scores")
 
 
-def plot_scores_over_trainings(
-    plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName
-) -> str:
-    """Figure of the scores of one ensemble over several trainings."""
-    return _said(_run(machine, plan.run_shown(name, noise_factor, protocol)), f"figure of the scores of {name}")
+def plot_scores_over_trainings(plan: Plan, machine: str, runs: Sequence[Run], name: str) -> str:
+    """Figures of the scores of one ensemble over several trainings."""
+    return _said(_training(machine, runs[0]), f"figures of the scores of {name}")
 
 
-def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
+def plot_roc(plan: Plan, machine: str, noise_factor: float) -> str:
     """ROC curves."""
-    return _said(_at(machine, noise_factor, protocol), "ROC curves")
+    return _said(_at(machine, noise_factor), "ROC curves")
 
 
-def plot_features(plan: Plan, machine: str, machine_id: str, noise_factor: float, protocol: ProtocolName) -> str:
-    """Figures of an ID's features."""
-    return _said(_at(f"{machine} {machine_id}", noise_factor, protocol), "figures of the features")
+def plot_features(plan: Plan, machine: str, noise_factor: float) -> str:
+    """Figures of the features of all IDs."""
+    return _said(_at(machine, noise_factor), "figures of the features")
 
 
-def plot_loss(plan: Plan, machine: str, protocol: ProtocolName) -> str:
+def plot_features_of_id(plan: Plan, machine: str, machine_id: str, noise_factor: float) -> str:
+    """Figures of the features of an ID."""
+    return _said(_at(f"{machine} {machine_id}", noise_factor), "figures of the features")
+
+
+def plot_loss(plan: Plan, machine: str) -> str:
     """Loss curves of a machine."""
-    return _said(f"{machine}, {protocol}", "how the trainings went")
+    return _said(machine, "how the trainings went")
 
 
 # ------------------------------------------------------------------------------------------- models and new recordings

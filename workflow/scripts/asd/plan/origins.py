@@ -201,16 +201,17 @@ def export_models(plan: Plan, machine: str, run: Run) -> Origins:
 
 def list_hardest(plan: Plan) -> Origins:
     """Machine -> the scores of the run that is listened to, and what they are made from."""
-    return {machine: scores_of_run(plan, machine, plan.run_for_new_recordings) for machine in plan.machines}
+    return {machine: scores_of(plan, machine, [plan.run_for_new_recordings]) for machine in plan.machines}
 
 
-def _read_scores(plan: Plan, machine: str, runs: Sequence[Run]) -> Origins:
+def scores_of(plan: Plan, machine: str, runs: Sequence[Run]) -> Origins:
+    """Scores of some runs, and what they are made from."""
     return {"scores": _listed(_of_folders(plan, machine, runs)), **_sources(plan, machine, runs)}
 
 
 def evaluate_scores(plan: Plan, machine: str) -> Origins:
     """All scores of a machine, and its evaluation."""
-    return {"own": [of_evaluation(plan, machine).values()], **_read_scores(plan, machine, plan.scored_runs)}
+    return {"own": [of_evaluation(plan, machine).values()], **scores_of(plan, machine, plan.scored_runs)}
 
 
 def collect_results(plan: Plan) -> Origins:
@@ -220,47 +221,25 @@ def collect_results(plan: Plan) -> Origins:
 
 def trainings(plan: Plan) -> Origins:
     """Machine -> all its trainings, `asd.plan.paths.losses_of_machine`, and the caches of their clips."""
+    return {machine: plot_loss(plan, machine) for machine in plan.machines}
+
+
+def plot_loss(plan: Plan, machine: str) -> Origins:
+    """All trainings of a machine, and the caches of their clips."""
     return {
-        machine: {
-            "loss": _listed(of_weights(plan, machine, run) for run in plan.trainings),
-            "reference": _reference(plan, machine),
-        }
-        for machine in plan.machines
-    }
-
-
-def scores_of_run(plan: Plan, machine: str, run: Run) -> Origins:
-    """Scores that figures of a run show."""
-    return _read_scores(plan, machine, [run])
-
-
-def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
-    """Scores that figures of a noise factor show."""
-    return _read_scores(plan, machine, plan.scored_at(noise_factor, protocol))
-
-
-def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
-    """Scores of the first seed."""
-    return _read_scores(plan, machine, [Run(noise_factor, plan.seeds[0], protocol)])
-
-
-def scores_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> Origins:
-    """Scores of `asd.plan.paths.scores_shown`."""
-    return _read_scores(plan, machine, [plan.run_shown(name, noise_factor, protocol)])
-
-
-def plot_features(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Origins:
-    """Scores of the first seed, and what they are made from."""
-    run = Run(noise_factor, plan.seeds[0], protocol)
-    return {
+        "loss": _listed(of_weights(plan, machine, run) for run in plan.trainings),
         "reference": _reference(plan, machine),
-        "classifier": _listed(_of_classifiers(plan, machine, [run])),
-        "classified": _classified(plan, machine),
-        **_read_scores(plan, machine, [run]),
     }
 
 
-def plot_loss(plan: Plan, machine: str, protocol: ProtocolName) -> Origins:
-    """The trainings of `asd.plan.paths.losses`, and the caches of their clips."""
-    runs = [run for run in plan.trainings if run.protocol == protocol]
-    return {"loss": _listed(of_weights(plan, machine, run) for run in runs), "reference": _reference(plan, machine)}
+def plot_features(plan: Plan, machine: str, runs: Sequence[Run]) -> Origins:
+    """Protocol -> scores of its run, and what they are made from."""
+    return {
+        run.protocol: {
+            "reference": _reference(plan, machine),
+            "classifier": _listed(_of_classifiers(plan, machine, [run])),
+            "classified": _classified(plan, machine),
+            **scores_of(plan, machine, [run]),
+        }
+        for run in runs
+    }

@@ -7,7 +7,7 @@ numbers that change places would go unnoticed, and dictionaries as text, so that
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import product
 from typing import Any
@@ -339,22 +339,23 @@ def collect_results(plan: Plan) -> Settings:
 # ----------------------------------------------------------------------------------------------------------- figures
 
 
-def plot_confusion(plan: Plan, machine: str, run: Run) -> Settings:
-    """Confusion matrices of a training's detectors and ensembles at every SNR, in the order of the figures."""
-    return _confusion(plan, machine, run, plan.names_at(run))
+def plot_confusion(plan: Plan, machine: str, runs: Sequence[Run]) -> Settings:
+    """Confusion matrices of all detectors and ensembles of runs that differ in the protocol, at every SNR, in the order
+    of the figures."""
+    return _confusion(plan, machine, runs, plan.names_at(runs[0]))
 
 
-def plot_confusion_over_trainings(plan: Plan, machine: str, run: Run, detector: str) -> Settings:
-    """Confusion matrices of one ensemble, given by its name in file names, at every SNR."""
-    return _confusion(plan, machine, run, [name for name in plan.names_at(run) if paths.file_name(name) == detector])
+def plot_confusion_over_trainings(plan: Plan, machine: str, runs: Sequence[Run], name: str) -> Settings:
+    """Confusion matrices of one ensemble at every SNR."""
+    return _confusion(plan, machine, runs, [name])
 
 
-def _confusion(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings:
+def _confusion(plan: Plan, machine: str, runs: Sequence[Run], names: list[str]) -> Settings:
     return {
-        **_scores(plan, machine, [run]),
+        **_scores(plan, machine, runs),
         "snr_labels": snr_labels(plan),
         "detectors": names,
-        "protocol": run.protocol,
+        "protocols": [run.protocol for run in runs],
         "asked": _false_alarms(plan),
         "confidence": plan.config["statistics"]["confidence"],
     }
@@ -370,36 +371,32 @@ def _detectors_of_paper(plan: Plan) -> list[str]:
     ]
 
 
-def plot_scores(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
-    """Scores of a machine, in the order of the figures; of the first seed."""
-    run = Run(noise_factor, plan.seeds[0], protocol)
-    return _shown_scores(plan, machine, run, plan.names_at(run))
+def plot_scores(plan: Plan, machine: str, runs: Sequence[Run]) -> Settings:
+    """Scores of all detectors and ensembles of runs that differ in the protocol, in the order of the figures."""
+    return _shown_scores(plan, machine, runs, plan.names_at(runs[0]))
 
 
-def plot_scores_over_trainings(
-    plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName
-) -> Settings:
+def plot_scores_over_trainings(plan: Plan, machine: str, runs: Sequence[Run], name: str) -> Settings:
     """Scores of one ensemble over several trainings."""
-    return _shown_scores(plan, machine, plan.run_shown(name, noise_factor, protocol), [name])
+    return _shown_scores(plan, machine, runs, [name])
 
 
-def _shown_scores(plan: Plan, machine: str, run: Run, names: list[str]) -> Settings:
-    return {
-        **_scores(plan, machine, [run]),
-        "snr_labels": snr_labels(plan),
-        "detectors": names,
-        "protocol": run.protocol,
-        "seed": run.seed,
-    }
-
-
-def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> Settings:
-    """ROC curves of a machine, over all seeds."""
-    runs = plan.scored_at(noise_factor, protocol)
+def _shown_scores(plan: Plan, machine: str, runs: Sequence[Run], names: list[str]) -> Settings:
     return {
         **_scores(plan, machine, runs),
         "snr_labels": snr_labels(plan),
-        "protocol": protocol,
+        "detectors": names,
+        "protocols": [run.protocol for run in runs],
+        "seed": runs[0].seed,
+    }
+
+
+def plot_roc(plan: Plan, machine: str, runs: Sequence[Run]) -> Settings:
+    """ROC curves of a machine at a noise factor, over all seeds, under each protocol."""
+    return {
+        **_scores(plan, machine, runs),
+        "snr_labels": snr_labels(plan),
+        "protocols": plan.protocols,
         "ensembles": list(dict.fromkeys(str(one["name"]) for run in runs for one in plan.ensembles_at(run))),
         "baselines": _detectors_of_paper(plan),
         "false_alarms": _false_alarms(plan),
@@ -407,26 +404,35 @@ def plot_roc(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolNa
     }
 
 
-def plot_features(plan: Plan, machine: str, machine_id: str, noise_factor: float, protocol: ProtocolName) -> Settings:
-    """Figures of the features of an ID, and of what the best detector of its machine sees; of the first seed."""
-    run = Run(noise_factor, plan.seeds[0], protocol)
+def plot_features(plan: Plan, machine: str, ids: list[str], runs: Sequence[Run]) -> Settings:
+    """Figures of the features of some IDs, and of what the best detector of their machine sees, under each protocol."""
     return {
-        **_clips_of_detection(plan, machine, protocol, [machine_id]),
-        "seed": plan.seeds[0],
+        "protocols": {
+            run.protocol: {
+                **_clips_of_detection(plan, machine, run.protocol, ids),
+                "seed": run.seed,
+                "scores": _scores(plan, machine, [run]),
+            }
+            for run in runs
+        },
+        "ids": ids,
         "snrs": plan.snrs,
         "snr_labels": snr_labels(plan),
-        "scores": _scores(plan, machine, [run]),
         "views": {str(one["name"]): [one["representation"], one["projection"]] for one in plan.detectors},
-        "ensembles": {str(one["name"]): list(one["detectors"]) for one in plan.ensembles_at(run)},
+        "ensembles": {str(one["name"]): list(one["detectors"]) for one in plan.ensembles_at(runs[0])},
         "default": plan.deciding_detector,
         "false_alarms": _false_alarms(plan),
         "confidence": plan.config["statistics"]["confidence"],
     }
 
 
-def plot_loss(plan: Plan, machine: str, protocol: ProtocolName) -> Settings:
+def plot_loss(plan: Plan, machine: str) -> Settings:
     """Loss curves of a machine, in the order of the files."""
-    return {"noise_factors": plan.noise_factors, "seeds": plan.seeds, "machine": machine, "protocol": protocol}
+    return {
+        "trainings": [[run.noise_factor, run.seed, run.protocol] for run in plan.trainings],
+        "protocols": plan.protocols,
+        "machine": machine,
+    }
 
 
 def plot_results(plan: Plan) -> Settings:

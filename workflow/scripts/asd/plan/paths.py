@@ -5,7 +5,7 @@ The wildcard ``protocol`` is what stands in names for a protocol: nothing for th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -104,9 +104,9 @@ def caches(plan: Plan, machine: str, kind: str, suffix: str) -> list[str]:
     return [cache(Folder(machine, snr, name, kind), suffix) for snr, name in plan.units(machine)]
 
 
-def caches_of_id(plan: Plan, machine: str, machine_id: str, kind: str, suffix: str) -> list[str]:
-    """Feature caches or clip lists of an ID at all SNRs."""
-    return [cache(Folder(machine, snr, machine_id, kind), suffix) for snr in plan.snrs]
+def caches_of_ids(plan: Plan, machine: str, ids: Sequence[str], kind: str, suffix: str) -> list[str]:
+    """Feature caches or clip lists of some IDs of a machine, in the order of `Plan.units`."""
+    return [cache(Folder(machine, snr, name, kind), suffix) for snr, name in product(plan.snrs, ids)]
 
 
 def clip_lists(plan: Plan, machine: str) -> list[str]:
@@ -155,24 +155,24 @@ def classified_lists(plan: Plan, machine: str | None) -> list[str]:
     return [path for kind in LABELLED for path in classified(plan, machine, kind, "csv")]
 
 
-def _weights(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
-    trained = [of_run(f"{CHECKPOINT}.npz", machine, run) for run in trainings_of(plan, runs)]
-    return trained + classifiers(plan, machine, runs)
+def checkpoints(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
+    """The trained networks of some runs of a machine."""
+    return [of_run(f"{CHECKPOINT}.npz", machine, run) for run in trainings_of(plan, runs)]
+
+
+def weights(plan: Plan, machine: str, runs: Sequence[Run]) -> list[str]:
+    """The trained networks, and the ID classifiers, that the scores of some runs are made with."""
+    return checkpoints(plan, machine, runs) + classifiers(plan, machine, runs)
 
 
 def weights_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
     """The trained networks, and the ID classifiers, that the scores of a run are made with."""
-    return _weights(plan, machine, [run])
+    return weights(plan, machine, [run])
 
 
 def weights_of_machine(plan: Plan, machine: str) -> list[str]:
     """All trained networks of a machine that scores are made with."""
-    return _weights(plan, machine, plan.scored_runs)
-
-
-def weights_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
-    """The trained networks of all seeds."""
-    return _weights(plan, machine, plan.scored_at(noise_factor, protocol))
+    return weights(plan, machine, plan.scored_runs)
 
 
 def reference_caches(plan: Plan, machine: str, suffix: str) -> list[str]:
@@ -201,7 +201,7 @@ def scored(plan: Plan, runs: Iterable[Run]) -> list[tuple[str, Run]]:
 
 
 def scores(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
-    """Folders of scores of some runs of a machine."""
+    """Folders of scores of some runs of a machine, of detectors as well as ensembles."""
     return [of_run(pattern, machine, run) for pattern, run in scored(plan, runs)]
 
 
@@ -213,41 +213,6 @@ def scores_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
 def scores_of_machine(plan: Plan, machine: str) -> list[str]:
     """Folders of all scores of a machine."""
     return scores(plan, machine, plan.scored_runs)
-
-
-def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
-    """Folders of scores of all seeds, and of ensembles over them."""
-    return scores(plan, machine, plan.scored_at(noise_factor, protocol))
-
-
-def scores_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
-    """Folders of the scores of the first seed, of detectors and ensembles."""
-    return scores_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
-
-
-def sources_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
-    """The trained networks, and the ID classifier, that these scores are made with."""
-    return weights_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
-
-
-def scores_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> list[str]:
-    """Folder of the scores of an ensemble over several trainings that a figure shows."""
-    return scores_of_run(plan, machine, plan.run_shown(name, noise_factor, protocol))
-
-
-def sources_shown(plan: Plan, machine: str, name: str, noise_factor: float | None, protocol: ProtocolName) -> list[str]:
-    """The trained networks, and the ID classifiers, that these scores are made with."""
-    return weights_of_run(plan, machine, plan.run_shown(name, noise_factor, protocol))
-
-
-def weights_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> str:
-    """The trained networks of the first seed."""
-    return of_run(f"{CHECKPOINT}.npz", machine, Run(noise_factor, plan.seeds[0], protocol))
-
-
-def classifier_of_first_seed(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> list[str]:
-    """The ID classifier of the first seed, if there is one."""
-    return classifiers_of_run(plan, machine, Run(noise_factor, plan.seeds[0], protocol))
 
 
 def members(plan: Plan, machine: str, run: Run) -> list[str]:
@@ -281,13 +246,8 @@ def listened(plan: Plan) -> list[str]:
     return [folder for machine in plan.machines for folder in scores_of_run(plan, machine, run)]
 
 
-def losses(plan: Plan, machine: str, protocol: ProtocolName) -> list[str]:
-    """Loss curves of a machine, in the order of noise factors and seeds."""
-    return [of_run(f"{CHECKPOINT}.loss.csv", machine, run) for run in plan.trainings if run.protocol == protocol]
-
-
 def losses_of_machine(plan: Plan, machine: str) -> list[str]:
-    """Loss curves of all trainings of a machine."""
+    """Loss curves of all trainings of a machine, in the order of `Plan.trainings`."""
     return [of_run(f"{CHECKPOINT}.loss.csv", machine, run) for run in plan.trainings]
 
 

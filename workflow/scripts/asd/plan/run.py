@@ -91,6 +91,12 @@ class Plan:
         """The noise level that trains the DDAE."""
         return str(self.config["reference_snr"])
 
+    @cached_property
+    def usual_ids(self) -> list[str]:
+        """The IDs that most machines have, or of as many the first."""
+        every = [self.ids(machine) for machine in self.machines]
+        return max(every, key=every.count)
+
     def units(self, machine: str) -> list[Unit]:
         """All SNRs and IDs of a machine, the IDs in the inner loop."""
         return list(product(self.snrs, self.ids(machine)))
@@ -156,9 +162,17 @@ class Plan:
         runs = (Run(noise_factor, seed, protocol) for protocol, noise_factor, seed in every)
         return [run for run in runs if self.names_at(run)]
 
-    def scored_at(self, noise_factor: float | None, protocol: ProtocolName) -> list[Run]:
-        """What there are scores of at a noise factor under a protocol."""
-        return [run for run in self.scored_runs if (run.noise_factor, run.protocol) == (noise_factor, protocol)]
+    def scored_at(self, noise_factor: float | None) -> list[Run]:
+        """What there are scores of at a noise factor, under all protocols."""
+        return [run for run in self.scored_runs if run.noise_factor == noise_factor]
+
+    def runs(self, noise_factor: float | None, seed: int | None) -> list[Run]:
+        """One under each protocol."""
+        return [Run(noise_factor, seed, protocol) for protocol in self.protocols]
+
+    def first_runs(self, noise_factor: float | None) -> list[Run]:
+        """Those of the first seed."""
+        return self.runs(noise_factor, self.seeds[0])
 
     # ------------------------------------------------------------------------------------------ detectors, ensembles
 
@@ -210,11 +224,11 @@ class Plan:
         """Names of ensembles over several trainings."""
         return [str(ensemble["name"]) for ensemble in self.ensembles if ensemble["over"]]
 
-    def run_shown(self, name: str, noise_factor: float | None, protocol: ProtocolName) -> Run:
-        """The run of an ensemble over several trainings that a figure shows: of the first seed, unless it averages over
+    def runs_shown(self, name: str, noise_factor: float | None) -> list[Run]:
+        """The runs of an ensemble over several trainings that figures show: of the first seed, unless it averages over
         the seeds."""
         over = next(one["over"] for one in self.ensembles if one["name"] == name)
-        return Run(noise_factor, None if "seeds" in over else self.seeds[0], protocol)
+        return self.runs(noise_factor, None if "seeds" in over else self.seeds[0])
 
     def names_at(self, run: Run) -> list[str]:
         """Names of all detectors and ensembles of a run."""

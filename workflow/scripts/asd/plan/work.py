@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
+from itertools import product
 
 from ..ddae.run import Run
 from ..ddae.settings import rows_seen
@@ -72,28 +73,19 @@ def units(plan: Plan) -> int:
     return sum(len(plan.units(machine)) for machine in plan.machines)
 
 
-def _scores(plan: Plan, machine: str, runs: Iterable[Run]) -> int:
+def scores(plan: Plan, machine: str, runs: Iterable[Run]) -> int:
+    """Scores of all detectors and ensembles of some runs."""
     return clips_of_machine(plan, machine) * sum(len(plan.names_at(run)) for run in runs)
-
-
-def scores_of_run(plan: Plan, machine: str, run: Run) -> int:
-    """Scores of all detectors and ensembles of a run."""
-    return _scores(plan, machine, [run])
-
-
-def scores_at(plan: Plan, machine: str, noise_factor: float, protocol: ProtocolName) -> int:
-    """Scores of all detectors and ensembles at a noise factor."""
-    return _scores(plan, machine, plan.scored_at(noise_factor, protocol))
 
 
 def scores_of_machine(plan: Plan, machine: str) -> int:
     """All scores of a machine."""
-    return _scores(plan, machine, plan.scored_runs)
+    return scores(plan, machine, plan.scored_runs)
 
 
-def clips_of_id(plan: Plan, machine: str, machine_id: str) -> int:
-    """Clips of an ID at all SNRs."""
-    return clips_of_units(plan, machine, [(snr, machine_id) for snr in plan.snrs])
+def clips_of_ids(plan: Plan, machine: str, ids: Sequence[str]) -> int:
+    """Clips of some IDs at all SNRs."""
+    return clips_of_units(plan, machine, product(plan.snrs, ids))
 
 
 def simulated_seconds(plan: Plan) -> float:
