@@ -8,7 +8,6 @@ from typing import Any, cast
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
@@ -27,6 +26,7 @@ from .style import (
     legend_below,
     new_figure,
     readable_on,
+    save_canvas,
     text_width,
     title_above,
 )
@@ -95,8 +95,7 @@ class _SingleMatrix:
 def save_confusion_heat_maps(matrices: Iterable[tuple[Counts, str, StrPath]]) -> None:
     """Write figures like those of `confusion_heat_map`, as PNG and to the pixel.
 
-    There are thousands of them in a sweep.  What all share is drawn once, and PNGs are compressed as fast as can be:
-    a matrix takes a third of the time that drawing all of it does.
+    There are thousands of them in a sweep.  What all share is drawn once.
 
     Parameters
     ----------
@@ -116,7 +115,7 @@ def save_confusion_heat_maps(matrices: Iterable[tuple[Counts, str, StrPath]]) ->
         for artist in (single.mesh, *single.texts, single.axes.title):
             single.axes.draw_artist(artist)
         with whole_file(path) as temporary:
-            imsave(temporary, canvas.buffer_rgba(), format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
+            save_canvas(single.figure, temporary)
 
 
 def _without(single: _SingleMatrix) -> Any:

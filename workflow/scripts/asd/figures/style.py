@@ -10,7 +10,6 @@ to import.  A figure belongs to nobody but its caller and need not be closed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -26,7 +25,9 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from ..files import StrPath
 from ..files.atomic import whole_file
+from .png import write_png
 
 DPI = 200
 PAGE_WIDTH = 7.2  # inches
@@ -103,10 +104,23 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write `figure` in the format of the suffix of `path`, whole or not at all."""
+def save(figure: Figure, path: StrPath) -> None:
+    """Write `figure` in the format of the suffix of `path`, whole or not at all.
+
+    A PNG is drawn once; `Figure.savefig` goes through all of it a first time without drawing.
+    """
     with whole_file(path) as temporary:
-        figure.savefig(temporary, dpi=DPI)
+        if temporary.suffix == ".png":
+            figure.set_dpi(DPI)
+            figure.canvas.draw()
+            save_canvas(figure, temporary)
+        else:
+            figure.savefig(temporary, dpi=DPI)
+
+
+def save_canvas(figure: Figure, path: StrPath) -> None:
+    """Write what has been drawn of a figure as a PNG."""
+    write_png(path, np.asarray(cast(Any, figure.canvas).buffer_rgba()), float(figure.dpi))
 
 
 def detector_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
