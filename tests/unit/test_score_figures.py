@@ -9,7 +9,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.collections import LineCollection, PolyCollection
 
 from asd.figures.scores import ZOOM, RocBand, ScorePanel, in_units_of_threshold, roc_curves, score_strips
 from asd.figures.style import ABNORMAL, NORMAL
@@ -171,9 +171,8 @@ def test_each_clip_is_a_dot_in_the_strip_of_its_kind():
         tops.append((dots[:, 1].min(), dots[:, 1].max()))
     (_, first), (start, second), (third, _) = tops
     assert first < start < second < third
-    medians = [
-        line.get_xdata()[0] for line in axes.lines if line.get_color() == "black" and line.get_linestyle() == "-"
-    ]
+    (lines,) = (one for one in axes.collections if isinstance(one, LineCollection))
+    medians = [segment[0][0] for segment in lines.get_segments()]
     assert medians == pytest.approx(
         [np.median(in_units_of_threshold(of, PANEL.train, 1.15)) for of in PANEL.kinds.values()]
     )
@@ -195,7 +194,8 @@ def test_a_strip_says_how_many_clips_are_flagged_missed_and_beyond_the_axis():
 def test_the_middle_of_many_clips_are_bars():
     (axes,) = score_strips({("6 dB", "id_00"): LARGE}, "fan").axes
     scaled = in_units_of_threshold(LARGE.train, LARGE.train, 1.15)
-    boxes = [(box.get_x(), box.get_x() + box.get_width()) for box in axes.patches if isinstance(box, Rectangle)]
+    bars = [path for one in axes.collections if isinstance(one, PolyCollection) for path in one.get_paths()]
+    boxes = [(path.vertices[:, 0].min(), path.vertices[:, 0].max()) for path in bars]
     low, first, last, high = np.quantile(scaled, (0.1, 0.25, 0.75, 0.9))
     assert boxes == [pytest.approx((low, high)), pytest.approx((first, last))]
     assert len(dots_of(axes, "0.45")) == np.sum((scaled < low) | (scaled > high))

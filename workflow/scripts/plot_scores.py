@@ -8,8 +8,7 @@ with job_log(snakemake.log[0]):
     from asd.ddae.run import ALL
     from asd.detection.origins import expected_scores
     from asd.evaluation.machine import read_unit_scores
-    from asd.figures.scores import ScorePanel, score_strips
-    from asd.figures.style import save
+    from asd.figures.scores import ScorePanel, save_score_strips
     from asd.splits import title_of
 
     settings, wildcards = snakemake.params.settings, snakemake.wildcards
@@ -20,8 +19,8 @@ with job_log(snakemake.log[0]):
     factor = "all noise factors" if wildcards.nf == ALL else f"noise factor {wildcards.nf}"
     seed = "all seeds" if settings["seed"] is None else f"seed {settings['seed']}"
 
-    every = product(settings["protocols"], settings["detectors"])
-    for (protocol, detector), path in zip(every, snakemake.output.strips, strict=True):
+    def panels_of(protocol, detector):
+        """(SNR's label, ID) -> scores of a detector."""
         panels = {}
         for unit, content in contents.items():
             if unit.run.protocol == protocol:
@@ -29,5 +28,11 @@ with job_log(snakemake.log[0]):
                 panels[labels[unit.snr], unit.machine_id] = ScorePanel(
                     scores.train, scores.test[~abnormal], scores.test[abnormal], scores.threshold
                 )
-        about = f"{wildcards.machine}, {factor}, {title_of(protocol)}"
-        save(score_strips(panels, f"{about}: scores of {detector}, {seed}"), path)
+        return panels
+
+    every = product(settings["protocols"], settings["detectors"])
+    about = f"{wildcards.machine}, {factor}"
+    save_score_strips(
+        (panels_of(protocol, detector), f"{about}, {title_of(protocol)}: scores of {detector}, {seed}", path)
+        for (protocol, detector), path in zip(every, snakemake.output.strips, strict=True)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,20 +13,18 @@ from numpy.typing import NDArray
 
 from ..evaluation.statistics import exact_interval, is_off
 from ..files import StrPath
-from ..files.atomic import whole_file
 from .style import (
     ABNORMAL,
     COLUMN_WIDTH,
-    DPI,
     LARGE,
     MEDIUM,
     PAGE_WIDTH,
     SMALL,
+    Base,
     fitted,
     legend_below,
     new_figure,
     readable_on,
-    save_canvas,
     text_width,
     title_above,
 )
@@ -103,30 +101,13 @@ def save_confusion_heat_maps(matrices: Iterable[tuple[Counts, str, StrPath]]) ->
         Counts and title, as `confusion_heat_map` takes them, and the file to write.
     """
     single: _SingleMatrix | None = None
-    shared: Any = None
     for counts, title, path in matrices:
         if single is None:
             single = _SingleMatrix(counts, title)
-            single.figure.set_dpi(DPI)
-            shared = _without(single)
+            varying = (single.mesh, *single.texts, single.axes.title)
+            base = Base(single.figure, varying)
         single.show(counts, title)
-        canvas = cast(Any, single.figure.canvas)
-        canvas.restore_region(shared)
-        for artist in (single.mesh, *single.texts, single.axes.title):
-            single.axes.draw_artist(artist)
-        with whole_file(path) as temporary:
-            save_canvas(single.figure, temporary)
-
-
-def _without(single: _SingleMatrix) -> Any:
-    """What the canvas shows of the figure without what differs from one matrix to the next."""
-    varying = (single.mesh, *single.texts, single.axes.title)
-    for artist in varying:
-        artist.set_visible(False)
-    single.figure.canvas.draw()
-    for artist in varying:
-        artist.set_visible(True)
-    return cast(Any, single.figure.canvas).copy_from_bbox(single.figure.bbox)
+        base.save_with(varying, path)
 
 
 # --- all of a training ---

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from ..evaluation.statistics import weighted_aucs
+from ..files import StrPath
 from .style import (
     ABNORMAL,
     LARGE,
@@ -23,6 +26,7 @@ from .style import (
     NORMAL,
     PAGE_WIDTH,
     SMALL,
+    Base,
     detector_styles,
     fitted,
     legend_below,
@@ -267,7 +271,11 @@ def strip_limits(panels: Iterable[ScorePanel]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def score_strips(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Figure:
+Panels = Mapping[tuple[str, str], ScorePanel]
+"""(SNR's label, ID) -> scores of a detector."""
+
+
+def score_strips(panels: Panels, title: str) -> Figure:
     """One detector's scores as dots, in units of the threshold: a part for each SNR, in it three strips for each ID.
 
     The strips are the training clips, the normal and the abnormal test clips, with an upright mark at the median of
@@ -282,64 +290,244 @@ def score_strips(panels: Mapping[tuple[str, str], ScorePanel], title: str) -> Fi
     title
         Above all parts.
     """
-    snrs = list(dict.fromkeys(snr for snr, _ in panels))
-    ids = list(dict.fromkeys(name for _, name in panels))
-    kinds = ["training", "normal"] + ["abnormal"] * any(len(panel.abnormal) for panel in panels.values())
+    strips = _Strips(_Shape.of(panels, title), [panels])
+    strips.show(panels, title)
+    return strips.figure
+
+
+def save_score_strips(figures: Iterable[tuple[Panels, str, StrPath]]) -> None:
+    """Write figures like those of `score_strips` as PNG.
+
+    There are dozens of them for each machine.  What those with the same SNRs and IDs share is drawn once, and all have
+    as much room at their right as the one that needs most.
+
+    Parameters
+    ----------
+    figures
+        Scores and title, as `score_strips` takes them, and the file to write.
+    """
+    groups: dict[_Shape, list[tuple[Panels, str, StrPath]]] = {}
+    for one in figures:
+        groups.setdefault(_Shape.of(*one[:2]), []).append(one)
+    for shape, alike in groups.items():
+        strips = _Strips(shape, [panels for panels, _, _ in alike])
+        base = Base(strips.figure, strips.varying)
+        for panels, title, path in alike:
+            strips.show(panels, title)
+            base.save_with(strips.varying, path)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What decides where everything stands in a figure of strips.
+
+    Attributes
+    ----------
+    there
+        (SNR's label, ID) of the panels.
+    kinds
+        Of clips.
+    many
+        Whether some strip has bars.
+    title, headings
+        Lines of the title, and of the heading of each SNR.
+    """
+
+    there: tuple[tuple[str, str], ...]
+    kinds: tuple[str, ...]
+    many: bool
+    title: int
+    headings: tuple[int, ...]
+
+    @classmethod
+    def of(cls, panels: Panels, title: str) -> _Shape:
+        """The shape of a figure."""
+        figure = new_figure(PAGE_WIDTH, 1.0)
+        kinds = ["training", "normal"] + ["abnormal"] * any(len(panel.abnormal) for panel in panels.values())
+        left = _left_of([name for _, name in panels])
+        snrs = dict.fromkeys(snr for snr, _ in panels)
+        return cls(
+            tuple(panels),
+            tuple(kinds),
+            any(len(of) > MANY for panel in panels.values() for of in panel.kinds.values()),
+            _fitted_title(figure, title).count("\n") + 1,
+            tuple(_fitted_heading(figure, snr, panels, left).count("\n") + 1 for snr in snrs),
+        )
+
+
+def _fitted_title(figure: Figure, title: str) -> str:
+    return fitted(figure, title, LARGE, 0.96 * PAGE_WIDTH)
+
+
+def _fitted_heading(figure: Figure, snr: str, panels: Panels, left: float) -> str:
+    return fitted(figure, _heading(snr, panels), MEDIUM, PAGE_WIDTH - left - 0.1)
+
+
+def _left_of(ids: Iterable[str]) -> float:
+    """Inches at the left of the strips, for the names of IDs and strips."""
     figure = new_figure(PAGE_WIDTH, 1.0)
-    figure.set_layout_engine("none")  # there are dozens of these; to have them laid out takes half of the time
-    title = fitted(figure, title, LARGE, 0.96 * PAGE_WIDTH)
     longest = max((text_width(figure, name, SMALL) for name in ids), default=0.0)
-    names = [fitted(figure, name, SMALL, 1.1) for name in ids]
-    left = 0.15 + min(longest, 1.1) + _NAMES
-    lines = max((name.count("\n") + 1 for name in names), default=1)
-    each = max(_STRIP * len(kinds), 0.135 * lines) + _GAP
-    headings = [fitted(figure, _heading(snr, panels), MEDIUM, PAGE_WIDTH - left - 0.1) for snr in snrs]
-    above = [0.17 * (heading.count("\n") + 1) + 0.08 for heading in headings]
-    many = any(len(of) > MANY for panel in panels.values() for of in panel.kinds.values())
-    top, bottom = 0.05 + 0.17 * (title.count("\n") + 1), 0.68 if many else 0.5
-    height = top + sum(above) + each * len(ids) * len(snrs) + 0.06 * len(snrs) + bottom
-    figure.set_figheight(height)
-    figure.suptitle(title, y=1.0 - 0.06 / height, va="top")
-    limits = strip_limits(panels.values())
-    words = [_counted(kind, panel, limits) for panel in panels.values() for kind in kinds]
-    right = 0.2 + max((text_width(figure, text, SMALL) for text in words), default=0.0)
-    width = PAGE_WIDTH - left - right
-    place = height - top
-    for snr, heading, room in zip(snrs, headings, above, strict=True):
-        place -= room + each * len(ids)
-        box = (left / PAGE_WIDTH, place / height, width / PAGE_WIDTH, each * len(ids) / height)
-        axes = figure.add_axes(box)
-        axes.set(xlim=limits, ylim=(each * len(ids), 0.0))
-        axes.set_title(heading, loc="left", weight="bold", pad=2.5)
-        here = {number: panels[snr, name] for number, name in enumerate(ids) if (snr, name) in panels}
-        tops = {number: each * number + (each - _STRIP * len(kinds)) / 2.0 for number in here}
-        for row, kind in enumerate(kinds):
-            strips = {tops[number] + _STRIP * (row + 0.5): panel for number, panel in here.items()}
-            _draw_strips(axes, strips, kind)
-        axes.axvline(0.0, color="0.6", linewidth=0.6, zorder=0.5)
-        axes.axvline(1.0, color="black", linestyle=(0, (3, 1.5)), linewidth=1.0, zorder=3)
-        for number, name in enumerate(names):
-            middle = each * (number + 0.5)
-            axes.annotate(name, (-72.0 * _NAMES, middle), xycoords=("axes points", "data"), **_ASIDE, ha="right")
-            if number not in here:
-                axes.annotate("no data", (4.0, middle), xycoords=("axes points", "data"), **_ASIDE)
-            if number:
-                axes.axhline(each * number, color="0.85", linewidth=0.6, zorder=0)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.grid(axis="x")
-        axes.tick_params(labelbottom=snr == snrs[-1])
-        place -= 0.06
-    if snrs:
-        text = f"score, in units of the threshold ({_USUAL}, {_LIMIT})"
-        if many:
-            text += "\nof many clips, bars are 25–75 % and 10–90 %, and dots the others"
-        axes.set_xlabel(text, x=(PAGE_WIDTH / 2.0 - left) / width)  # in the middle of the page
-    return figure
+    return 0.15 + min(longest, 1.1) + _NAMES
+
+
+class _Strips:
+    """A figure of strips whose scores and title can be replaced by others of the same shape.
+
+    Attributes
+    ----------
+    varying
+        What differs from one figure to the next, from the back to the front.
+    """
+
+    def __init__(self, shape: _Shape, every: Sequence[Panels]) -> None:
+        snrs = list(dict.fromkeys(snr for snr, _ in shape.there))
+        ids = list(dict.fromkeys(name for _, name in shape.there))
+        figure = self.figure = new_figure(PAGE_WIDTH, 1.0)
+        figure.set_layout_engine("none")  # there are dozens of these; to have them laid out takes half of the time
+        names = [fitted(figure, name, SMALL, 1.1) for name in ids]
+        self.left = left = _left_of(ids)
+        lines = max((name.count("\n") + 1 for name in names), default=1)
+        each = max(_STRIP * len(shape.kinds), 0.135 * lines) + _GAP
+        above = [0.17 * lines_of + 0.08 for lines_of in shape.headings]
+        top, bottom = 0.05 + 0.17 * shape.title, 0.68 if shape.many else 0.5
+        height = top + sum(above) + each * len(ids) * len(snrs) + 0.06 * len(snrs) + bottom
+        figure.set_figheight(height)
+        self.title = figure.suptitle("", y=1.0 - 0.06 / height, va="top")
+        right = 0.2 + max((text_width(figure, text, SMALL) for text in _words(every, shape.kinds)), default=0.0)
+        width = PAGE_WIDTH - left - right
+        self.parts: dict[str, _Part] = {}
+        place = height - top
+        for snr, room in zip(snrs, above, strict=True):
+            place -= room + each * len(ids)
+            box = (left / PAGE_WIDTH, place / height, width / PAGE_WIDTH, each * len(ids) / height)
+            axes = figure.add_axes(box)
+            axes.set_ylim(each * len(ids), 0.0)
+            here = {name: each * number for number, name in enumerate(ids) if (snr, name) in shape.there}
+            for number, name in enumerate(names):
+                middle = each * (number + 0.5)
+                axes.annotate(name, (-72.0 * _NAMES, middle), xycoords=("axes points", "data"), **_ASIDE, ha="right")
+                if ids[number] not in here:
+                    axes.annotate("no data", (4.0, middle), xycoords=("axes points", "data"), **_ASIDE)
+                if number:
+                    axes.axhline(each * number, color="0.85", linewidth=0.6, zorder=0)
+            axes.set_yticks([])
+            axes.spines["left"].set_visible(False)
+            axes.grid(axis="x")
+            axes.tick_params(labelbottom=snr == snrs[-1])
+            margin = (each - _STRIP * len(shape.kinds)) / 2.0
+            middles = {
+                (kind, name): start + margin + _STRIP * (row + 0.5)
+                for row, kind in enumerate(shape.kinds)
+                for name, start in here.items()
+            }
+            self.parts[snr] = _Part(axes, middles, shape.kinds)
+            place -= 0.06
+        if snrs:
+            text = f"score, in units of the threshold ({_USUAL}, {_LIMIT})"
+            if shape.many:
+                text += "\nof many clips, bars are 25–75 % and 10–90 %, and dots the others"
+            axes.set_xlabel(text, x=(PAGE_WIDTH / 2.0 - left) / width)  # in the middle of the page
+        self.varying = [self.title, *(artist for part in self.parts.values() for artist in part.varying)]
+
+    def show(self, panels: Panels, title: str) -> None:
+        """Replace what the figure shows."""
+        self.title.set_text(_fitted_title(self.figure, title))
+        limits = strip_limits(panels.values())
+        for snr, part in self.parts.items():
+            part.axes.set_xlim(limits)
+            part.heading.set_text(_fitted_heading(self.figure, snr, panels, self.left))
+            part.show({name: panel for (label, name), panel in panels.items() if label == snr})
+
+
+def _words(every: Iterable[Panels], kinds: Sequence[str]) -> Iterator[str]:
+    """All that stands at the right of strips."""
+    for panels in every:
+        limits = strip_limits(panels.values())
+        for panel, kind in product(panels.values(), kinds):
+            yield _counted(kind, panel, limits)
+
+
+class _Part:
+    """The strips of an SNR.
+
+    Attributes
+    ----------
+    varying
+        What differs from one figure to the next, from the back to the front.
+    """
+
+    def __init__(self, axes: Axes, middles: Mapping[tuple[str, str], float], kinds: Sequence[str]) -> None:
+        self.axes, self.middles = axes, middles
+        axes.set_title(" ", loc="left", weight="bold", pad=2.5, y=1.0)
+        self.heading: Text = axes._left_title  # type: ignore[attr-defined]
+        usual = axes.axvline(0.0, color="0.6", linewidth=0.6, zorder=0.5)
+        limit = axes.axvline(1.0, color="black", linestyle=(0, (3, 1.5)), linewidth=1.0, zorder=3)
+        self.bars = {
+            (kind, width): PolyCollection([], facecolors=_COLOURS[kind], alpha=alpha, linewidths=0)
+            for kind in kinds
+            for width, alpha in ((0.3, 0.5), (0.6, 1.0))
+        }
+        self.medians = LineCollection([], colors="black", linewidths=1.1)
+        for collection in (*self.bars.values(), self.medians):
+            axes.add_collection(collection, autolim=False)
+        self.dots = {
+            (kind, mark): axes.plot(
+                *([], []),
+                **{"linestyle": "", "marker": mark, "markeredgewidth": 0.0, "color": _COLOURS[kind]},
+                **{"markersize": 2.4, "alpha": 0.8, "clip_on": mark == "o"},
+            )[0]
+            for kind in kinds
+            for mark in "o<>"
+        }
+        where: dict[str, Any] = {"xycoords": ("axes points", "data"), **_ASIDE}
+        self.words = {}
+        for (kind, name), middle in middles.items():
+            axes.annotate(kind, (-5.0, middle), color="0.3", ha="right", **where)
+            at_right = {"xytext": (7.0, 0.0), "textcoords": "offset points", **where, **_AT_RIGHT}
+            self.words[kind, name] = axes.annotate("", (1.0, middle), **at_right)
+        self.varying: list[Artist] = [
+            *(axes.xaxis, usual, *self.bars.values(), *self.dots.values(), self.medians, axes.spines["bottom"], limit),
+            *(self.heading, *self.words.values()),
+        ]
+
+    def show(self, panels: Mapping[str, ScorePanel]) -> None:
+        """ID -> scores."""
+        low, high = self.axes.get_xlim()
+        dots: dict[tuple[str, str], list[NDArray[np.float64]]] = {key: [] for key in self.dots}
+        bars: dict[tuple[str, float], list[NDArray[np.float64]]] = {key: [] for key in self.bars}
+        medians = []
+        for (kind, name), middle in self.middles.items():
+            panel = panels[name]
+            places = np.sort(in_units_of_threshold(_finite(panel.kinds[kind]), panel.train, panel.threshold))
+            # neighbours are kept apart, and a figure is the same each time it is drawn
+            heights = middle + 0.8 * _STRIP * ((np.arange(len(places)) * _GOLDEN) % 1.0 - 0.5)
+            below, above = places < low, places > high
+            points = np.stack([np.clip(places, low, high), heights], axis=1)
+            alone = np.ones(len(places), bool)
+            if len(places) > MANY:
+                start, first, last, stop = np.clip(np.quantile(places, (0.1, 0.25, 0.75, 0.9)), low, high)
+                for (left, right), width in (((start, stop), 0.3), ((first, last), 0.6)):
+                    upper, lower = middle - width * _STRIP / 2.0, middle + width * _STRIP / 2.0
+                    box = np.array([(left, upper), (right, upper), (right, lower), (left, lower)])
+                    bars[kind, width].append(box)
+                alone = below | above | (places < start) | (places > stop)
+            for mark, which in (("o", alone & ~(below | above)), ("<", below), (">", above)):
+                dots[kind, mark].append(points[which])
+            if len(places):
+                median = min(max(float(np.median(places)), low), high)
+                medians.append([(median, middle - 0.4 * _STRIP), (median, middle + 0.4 * _STRIP)])
+            self.words[kind, name].set_text(_counted(kind, panel, (low, high)))
+        for key, boxes in bars.items():
+            self.bars[key].set_verts(boxes)
+        for mark_of, points_of in dots.items():
+            self.dots[mark_of].set_data(*(np.concatenate(points_of).T if points_of else ([], [])))
+        self.medians.set_segments(medians)
 
 
 _ASIDE: dict[str, Any] = {"va": "center", "fontsize": SMALL, "annotation_clip": False}
 _COLOURS = {"training": "0.45", "normal": NORMAL, "abnormal": ABNORMAL}
+_AT_RIGHT = {"xycoords": ("axes fraction", "data")}
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 def _heading(snr: str, panels: Mapping[tuple[str, str], ScorePanel]) -> str:
@@ -347,50 +535,6 @@ def _heading(snr: str, panels: Mapping[tuple[str, str], ScorePanel]) -> str:
     known = [auc for auc in aucs if np.isfinite(auc)]
     of = f", mean of {len(known)} IDs" if len(known) > 1 else ""
     return f"{snr}: AUC {np.mean(known):.3f}{of}" if known else snr
-
-
-def _draw_strips(axes: Axes, strips: Mapping[float, ScorePanel], kind: str) -> None:
-    """The strips of one kind of clips: place of its middle -> panel."""
-    colour = _COLOURS[kind]
-    low, high = axes.get_xlim()
-    shown: dict[str, list[NDArray[np.float64]]] = {"o": [], "<": [], ">": []}
-    for middle, panel in strips.items():
-        scores = panel.kinds[kind]
-        places = np.sort(in_units_of_threshold(_finite(scores), panel.train, panel.threshold))
-        # neighbours are kept apart, and a figure is the same each time it is drawn
-        heights = middle + 0.8 * _STRIP * ((np.arange(len(places)) * _GOLDEN) % 1.0 - 0.5)
-        below, above = places < low, places > high
-        dots = np.stack([np.clip(places, low, high), heights], axis=1)
-        alone = np.ones(len(places), bool)
-        if len(places) > MANY:
-            start, first, last, stop = np.clip(np.quantile(places, (0.1, 0.25, 0.75, 0.9)), low, high)
-            for (left, right), width, alpha in (((start, stop), 0.3, 0.5), ((first, last), 0.6, 1.0)):
-                box = Rectangle((left, middle - width * _STRIP / 2.0), right - left, width * _STRIP)
-                box.set(facecolor=colour, alpha=alpha, linewidth=0)
-                axes.add_patch(box)
-            alone = below | above | (places < start) | (places > stop)
-        for mark, which in (("o", alone & ~(below | above)), ("<", below), (">", above)):
-            shown[mark].append(dots[which])
-        if len(places):
-            median = min(max(float(np.median(places)), low), high)
-            axes.plot([median] * 2, [middle - 0.4 * _STRIP, middle + 0.4 * _STRIP], color="black", linewidth=1.1)
-        where = {"xycoords": ("axes points", "data"), **_ASIDE}
-        axes.annotate(kind, (-5.0, middle), color="0.3", ha="right", **where)
-        words = _counted(kind, panel, (low, high))
-        axes.annotate(words, (1.0, middle), xytext=(7.0, 0.0), textcoords="offset points", **{**where, **_AT_RIGHT})
-    for mark, dots_of in shown.items():
-        points = np.concatenate(dots_of) if dots_of else np.empty((0, 2))
-        if len(points):
-            at_edge = mark != "o"
-            style: dict[str, Any] = {"linestyle": "", "marker": mark, "markeredgewidth": 0.0, "color": colour}
-            axes.plot(
-                *(points[:, 0], points[:, 1]),
-                **{**style, "markersize": 2.4, "alpha": 0.8, "clip_on": not at_edge},
-            )
-
-
-_AT_RIGHT = {"xycoords": ("axes fraction", "data")}
-_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 def _counted(kind: str, panel: ScorePanel, limits: tuple[float, float]) -> str:

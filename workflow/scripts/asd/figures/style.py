@@ -123,6 +123,32 @@ def save_canvas(figure: Figure, path: StrPath) -> None:
     write_png(path, np.asarray(cast(Any, figure.canvas).buffer_rgba()), float(figure.dpi))
 
 
+class Base:
+    """What some figures have in common, drawn once; what differs is drawn over it."""
+
+    def __init__(self, figure: Figure, varying: Sequence[Artist]) -> None:
+        """Draw the figure without what varies."""
+        figure.set_dpi(DPI)
+        shown = [artist for artist in varying if artist.get_visible()]
+        for artist in shown:
+            artist.set_visible(False)
+        figure.canvas.draw()
+        for artist in shown:
+            artist.set_visible(True)
+        self._canvas = cast(Any, figure.canvas)
+        self._picture = self._canvas.copy_from_bbox(figure.bbox)
+        self._figure = figure
+
+    def save_with(self, varying: Sequence[Artist], path: StrPath) -> None:
+        """Write it with what varies, as it is now, in front of it, as a PNG."""
+        self._canvas.restore_region(self._picture)
+        renderer = self._canvas.get_renderer()
+        for artist in varying:
+            artist.draw(renderer)
+        with whole_file(path) as temporary:
+            save_canvas(self._figure, temporary)
+
+
 def detector_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Name -> colour, marker and line style, by its place in `names`; the first ten differ in each of the three."""
     return {
