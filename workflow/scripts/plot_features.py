@@ -15,13 +15,13 @@ with job_log(snakemake.log[0]):
     from asd.evaluation.best import auc_of, best_view, standings
     from asd.evaluation.machine import read_unit_scores
     from asd.features.columns import N_FEATURES
-    from asd.figures.features import FeaturePanel, ProjectionPanel, denoising, project_2d, projection
-    from asd.figures.style import save
+    from asd.figures.features import DenoisingFigures, FeaturePanel, ProjectionFigures, ProjectionPanel, project_2d
     from asd.files.origin import origins_of
 
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
     labels, every = settings["snr_labels"], []
     weights, classifiers, scores = iter(files.weights), iter(files.classifier), iter(files.scores)
+    denoising, projection = DenoisingFigures(), ProjectionFigures()
     denoised, projected = iter(snakemake.output.denoising), iter(snakemake.output.projection)
     caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
     for protocol, of in settings["protocols"].items():
@@ -57,5 +57,5 @@ with job_log(snakemake.log[0]):
                 projections[label, machine_id] = ProjectionPanel(*shown, explained, auc)
             about = f"noise factor {wildcards.nf}, seed {of['seed']}, {protocol} protocol"
             title = f"{wildcards.machine} {machine_id}, {about}"
-            save(denoising(features, f"{title}: test clips before and after denoising"), next(denoised))
-            save(projection(projections, f"{title}: {best.words(representation, kind)}"), next(projected))
+            denoising.save(features, f"{title}: test clips before and after denoising", next(denoised))
+            projection.save(projections, f"{title}: {best.words(representation, kind)}", next(projected))

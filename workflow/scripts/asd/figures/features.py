@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,9 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
@@ -18,21 +20,25 @@ from numpy.typing import NDArray
 from ..ddae.loss import Curve
 from ..features.bands import log_mel
 from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, HIGHEST_FREQUENCY, hertz_to_mel, mel_centres, mel_to_hertz
+from ..files import StrPath
 from .style import (
     ABNORMAL,
     HATCH,
+    LARGE,
     MEDIUM,
     NORMAL,
     PAGE_WIDTH,
     SMALL,
+    Series,
     clip_grid,
     fitted,
-    hide_unused,
     label_ends,
     legend_below,
     line_key,
     new_figure,
+    show_range,
     title_above,
+    widest_number,
 )
 
 _DECIBEL = 10.0 / np.log(10.0)  # from the natural logarithm of a power
@@ -363,95 +369,173 @@ def denoising(panels: Mapping[str, FeaturePanel], title: str) -> Figure:
     title
         Above all panels.
     """
-    count = max(len(panels), 1)
-    figure = new_figure(PAGE_WIDTH, 9.1)
-    parts: Any = figure.subfigures(2, 1, height_ratios=(5.5, 3.6))
-    upper, lower = parts
-    spectra = upper.subplots(3, count, squeeze=False, sharex=True, sharey="row")
-    _draw_spectra(figure, spectra, panels)
-    upper.supxlabel("mel band's centre in kHz", fontsize=MEDIUM)
-    verdict = fitted(figure, verdict_on_denoising(panels), MEDIUM, 0.96 * PAGE_WIDTH)
-    upper.suptitle(verdict, fontsize=MEDIUM)
-    room = 0.95 * (PAGE_WIDTH / 4 - 0.5) / count
-    names = [fitted(figure, label, SMALL, room) for label in panels]
-    upright = any(label.count("\n") > 1 for label in names)
-    names = [fitted(figure, label, SMALL, 0.8) for label in panels] if upright else names
-    boxes = lower.subplots(2, -(-len(BASIC_NAMES) // 2), squeeze=False)
-    for number, (axes, name) in enumerate(zip(boxes.flat, BASIC_NAMES, strict=True)):
-        column = BASIC_COLUMNS.start + number
-        _draw_boxes(
-            axes,
-            (
-                (
-                    place + 0.19 * (2 * side + other - 1.5) + 0.06 * (2 * side - 1),
-                    block[:, column],
-                    other == 1,
-                    side == 1,
-                )
-                for place, panel in enumerate(panels.values())
-                for side, blocks in enumerate(panel.pairs.values())
-                for other, block in enumerate(blocks)
-            ),
-        )
-        axes.set_title(name)
-        axes.set_ylabel(_BASIC_UNITS.get(name, "no unit"), fontsize=SMALL, labelpad=1.0)
-        axes.set_xticks(range(len(panels)), names, rotation=90 if upright else 0)
-        axes.set_xlim(-0.6, count - 0.4)
-        axes.tick_params(axis="x", length=0)
-        axes.locator_params(axis="y", nbins=5)
-        axes.grid(axis="y")
-        for edge in range(1, len(panels)):
-            axes.axvline(edge - 0.5, color="0.8", linewidth=0.6, zorder=0)
-    hide_unused(boxes, len(BASIC_NAMES))
-    kinds: list[tuple[str, bool, Any]] = [("normal", False, "-")]
-    if _has_abnormal(panels):
-        kinds.append(("abnormal", True, (0, (4, 1.2))))
-    lines = [
-        line_key(f"{kind} (median, 10–90 %)", color=ABNORMAL if abnormal else NORMAL, linestyle=dash, linewidth=1.4)
-        for kind, abnormal, dash in kinds
-    ]
-    keys = [
-        Patch(**_box_style(abnormal, after), label=f"{kind} {'after' if after else 'before'}")
-        for after in (False, True)
-        for kind, abnormal, _ in kinds
-    ]
-    handles: list[Artist] = [*lines, *keys]
-    legend_below(figure, handles)
-    title_above(figure, title)
-    return figure
+    page = _Denoising(list(panels), _has_abnormal(panels))
+    page.show(panels, title)
+    return page.figure
+
+
+class DenoisingFigures:
+    """Figures like those of `denoising`, each of which costs a fifth of the first."""
+
+    def __init__(self) -> None:
+        self._pages: dict[tuple[tuple[str, ...], bool], tuple[_Denoising, Series]] = {}
+
+    def save(self, panels: Mapping[str, FeaturePanel], title: str, path: StrPath) -> None:
+        """Write one as a PNG; SNRs, classes and title as `denoising` takes them."""
+        shape = tuple(panels), _has_abnormal(panels)
+        if shape not in self._pages:
+            page = _Denoising(*shape)
+            self._pages[shape] = page, Series(page.figure, page.varying)
+        page, series = self._pages[shape]
+        page.show(panels, title)
+        series.save(page.room, path)
+
+
+class _Denoising:
+    """A page about denoising whose clips and title can be replaced.
+
+    Attributes
+    ----------
+    varying
+        What differs from one figure to the next, from the back to the front.
+    """
+
+    def __init__(self, labels: Sequence[str], abnormal: bool) -> None:
+        count = max(len(labels), 1)
+        figure = self.figure = new_figure(PAGE_WIDTH, 9.1)
+        parts: Any = figure.subfigures(2, 1, height_ratios=(5.5, 3.6))
+        upper, lower = parts
+        self.grid = upper.subplots(3, count, squeeze=False, sharex=True, sharey="row")
+        self.spectra = [_Spectra(self.grid[:, column], abnormal) for column in range(len(labels))]
+        _settle_spectra(figure, self.grid, labels, abnormal)
+        upper.supxlabel("mel band's centre in kHz", fontsize=MEDIUM)
+        self.verdict = upper.suptitle(" ", fontsize=MEDIUM)
+        self.title = figure.suptitle(" ")
+        room = 0.95 * (PAGE_WIDTH / 4 - 0.5) / count
+        names = [fitted(figure, label, SMALL, room) for label in labels]
+        upright = any(label.count("\n") > 1 for label in names)
+        names = [fitted(figure, label, SMALL, 0.8) for label in labels] if upright else names
+        boxes = lower.subplots(2, -(-len(BASIC_NAMES) // 2), squeeze=False)
+        self.boxes = [_Boxes(axes, len(labels)) for axes in boxes.flat[: len(BASIC_NAMES)]]
+        for axes, name in zip(boxes.flat, BASIC_NAMES, strict=True):
+            axes.set_title(name)
+            axes.set_ylabel(_BASIC_UNITS.get(name, "no unit"), fontsize=SMALL, labelpad=1.0)
+            axes.set_xticks(range(len(labels)), names, rotation=90 if upright else 0)
+            axes.set_xlim(-0.6, count - 0.4)
+            axes.tick_params(axis="x", length=0)
+            axes.locator_params(axis="y", nbins=5)
+            axes.grid(axis="y")
+            for edge in range(1, len(labels)):
+                axes.axvline(edge - 0.5, color="0.8", linewidth=0.6, zorder=0)
+        kinds: list[tuple[str, bool, Any]] = [("normal", False, "-")]
+        if abnormal:
+            kinds.append(("abnormal", True, _DASHED))
+        lines = [
+            line_key(f"{kind} (median, 10–90 %)", color=ABNORMAL if of else NORMAL, linestyle=dash, linewidth=1.4)
+            for kind, of, dash in kinds
+        ]
+        keys = [
+            Patch(**_box_style(of, after), label=f"{kind} {'after' if after else 'before'}")
+            for after in (False, True)
+            for kind, of, _ in kinds
+        ]
+        handles: list[Artist] = [*lines, *keys]
+        legend_below(figure, handles)
+        self.varying: list[Artist] = [self.title, self.verdict]
+        for part in (*self.spectra, *self.boxes):
+            self.varying += part.varying
+        legend = self.grid[2, 0].get_legend()
+        self.varying += [legend] if legend else []
+
+    def show(self, panels: Mapping[str, FeaturePanel], title: str) -> None:
+        """Replace what the page shows."""
+        self.title.set_text(fitted(self.figure, title, LARGE, 0.96 * PAGE_WIDTH))
+        self.verdict.set_text(fitted(self.figure, verdict_on_denoising(panels), MEDIUM, 0.96 * PAGE_WIDTH))
+        for spectra, panel in zip(self.spectra, panels.values(), strict=True):
+            spectra.show(panel)
+        for axes in self.grid[:, 0] if panels else ():
+            axes.autoscale_view(scalex=False)
+        shared = [axes.get_ylim() for axes in self.grid[:2, 0]]
+        for axes in self.grid[:2, 0]:
+            axes.set_ylim(min(low for low, _ in shared), max(high for _, high in shared))
+        if panels and not _has_abnormal(panels):
+            self.grid[2, 0].set_ylim(-1.0, 1.0)
+        for number, boxes in enumerate(self.boxes):
+            column = BASIC_COLUMNS.start + number
+            blocks = [block for panel in panels.values() for pair in panel.pairs.values() for block in pair]
+            boxes.show([block[:, column] for block in blocks])
+
+    @property
+    def room(self) -> list[float]:
+        """Lines of the texts, and inches of the numbers at each axis."""
+        lines = [float(text.get_text().count("\n")) for text in (self.title, self.verdict)]
+        return lines + [widest_number(axes) for axes in (*self.grid[:, 0], *(boxes.axes for boxes in self.boxes))]
 
 
 def _has_abnormal(panels: Mapping[str, FeaturePanel]) -> bool:
     return any(len(panel.before_abnormal) for panel in panels.values())
 
 
-def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, FeaturePanel]) -> None:
-    """Rows before, after and separation; a column for each SNR."""
-    centres = mel_centres()
-    room = (PAGE_WIDTH - 0.8) / max(len(panels), 1)
-    for column, (label, panel) in enumerate(panels.items()):
-        apart = grid[2, column]
-        for row, (when, blocks) in enumerate(panel.pairs.items()):
-            axes = grid[row, column]
+_DASHED = (0, (4, 1.2))
+_SIDES = (("before", "0.55", 1.0), ("after", "black", 1.3))
+
+
+class _Spectra:
+    """Spectra of the clips at an SNR before and after denoising, and how far their classes are apart: three panels."""
+
+    def __init__(self, column: Sequence[Axes], abnormal: bool) -> None:
+        self.column, self.centres = column, mel_centres()
+        nothing = np.full_like(self.centres, np.nan)
+        self.bands: list[tuple[PolyCollection, Line2D]] = []
+        self.varying: list[Artist] = []
+        for axes in column[:2]:
+            self.varying.append(axes.yaxis)
+            for colour, dash in ((NORMAL, "-"), (ABNORMAL, _DASHED))[: 1 + abnormal]:
+                band = PolyCollection([], facecolors=colour, alpha=0.22, linewidths=0)
+                axes.add_collection(band, autolim=False)
+                (line,) = axes.plot(
+                    self.centres, nothing, **{"color": colour, "linestyle": dash, "linewidth": 1.4, "zorder": 3}
+                )
+                self.bands.append((band, line))
+            bands, lines = zip(*self.bands[-1 - abnormal :], strict=True)
+            self.varying += [*bands, *lines, *axes.spines.values()]
+        zero = column[2].axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+        self.apart = [
+            column[2].plot(self.centres, nothing, **{"color": colour, "linewidth": width, "label": when})[0]
+            for when, colour, width in _SIDES
+        ]
+        self.varying += [column[2].yaxis, zero, *self.apart, *column[2].spines.values()]
+
+    def show(self, panel: FeaturePanel) -> None:
+        """Replace what the panels show."""
+        bands = iter(self.bands)
+        for axes, line_apart, blocks in zip(self.column, self.apart, panel.pairs.values(), strict=False):
             decibels = [_DECIBEL * log_mel(block) for block in blocks]
-            for clips, colour, dash in zip(decibels, (NORMAL, ABNORMAL), ("-", (0, (4, 1.2))), strict=True):
+            shown = []
+            for clips in decibels:
                 if not len(clips):
                     continue
+                band, line = next(bands)
                 low, middle, high = np.quantile(clips, _QUANTILES, axis=0)
-                axes.fill_between(centres, low, high, color=colour, alpha=0.22, linewidth=0)
-                axes.plot(centres, middle, color=colour, linestyle=dash, linewidth=1.4, zorder=3)
-            style = {"before": ("0.55", "-", 1.0), "after": ("black", "-", 1.3)}[when]
-            apart.plot(
-                *(centres, separation(*decibels)),
-                **{"color": style[0], "linestyle": style[1], "linewidth": style[2], "label": when},
-            )
-        apart.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
-        grid[0, column].set_title(fitted(figure, label, MEDIUM, room))
+                corners = np.concatenate([np.stack([self.centres, low], 1), np.stack([self.centres, high], 1)[::-1]])
+                band.set_verts([corners])
+                line.set_ydata(middle)
+                shown += [low, high]
+            show_range(axes, [*shown, np.empty(0)])
+            line_apart.set_ydata(separation(*decibels))
+        show_range(self.column[2], [np.zeros(1), *(np.asarray(line.get_ydata(), float) for line in self.apart)])
+
+
+def _settle_spectra(figure: Figure, grid: NDArray[Any], labels: Sequence[str], abnormal: bool) -> None:
+    """Axes and texts of the panels of all SNRs."""
+    room = (PAGE_WIDTH - 0.8) / max(len(labels), 1)
     kept = [0.0, 1000.0, 2000.0, 4000.0, 8000.0]
     if room > 1.6:
         kept.insert(1, 500.0)
     elif room < 1.1:
         kept = [0.0, 1000.0, 4000.0]
+    for axes, label in zip(grid[0], labels, strict=False):
+        axes.set_title(fitted(figure, label, MEDIUM, room))
     for axes in grid.flat:
         axes.set_xscale("function", functions=_MEL_SCALE)
         axes.set_xlim(0.0, HIGHEST_FREQUENCY)
@@ -463,16 +547,13 @@ def _draw_spectra(figure: Figure, grid: NDArray[Any], panels: Mapping[str, Featu
     ):
         axes.set_ylabel(text)
     grid[2, 0].locator_params(axis="y", nbins=5)
-    shared = [axes.get_ylim() for axes in grid[:2, 0]]
-    for axes in grid[:2, 0]:
-        axes.set_ylim(min(low for low, _ in shared), max(high for _, high in shared))
-    if panels and not _has_abnormal(panels):
+    if labels and not abnormal:
         for axes in grid[2]:
-            axes.set(ylim=(-1.0, 1.0), yticks=[])
+            axes.set_yticks([])
             axes.text(
                 0.5, 0.55, "no abnormal clips", transform=axes.transAxes, ha="center", color="0.4", fontsize=SMALL
             )
-    elif panels:
+    elif labels:
         grid[2, 0].legend(loc="best", handlelength=1.4, frameon=True, framealpha=0.85, edgecolor="none", borderpad=0.2)
 
 
@@ -485,25 +566,54 @@ def _box_style(abnormal: bool, after: bool) -> dict[str, Any]:
     return {"facecolor": colour, "edgecolor": colour, "linewidth": 0.9}
 
 
-def _draw_boxes(axes: Axes, boxes: Iterable[tuple[float, NDArray[np.floating], bool, bool]]) -> None:
-    """Boxes of 25-75 % with whiskers of 10-90 %: place, values, whether of abnormal clips, and whether denoised."""
-    width = 0.155
-    whiskers, medians = [], []
-    for x, values, abnormal, after in boxes:
-        finite = np.asarray(values, np.float64)
-        finite = finite[np.isfinite(finite)]
-        if not len(finite):
-            continue
-        low, start, middle, stop, high = np.quantile(finite, (0.1, 0.25, 0.5, 0.75, 0.9))
-        style = _box_style(abnormal, after)
-        axes.add_patch(Rectangle((x - width / 2, start), width, stop - start, **style))
-        whiskers += [(x, low, start, style["edgecolor"]), (x, stop, high, style["edgecolor"])]
-        medians.append((middle, x - width / 2, x + width / 2))
-    # all at once, which takes half of the time
-    if medians:
-        places, lows, highs, colours = zip(*whiskers, strict=True)
-        axes.vlines(places, lows, highs, colors=list(colours), linewidth=0.9)
-        axes.hlines(*zip(*medians, strict=True), color="black", linewidth=1.2, zorder=3)
+class _Boxes:
+    """Boxes of 25-75 % with whiskers of 10-90 % of a feature, four for each SNR: normal and abnormal, before and after."""
+
+    _WIDTH = 0.155
+
+    def __init__(self, axes: Axes, snrs: int) -> None:
+        self.axes = axes
+        looks = [_box_style(abnormal, after) for after in (False, True) for abnormal in (False, True)]
+        self.styles = looks * snrs
+        self.places = [
+            snr + 0.19 * (2 * after + abnormal - 1.5) + 0.06 * (2 * after - 1)
+            for snr in range(snrs)
+            for after in (0, 1)
+            for abnormal in (0, 1)
+        ]
+        self.boxes = [
+            Rectangle((place - self._WIDTH / 2, 0.0), self._WIDTH, 0.0, **style)
+            for place, style in zip(self.places, self.styles, strict=True)
+        ]
+        for box in self.boxes:
+            axes.add_artist(box)
+        # all at once, which takes half of the time
+        self.whiskers = LineCollection([], linewidths=0.9)
+        self.medians = LineCollection([], colors="black", linewidths=1.2, zorder=3)
+        for lines in (self.whiskers, self.medians):
+            axes.add_collection(lines, autolim=False)
+        self.varying: list[Artist] = [axes.yaxis, *self.boxes, self.whiskers, *axes.spines.values(), self.medians]
+
+    def show(self, blocks: Sequence[NDArray[np.floating]]) -> None:
+        """Replace what the boxes show: the values of each."""
+        whiskers, colours, medians, shown = [], [], [], []
+        for values, x, box, style in zip(blocks, self.places, self.boxes, self.styles, strict=True):
+            finite = np.asarray(values, np.float64)
+            finite = finite[np.isfinite(finite)]
+            box.set_visible(bool(len(finite)))
+            if not len(finite):
+                continue
+            low, start, middle, stop, high = np.quantile(finite, (0.1, 0.25, 0.5, 0.75, 0.9))
+            box.set(y=start, height=stop - start)
+            whiskers += [[(x, low), (x, start)], [(x, stop), (x, high)]]
+            colours += [style["edgecolor"]] * 2
+            medians.append([(x - self._WIDTH / 2, middle), (x + self._WIDTH / 2, middle)])
+            shown.append(np.array([low, high]))
+        self.whiskers.set_segments(whiskers)
+        self.whiskers.set_color(colours)
+        self.medians.set_segments(medians)
+        show_range(self.axes, [*shown, np.empty(0)])
+        self.axes.autoscale_view(scalex=False)
 
 
 # --- projection ---
@@ -565,45 +675,101 @@ def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) ->
     title
         Above all panels.
     """
-    figure, grid = clip_grid(panels, above=0.3, below=0.2)
-    styles: dict[str, dict[str, Any]] = {
-        "train": {"marker": ".", "color": "0.5", "linewidths": 0},
-        "abnormal": {"marker": "x", "color": ABNORMAL, "linewidths": 0.8},
-        "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "linewidths": 0.8},
-    }
-    letters = {"train": "T", "normal": "N", "abnormal": "A"}
-    for key, axes in grid.items():
-        panel = panels[key]
-        limits = projection_limits(panel)
-        counts = {}
-        for name, style in styles.items():
-            clips = np.asarray(getattr(panel, name), np.float64)
-            clips = clips[np.isfinite(clips).all(axis=1)]
-            shown = np.clip(clips, *limits)
-            outside = (shown != clips).any(axis=1)
-            size, alpha = (11.0, 0.8) if len(clips) <= 100 else (8.0, 0.6) if len(clips) <= 1000 else (5.0, 0.4)
-            style = {**style, "alpha": alpha, "rasterized": len(clips) > 2000}
-            axes.scatter(shown[~outside, 0], shown[~outside, 1], s=size, label=name, **style)
-            axes.scatter(shown[outside, 0], shown[outside, 1], s=size / 2.0, clip_on=False, zorder=3, **style)
-            counts[name] = int(outside.sum())
-        axes.set(xlim=limits[:, 0], ylim=limits[:, 1], xticks=[], yticks=[])
-        axes.spines[:].set_visible(True)
-        axes.spines[:].set_color("0.6")
-        beyond = ", ".join(f"{counts[name]} {letter}" for name, letter in letters.items() if counts[name])
-        about = f"AUC {panel.auc:.3f}" if np.isfinite(panel.auc) else " "
-        text = f"{about}\n{f'outside: {beyond}' if beyond else ' '}"
-        axes.set_title(text, fontsize=SMALL, loc="left", pad=3.0, linespacing=1.1)
-        shares = " and ".join(f"{share:.0%}".replace("%", " %") for share in panel.explained)
-        axes.set_xlabel(shares, fontsize=SMALL, labelpad=2.0)
-    marks = {
-        "train": {"marker": ".", "color": "0.5"},
-        "normal": {"marker": "o", "markerfacecolor": "none", "color": NORMAL},
-        "abnormal": {"marker": "x", "color": ABNORMAL},
-    }
-    names = {"train": "normal, training (T)", "normal": "normal, test (N)"}
-    names |= {"abnormal": "abnormal, test (A)"} if any(len(panel.abnormal) for panel in panels.values()) else {}
-    handles: list[Artist] = [line_key(text, linestyle="", **marks[name]) for name, text in names.items()]
-    note = "first component across, second upwards, no unit; below: their shares of squared distances"
-    legend_below(figure, handles, note)
-    title_above(figure, title)
-    return figure
+    planes = _Planes(list(panels), _has_abnormal_clips(panels))
+    planes.show(panels, title)
+    return planes.figure
+
+
+def _has_abnormal_clips(panels: Mapping[tuple[str, str], ProjectionPanel]) -> bool:
+    return any(len(panel.abnormal) for panel in panels.values())
+
+
+class ProjectionFigures:
+    """Figures like those of `projection`, each of which costs a fifth of the first."""
+
+    def __init__(self) -> None:
+        self._pages: dict[tuple[tuple[tuple[str, str], ...], bool], tuple[_Planes, Series]] = {}
+
+    def save(self, panels: Mapping[tuple[str, str], ProjectionPanel], title: str, path: StrPath) -> None:
+        """Write one as a PNG; clips and title as `projection` takes them."""
+        shape = tuple(panels), _has_abnormal_clips(panels)
+        if shape not in self._pages:
+            planes = _Planes(*shape)
+            self._pages[shape] = planes, Series(planes.figure, planes.varying)
+        planes, series = self._pages[shape]
+        planes.show(panels, title)
+        series.save([planes.title.get_text().count("\n")], path)
+
+
+_CLOUDS: dict[str, dict[str, Any]] = {
+    "train": {"marker": ".", "color": "0.5", "linewidths": 0},
+    "abnormal": {"marker": "x", "color": ABNORMAL, "linewidths": 0.8},
+    "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "linewidths": 0.8},
+}
+_LETTERS = {"train": "T", "normal": "N", "abnormal": "A"}
+
+
+class _Planes:
+    """A figure of projections whose clips and title can be replaced.
+
+    Attributes
+    ----------
+    varying
+        What differs from one figure to the next, from the back to the front.
+    """
+
+    def __init__(self, keys: Sequence[tuple[str, str]], abnormal: bool) -> None:
+        self.figure, self.grid = clip_grid(keys, above=0.3, below=0.2)
+        self.clouds: dict[tuple[str, str], dict[str, tuple[PathCollection, PathCollection]]] = {}
+        self.title = self.figure.suptitle(" ")
+        self.varying: list[Artist] = [self.title]
+        for key, axes in self.grid.items():
+            of = self.clouds[key] = {
+                name: (
+                    axes.scatter([], [], label=name, **style),
+                    axes.scatter([], [], clip_on=False, zorder=3, **style),
+                )
+                for name, style in _CLOUDS.items()
+            }
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(True)
+            axes.spines[:].set_color("0.6")
+            axes.set_title(" \n ", fontsize=SMALL, loc="left", pad=3.0, linespacing=1.1, y=1.0)
+            axes.set_xlabel(" ", fontsize=SMALL, labelpad=2.0)
+            inside, outside = zip(*of.values(), strict=True)
+            self.varying += [*inside, *axes.spines.values(), *outside, axes._left_title, axes.xaxis]  # type: ignore[attr-defined]
+        marks = {
+            "train": {"marker": ".", "color": "0.5"},
+            "normal": {"marker": "o", "markerfacecolor": "none", "color": NORMAL},
+            "abnormal": {"marker": "x", "color": ABNORMAL},
+        }
+        names = {"train": "normal, training (T)", "normal": "normal, test (N)"}
+        names |= {"abnormal": "abnormal, test (A)"} if abnormal else {}
+        handles: list[Artist] = [line_key(text, linestyle="", **marks[name]) for name, text in names.items()]
+        note = "first component across, second upwards, no unit; below: their shares of squared distances"
+        legend_below(self.figure, handles, note)
+
+    def show(self, panels: Mapping[tuple[str, str], ProjectionPanel], title: str) -> None:
+        """Replace what the figure shows."""
+        self.title.set_text(fitted(self.figure, title, LARGE, 0.96 * self.figure.get_figwidth()))
+        for key, axes in self.grid.items():
+            panel = panels[key]
+            limits = projection_limits(panel)
+            counts = {}
+            for name, (inner, outer) in self.clouds[key].items():
+                clips = np.asarray(getattr(panel, name), np.float64)
+                clips = clips[np.isfinite(clips).all(axis=1)]
+                shown = np.clip(clips, *limits)
+                outside = (shown != clips).any(axis=1)
+                size, alpha = (11.0, 0.8) if len(clips) <= 100 else (8.0, 0.6) if len(clips) <= 1000 else (5.0, 0.4)
+                for cloud, which, of_size in ((inner, ~outside, size), (outer, outside, size / 2.0)):
+                    cloud.set_offsets(shown[which])
+                    cloud.set_sizes([of_size])
+                    cloud.set(alpha=alpha, rasterized=len(clips) > 2000)
+                counts[name] = int(outside.sum())
+            axes.set(xlim=limits[:, 0], ylim=limits[:, 1])
+            beyond = ", ".join(f"{counts[name]} {letter}" for name, letter in _LETTERS.items() if counts[name])
+            about = f"AUC {panel.auc:.3f}" if np.isfinite(panel.auc) else " "
+            axes.set_title(f"{about}\n{f'outside: {beyond}' if beyond else ' '}", loc="left", fontsize=SMALL, pad=3.0, y=1.0)
+            shares = " and ".join(f"{share:.0%}".replace("%", " %") for share in panel.explained)
+            axes.set_xlabel(shares)

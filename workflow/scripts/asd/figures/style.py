@@ -149,6 +149,52 @@ class Base:
             save_canvas(self._figure, temporary)
 
 
+class Series:
+    """Figures that differ in data and in some texts, laid out and drawn once as far as they are alike.
+
+    A figure that needs more room than all before it, for longer numbers at an axis or a title of more lines, has it laid
+    out again.
+    """
+
+    def __init__(self, figure: Figure, varying: Sequence[Artist]) -> None:
+        """Of figures with these artists that vary, from the back to the front."""
+        self._figure, self._varying = figure, varying
+        self._room: tuple[float, ...] = ()
+        self._base: Base | None = None
+
+    def save(self, room: Sequence[float], path: StrPath) -> None:
+        """Write the figure as it is now, as a PNG.
+
+        Parameters
+        ----------
+        room
+            What it needs, in as many numbers each time: lines of texts, inches of numbers.
+        """
+        if self._base is None or any(wanted > there for wanted, there in zip(room, self._room, strict=True)):
+            self._room = tuple(np.max([room, self._room or room], axis=0).tolist())
+            self._figure.set_dpi(DPI)
+            self._figure.set_layout_engine("constrained")
+            self._figure.draw_without_rendering()
+            self._figure.set_layout_engine("none")
+            self._base = Base(self._figure, self._varying)
+        self._base.save_with(self._varying, path)
+
+
+def widest_number(axes: Axes) -> float:
+    """Inches of the longest number at a y axis."""
+    axis = axes.yaxis
+    numbers = axis.get_major_formatter().format_ticks(axis.get_major_locator()())
+    return max((text_width(cast(Figure, axes.get_figure(root=True)), number, SMALL) for number in numbers), default=0.0)
+
+
+def show_range(axes: Axes, values: Iterable[NDArray[np.floating]]) -> None:
+    """Have the y axis show all finite ones of some values; it is for `Axes.autoscale_view` to say how."""
+    every = np.concatenate([np.ravel(one) for one in values])
+    every = every[np.isfinite(every)]
+    axes.dataLim.intervaly = (every.min(), every.max()) if len(every) else (np.inf, -np.inf)
+    axes.set_autoscaley_on(True)
+
+
 def detector_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Name -> colour, marker and line style, by its place in `names`; the first ten differ in each of the three."""
     return {
