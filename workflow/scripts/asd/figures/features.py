@@ -38,7 +38,6 @@ from .style import (
     new_figure,
     show_range,
     title_above,
-    widest_number,
 )
 
 _DECIBEL = 10.0 / np.log(10.0)  # from the natural logarithm of a power
@@ -385,10 +384,10 @@ class DenoisingFigures:
         shape = tuple(panels), _has_abnormal(panels)
         if shape not in self._pages:
             page = _Denoising(*shape)
-            self._pages[shape] = page, Series(page.figure, page.varying)
+            self._pages[shape] = page, Series(page.figure, page.varying, page.numbered)
         page, series = self._pages[shape]
         page.show(panels, title)
-        series.save(page.room, path)
+        series.save(path, page.title, page.verdict)
 
 
 class _Denoising:
@@ -398,6 +397,8 @@ class _Denoising:
     ----------
     varying
         What differs from one figure to the next, from the back to the front.
+    numbered
+        Axes with numbers at their left, and an example of these.
     """
 
     def __init__(self, labels: Sequence[str], abnormal: bool) -> None:
@@ -441,6 +442,7 @@ class _Denoising:
         ]
         handles: list[Artist] = [*lines, *keys]
         legend_below(figure, handles)
+        self.numbered = dict.fromkeys(self.grid[:, 0], "−12.5") | {part.axes: "−0.000" for part in self.boxes}
         self.varying: list[Artist] = [self.title, self.verdict]
         for part in (*self.spectra, *self.boxes):
             self.varying += part.varying
@@ -464,12 +466,6 @@ class _Denoising:
             column = BASIC_COLUMNS.start + number
             blocks = [block for panel in panels.values() for pair in panel.pairs.values() for block in pair]
             boxes.show([block[:, column] for block in blocks])
-
-    @property
-    def room(self) -> list[float]:
-        """Lines of the texts, and inches of the numbers at each axis."""
-        lines = [float(text.get_text().count("\n")) for text in (self.title, self.verdict)]
-        return lines + [widest_number(axes) for axes in (*self.grid[:, 0], *(boxes.axes for boxes in self.boxes))]
 
 
 def _has_abnormal(panels: Mapping[str, FeaturePanel]) -> bool:
@@ -698,7 +694,7 @@ class ProjectionFigures:
             self._pages[shape] = planes, Series(planes.figure, planes.varying)
         planes, series = self._pages[shape]
         planes.show(panels, title)
-        series.save([planes.title.get_text().count("\n")], path)
+        series.save(path, planes.title)
 
 
 _CLOUDS: dict[str, dict[str, Any]] = {

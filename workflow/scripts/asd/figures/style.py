@@ -23,6 +23,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from ..files import StrPath
@@ -156,35 +157,49 @@ class Series:
     out again.
     """
 
-    def __init__(self, figure: Figure, varying: Sequence[Artist]) -> None:
-        """Of figures with these artists that vary, from the back to the front."""
-        self._figure, self._varying = figure, varying
-        self._room: tuple[float, ...] = ()
-        self._base: Base | None = None
-
-    def save(self, room: Sequence[float], path: StrPath) -> None:
-        """Write the figure as it is now, as a PNG.
+    def __init__(self, figure: Figure, varying: Sequence[Artist], numbered: Mapping[Axes, str] | None = None) -> None:
+        """Of figures with these artists that vary, from the back to the front.
 
         Parameters
         ----------
-        room
-            What it needs, in as many numbers each time: lines of texts, inches of numbers.
+        numbered
+            Axes whose y axis has other numbers in each figure, and as long a number as is to have room anyway.
         """
-        if self._base is None or any(wanted > there for wanted, there in zip(room, self._room, strict=True)):
-            self._room = tuple(np.max([room, self._room or room], axis=0).tolist())
-            self._figure.set_dpi(DPI)
-            self._figure.set_layout_engine("constrained")
-            self._figure.draw_without_rendering()
-            self._figure.set_layout_engine("none")
+        self._figure, self._varying = figure, varying
+        self._numbers = {axes: text_width(figure, number, SMALL) for axes, number in (numbered or {}).items()}
+        self._lines: tuple[int, ...] = ()
+        self._base: Base | None = None
+
+    def save(self, path: StrPath, *texts: Text) -> None:
+        """Write the figure as it is now, as a PNG; its height is shared with as many lines as `texts` have."""
+        lines = tuple(text.get_text().count("\n") for text in texts)
+        numbers = {axes: _widest_number(axes) for axes in self._numbers}
+        fits = all(wanted <= there for wanted, there in zip(lines, self._lines, strict=False))
+        fits = fits and all(wanted <= self._numbers[axes] for axes, wanted in numbers.items())
+        if self._base is None or not fits:
+            self._lines = tuple(map(max, lines, self._lines or lines))
+            self._numbers = {axes: max(wanted, self._numbers[axes]) for axes, wanted in numbers.items()}
+            self._lay_out(numbers)
             self._base = Base(self._figure, self._varying)
         self._base.save_with(self._varying, path)
 
+    def _lay_out(self, numbers: Mapping[Axes, float]) -> None:
+        self._figure.set_dpi(DPI)
+        pad = float(cast(Any, STYLE["ytick.major.pad"]))
+        for axes, wanted in numbers.items():
+            axes.tick_params(axis="y", pad=pad + 72.0 * (self._numbers[axes] - wanted))
+        self._figure.set_layout_engine("constrained")
+        cast(Any, self._figure.get_layout_engine()).execute(self._figure)
+        self._figure.set_layout_engine("none")
+        for axes in numbers:
+            axes.tick_params(axis="y", pad=pad)
 
-def widest_number(axes: Axes) -> float:
+
+def _widest_number(axes: Axes) -> float:
     """Inches of the longest number at a y axis."""
-    axis = axes.yaxis
+    axis, figure = axes.yaxis, cast(Figure, axes.get_figure(root=True))
     numbers = axis.get_major_formatter().format_ticks(axis.get_major_locator()())
-    return max((text_width(cast(Figure, axes.get_figure(root=True)), number, SMALL) for number in numbers), default=0.0)
+    return max((text_width(figure, number, SMALL) for number in numbers), default=0.0)
 
 
 def show_range(axes: Axes, values: Iterable[NDArray[np.floating]]) -> None:
