@@ -3,7 +3,6 @@
 from asd.joblog import job_log
 
 with job_log(snakemake.log[0]):
-    from asd.ddae.denoiser import NETWORKS
     from asd.ddae.loss import read_loss
     from asd.ddae.origins import expected_weights
     from asd.figures.features import loss_curves
@@ -16,9 +15,9 @@ with job_log(snakemake.log[0]):
         for training, path, whose in zip(settings["trainings"], files.loss, expected, strict=True)
     ]
     for protocol, path in zip(settings["protocols"], snakemake.output, strict=True):
-        curves = {network: {} for network in NETWORKS}
-        for (noise_factor, _, of), loss in trained:
+        curves = {}
+        for (noise_factor, _, of), networks in trained:
             if of == protocol:
-                for network, of_factor in curves.items():
-                    of_factor.setdefault(noise_factor, []).append(loss[network])
+                for network, curve in networks.items():
+                    curves.setdefault(network, {}).setdefault(noise_factor, []).append(curve)
         save(loss_curves(curves, f"{settings['machine']}: training of the DDAE, {protocol} protocol"), path)

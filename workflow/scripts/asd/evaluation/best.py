@@ -10,7 +10,7 @@ import numpy as np
 
 from ..detection.scores import UnitScores
 from .machine import Unit, with_abnormal_clips
-from .statistics import exact_interval, is_off, order_of_merit, weighted_aucs
+from .statistics import is_off_by_count, order_of_merit, weighted_aucs
 
 SHOWN = 3
 """Detectors that a figure shows as the best."""
@@ -79,7 +79,7 @@ def _standing(name: str, contents: Mapping[Unit, UnitScores], asked: float, conf
     rate = float(np.mean(rates))
     # SNRs and seeds share the clips of an ID
     total = round(sum(float(np.mean(counts)) for counts in normal.values()))
-    off = is_off(rate, *exact_interval(round(rate * total), total, confidence), asked)
+    off = is_off_by_count(rate, round(rate * total), total, confidence, asked)
     return Standing(name, float(np.mean([np.mean(of_seeds) for of_seeds in aucs.values()])), rate, off)
 
 

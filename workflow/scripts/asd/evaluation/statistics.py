@@ -715,6 +715,27 @@ def order_of_merit(off: bool, auc: float, is_ensemble: bool) -> tuple[bool, floa
     return off, 0.0 if math.isnan(auc) else -round(auc, 9), not is_ensemble
 
 
+def is_off_by_count(rate: float, count: int, total: int, confidence: float, asked: float) -> bool:
+    """The same as `is_off` with the ends of `exact_interval`, for who does not need these, and without SciPy.
+
+    An end of that interval is beyond `asked` just where so many, or so few, are too rare at a rate of `asked`.
+
+    Examples
+    --------
+    >>> is_off_by_count(0.18, 18, 100, 95.0, 0.05), is_off_by_count(0.5, 1, 2, 95.0, 0.05)
+    (True, True)
+    >>> is_off_by_count(0.12, 12, 100, 95.0, 0.05), is_off_by_count(0.25, 1, 4, 95.0, 0.05)
+    (True, False)
+    """
+    if total == 0 or not 0.0 < asked < 1.0 or asked / 2 <= rate <= 2 * asked:
+        return False
+    counts = np.arange(count, total + 1) if rate > 2 * asked else np.arange(count + 1)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
+    chances = factorials[total] - factorials[counts] - factorials[total - counts]
+    chances += counts * math.log(asked) + (total - counts) * math.log1p(-asked)
+    return bool(np.exp(chances).sum() < (1 - confidence / 100) / 2)
+
+
 def is_off(rate: float, low: float, high: float, asked: float) -> bool:
     """Whether a false-alarm rate is more than twice, or less than half of the share `asked` for, beyond chance.
 

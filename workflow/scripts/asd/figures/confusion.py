@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
-from ..evaluation.statistics import exact_interval, is_off
+from ..evaluation.statistics import is_off_by_count
 from ..files import StrPath
 from .style import (
     ABNORMAL,
@@ -209,9 +209,7 @@ def confusion_grid(
 
 def _threshold_is_off(counts: Counts, asked: float, confidence: float) -> bool:
     alarms, normal = int(counts[0, 1]), int(counts[0].sum())
-    if not normal or asked / 2 <= alarms / normal <= 2 * asked:
-        return False  # whatever the interval, which takes a fifth of a second to import
-    return is_off(alarms / normal, *exact_interval(alarms, normal, confidence), asked)
+    return bool(normal) and is_off_by_count(alarms / normal, alarms, normal, confidence, asked)
 
 
 def _cell_texts(counts: Counts) -> list[str]:
