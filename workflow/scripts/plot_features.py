@@ -28,9 +28,7 @@ with job_log(snakemake.log[0]):
         origins, run = snakemake.params.origins[protocol], of["scores"]
         classifier = list(islice(classifiers, len(origins["classifier"])))
         trained = [next(weights), *classifier]
-        networks = read_networks(
-            trained[0], classifier, origins, files.reference, files.classified, settings["snrs"]
-        )
+        networks = read_networks(trained[0], classifier, origins, files.reference, files.classified, settings["snrs"])
         expected = expected_scores(origins, "scores", files.clips, trained)
         contents = read_unit_scores(list(islice(scores, len(run["runs"]))), run["runs"], run["units"], expected)
         ordered = standings(contents, settings["ensembles"], settings["false_alarms"], settings["confidence"])

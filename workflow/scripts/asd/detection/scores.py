@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,10 @@ def _check_finite(scores: Mapping[str, Scores]) -> None:
             )
 
 
+_scored_clip = cache(ScoredClip)
+"""The same clip is in the files of many detectors, seeds and SNRs; one object of it is made and compared once."""
+
+
 def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | None = None) -> UnitScores:
     """Read both files back.
 
@@ -188,14 +193,14 @@ def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | 
         counts = [int(summary[f"n_{part}"]) for part in ("train", "normal", "abnormal", "unlabelled")]
         if len(lines) != sum(counts):
             raise ValueError(f"{len(lines)} clips, {sum(counts)} expected")
-        columns = [header.index(name) for name in ("file", "start", "condition", "attributes")]
-        every = [ScoredClip(*(line[column] for column in columns)) for line in lines]
+        columns = dict(zip(header, zip(*lines, strict=True), strict=True)) if lines else dict.fromkeys(header, ())
+        about = (columns[name] for name in ("file", "start", "condition", "attributes"))
+        every = list(map(_scored_clip, *about))
         ends = np.cumsum([0, *counts]).tolist()
         clips = ScoredClips(*(tuple(every[start:end]) for start, end in itertools.pairwise(ends)))
         scores = {}
         for name, threshold in summary["thresholds"].items():
-            column = header.index(f"{name}_score")
-            values = np.array([float(line[column]) for line in lines])
+            values = np.array(list(map(float, columns[f"{name}_score"])), np.float64)
             train, test, unlabelled = np.split(values, [ends[1], ends[3]])
             components = (
                 (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None

@@ -766,6 +766,8 @@ class _Planes:
             axes.set(xlim=limits[:, 0], ylim=limits[:, 1])
             beyond = ", ".join(f"{counts[name]} {letter}" for name, letter in _LETTERS.items() if counts[name])
             about = f"AUC {panel.auc:.3f}" if np.isfinite(panel.auc) else " "
-            axes.set_title(f"{about}\n{f'outside: {beyond}' if beyond else ' '}", loc="left", fontsize=SMALL, pad=3.0, y=1.0)
+            axes.set_title(
+                f"{about}\n{f'outside: {beyond}' if beyond else ' '}", loc="left", fontsize=SMALL, pad=3.0, y=1.0
+            )
             shares = " and ".join(f"{share:.0%}".replace("%", " %") for share in panel.explained)
             axes.set_xlabel(shares)

@@ -184,15 +184,22 @@ class Series:
         self._base.save_with(self._varying, path)
 
     def _lay_out(self, numbers: Mapping[Axes, float]) -> None:
-        self._figure.set_dpi(DPI)
         pad = float(cast(Any, STYLE["ytick.major.pad"]))
         for axes, wanted in numbers.items():
             axes.tick_params(axis="y", pad=pad + 72.0 * (self._numbers[axes] - wanted))
         self._figure.set_layout_engine("constrained")
-        cast(Any, self._figure.get_layout_engine()).execute(self._figure)
-        self._figure.set_layout_engine("none")
+        _lay_out(self._figure)
         for axes in numbers:
             axes.tick_params(axis="y", pad=pad)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Settle where everything stands, once and for all."""
+    figure.set_dpi(DPI)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
 
 
 def _widest_number(axes: Axes) -> float:
@@ -356,7 +363,7 @@ def label_ends(figure: Figure, ends: Mapping[Axes, Sequence[tuple[float, float, 
         ]
         for axes, lines in ends.items()
     }
-    figure.draw_without_rendering()  # settles the sizes of the panels
+    _lay_out(figure)
     for axes, lines in ends.items():
         if not lines:
             continue
