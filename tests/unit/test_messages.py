@@ -44,8 +44,8 @@ def test_messages_name_machine_level_and_training(tmp_path: Path, monkeypatch: p
     assert messages.extract_features(plan, missing) == "pump id_00 at -6 dB: features of abnormal recordings"
     run = Run(0.5, 0, "strict")
     assert messages.train_ddae(plan, "fan", run) == "fan, noise factor 0.5, seed 0, strict: training of the DDAE"
-    over = Run(None, None, "paper")
-    assert messages.plot_confusion(plan, "fan", over) == "fan, all noise factors, all seeds, paper: confusion matrices"
+    over = [Run(None, None, "paper")]
+    assert messages.plot_confusion(plan, "fan", over) == "fan, all noise factors, all seeds: confusion matrices"
     assert messages.train_classifier(plan, None, 0, "paper").startswith("all machines, seed 0, paper: ")
 
 

@@ -152,7 +152,7 @@ def _outputs(config: dict[str, Any]) -> list[str]:
     for suffix in ("csv", "comparisons.csv", "npz"):
         outputs += paths.evaluations(plan, suffix)
     for machine in plan.machines:
-        outputs += [path for protocol in plan.protocols for path in paths.losses(plan, machine, protocol)]
+        outputs += paths.losses_of_machine(plan, machine)
         outputs += [
             f"log/{paths.of_run(paths.RUN, machine, run)}_{paths.file_name(name)}"
             for run in plan.scored_runs

@@ -68,9 +68,9 @@ def test_figures_of_scores_show_each_ensemble_over_trainings_of_the_first_seed()
     figures = [path for path in paths.final_outputs(plan) if "figures/scores/fan" in path]
     names = ["NF0_IF", "NF0_L-1", "NF0.5_IF", "NF0.5_L-1", "NF0_seeds", "NF0.5_seeds", "NFall_noise_factors"]
     assert sorted(figures) == sorted(f"results/figures/scores/fan_{name}.png" for name in names)
-    assert plan.run_shown("seeds", 0.5, "paper") == Run(0.5, None, "paper")
-    assert plan.run_shown("noise_factors", None, "paper") == Run(None, 0, "paper")
-    settings = parameters.plot_scores_over_trainings(plan, "fan", "seeds", 0.5, "paper")
+    assert plan.runs_shown("seeds", 0.5) == [Run(0.5, None, "paper")]
+    assert plan.runs_shown("noise_factors", None) == [Run(None, 0, "paper")]
+    settings = parameters.plot_scores_over_trainings(plan, "fan", plan.runs_shown("seeds", 0.5), "seeds")
     assert (settings["runs"], settings["detectors"], settings["seed"]) == ([["paper", "0.5", "all"]], ["seeds"], None)
 
 
@@ -168,8 +168,8 @@ def test_scores_of_detectors_and_ensembles_of_a_run_lie_in_two_folders() -> None
     assert len(settings["runs"]) == len(paths.scores_of_machine(plan, "fan"))
     assert settings["runs"][:2] == [["paper", "0", "0"], ["paper", "0", "0"]]
     assert settings["runs"][-1] == ["paper", "all", "all"]
-    at = paths.scores_at(plan, "fan", 0.5, "paper")
-    assert len(parameters.plot_roc(plan, "fan", 0.5, "paper")["runs"]) == len(at) == 4
+    at = plan.scored_at(0.5)
+    assert len(parameters.plot_roc(plan, "fan", at)["runs"]) == len(paths.scores(plan, "fan", at)) == 4
 
 
 def test_without_abnormal_clips_there_are_no_figures_of_auc() -> None:
@@ -216,8 +216,10 @@ def test_one_value_has_one_form_in_parameters() -> None:
     second["ddae"] = {"batch_size": 4, "epochs": 2}
     plans = [plan_of(given | {"protocols": ["strict"]}) for given in (first, second)]
     run = Run(1.0, 0, "strict")
-    for function in (parameters.train_ddae, parameters.detect_anomalies, parameters.plot_confusion):
+    for function in (parameters.train_ddae, parameters.detect_anomalies):
         assert repr(function(plans[0], "fan", run)) == repr(function(plans[1], "fan", run))
+    for function in (parameters.plot_confusion, parameters.plot_scores, parameters.plot_roc):
+        assert repr(function(plans[0], "fan", [run])) == repr(function(plans[1], "fan", [run]))
     assert repr(parameters.evaluate_scores(plans[0], "fan")) == repr(parameters.evaluate_scores(plans[1], "fan"))
 
 
@@ -241,17 +243,17 @@ def test_clips_of_one_id_are_a_part_of_those_of_its_machine() -> None:
     every = parameters.detect_anomalies(plan, "fan", Run(0.5, 0, "paper"))
     assert every["units"] == [["snr6", "id_00"], ["snr6", "id_02"], ["snr_6", "id_00"], ["snr_6", "id_02"]]
     assert every["clips"] == [[5, 4], [6, 2], [5, 4], [6, 2]]
-    own = parameters.plot_features(plan, "fan", "id_02", 0.5, "paper")
+    own = parameters.plot_features(plan, "fan", ["id_02"], [Run(0.5, 0, "paper")])["protocols"]["paper"]
     assert (own["units"], own["clips"]) == ([["snr6", "id_02"], ["snr_6", "id_02"]], [[6, 2], [6, 2]])
     assert parameters.train_ddae(plan, "fan", Run(0.5, 0, "paper"))["clips"] == [2, 3]
 
 
 def test_confusion_matrices_of_an_ensemble_over_trainings() -> None:
     plan = plan_of(config(**SWEEP))
-    settings = parameters.plot_confusion_over_trainings(plan, "fan", Run(None, 3, "paper"), "NF")
+    settings = parameters.plot_confusion_over_trainings(plan, "fan", [Run(None, 3, "paper")], "NF")
     assert settings["detectors"] == ["NF"]
     assert settings["runs"] == [["paper", "all", "3"]]
-    assert parameters.plot_confusion(plan, "fan", Run(0, 3, "paper"))["detectors"] == ["IF", "L:1", "BOTH"]
+    assert parameters.plot_confusion(plan, "fan", [Run(0, 3, "paper")])["detectors"] == ["IF", "L:1", "BOTH"]
 
 
 # --------------------------------------------------------------------------------------------- recordings, work, data
@@ -273,8 +275,8 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     assert work.clips_times_epochs(plan_of(config(ddae={"epochs": "auto"})), "fan") == 3000 * 64
     run = Run(0.5, 0, "paper")
     assert work.clips_times_fits(plan, "fan", run) == 2 * 2 * 19 * 2
-    assert work.scores_of_run(plan, "fan", run) == 2 * 2 * 19 * 3
-    assert work.scores_at(plan, "fan", 0.5, "paper") == 2 * 2 * 19 * 3 * 2
+    assert work.scores(plan, "fan", [run]) == 2 * 2 * 19 * 3
+    assert work.scores(plan, "fan", plan.scored_at(0.5)) == 2 * 2 * 19 * 3 * 2
     assert work.scores_of_machine(plan, "pump") == 2 * 19 * (4 * 3 + 2 + 1)
     assert work.scores_averaged(plan, "pump", Run(None, None, "paper")) == 2 * 19 * 2 * 4
     assert work.clips_classified(plan, None) == work.clips_of_machine(plan, "fan") + work.clips_of_machine(plan, "pump")

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.collections import LineCollection, PolyCollection
 
 from asd.figures.scores import ZOOM, RocBand, ScorePanel, in_units_of_threshold, roc_curves, score_strips
 from asd.figures.style import ABNORMAL, NORMAL

@@ -9,7 +9,6 @@ import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from asd.figures.confusion import confusion_heat_map
 from asd.figures.style import (
@@ -159,11 +158,11 @@ def test_interrupted_saving_keeps_the_old_figure_and_leaves_nothing_half_written
     path = tmp_path / "figure.png"
     path.write_bytes(b"old")
 
-    def breaks_off(self, target, **_):
+    def breaks_off(target, *_):
         target.write_bytes(b"\x89PNG half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(Figure, "savefig", breaks_off)
+    monkeypatch.setattr("asd.figures.style.write_png", breaks_off)
     with pytest.raises(OSError, match="disk full"):
         save(confusion_heat_map(COUNTS, "fan"), path)
     assert os.listdir(tmp_path) == ["figure.png"]

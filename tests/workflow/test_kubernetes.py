@@ -59,7 +59,7 @@ def test_demo_is_planned_and_only_training_asks_for_a_gpu(s3: S3Server, tmp_path
     rules = "".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "workflow/rules").glob("*.smk"))
     names = set(re.findall(r"rule (\w+):", rules))
     others = {"download", "fetch_archive", "check", "import_features"}
-    others |= {"plot_confusion_over_trainings", "plot_scores_over_trainings"}
+    others |= {"plot_confusion_over_trainings", "plot_scores_over_trainings", "plot_features_of_id"}
     others |= {"leftovers", "note_dates", "list_hardest"}  # recordings are not in the storage
     others |= {"score", "score_recordings", "monitor", "monitor_recordings"}
     assert run.requests.keys() == names - others

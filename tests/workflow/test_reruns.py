@@ -30,7 +30,7 @@ PAPER, STRICT = "", "_strict"  # the wildcard protocol
 def from_training(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
     """The jobs of one machine, noise factor, seed and protocol from training to its figures."""
     unit: Unit = {"machine": machine, "nf": nf, "seed": seed, "protocol": protocol}
-    jobs = {job("train_ddae", **unit), job("plot_loss", machine=machine, protocol=protocol)}
+    jobs = {job("train_ddae", **unit), job("plot_loss", machine=machine)}
     return jobs | from_detection(machine, nf, seed, protocol)
 
 
@@ -38,9 +38,11 @@ def combining(machine: str, nf: float | str = 0.5, seed: int = 0, protocol: str 
     return {job("combine_scores", machine=machine, nf=nf, seed=seed, protocol=protocol)}
 
 
-def of_features(machine: str, nf: float = 0.5, protocol: str = PAPER) -> set[str]:
-    """Figures of features, which show what the best detector of the machine sees."""
-    return {job("plot_features", machine=machine, id=name, nf=nf, protocol=protocol) for name in MACHINES[machine]}
+def of_features(machine: str, nf: float = 0.5) -> set[str]:
+    """Figures of features, which show what the best detector of the machine sees; fan has the usual IDs."""
+    if machine == "fan":
+        return {job("plot_features", machine=machine, nf=nf)}
+    return {job("plot_features_of_id", machine=machine, id=name, nf=nf) for name in MACHINES[machine]}
 
 
 def from_detection(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
@@ -50,7 +52,7 @@ def from_detection(machine: str, nf: float = 0.5, seed: int = 0, protocol: str =
 
 
 def from_evaluation(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
-    return evaluation(machine) | of_scores(machine, nf, seed, protocol) | exported(machine, nf, seed, protocol)
+    return evaluation(machine) | of_scores(machine, nf, seed) | exported(machine, nf, seed, protocol)
 
 
 def exported(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
@@ -64,10 +66,10 @@ def evaluation(machine: str) -> set[str]:
     return {job("evaluate_scores", machine=machine)} | the_end()
 
 
-def of_scores(machine: str, nf: float = 0.5, seed: int = 0, protocol: str = PAPER) -> set[str]:
-    """Figures of scores; those of every clip, and of their features, are of the first seed."""
-    unit: Unit = {"machine": machine, "nf": nf, "protocol": protocol}
-    of_clips = {job("plot_scores", **unit)} | of_features(machine, nf, protocol) if seed == 0 else set()
+def of_scores(machine: str, nf: float = 0.5, seed: int = 0) -> set[str]:
+    """Figures of scores, under all protocols; those of every clip, and of their features, are of the first seed."""
+    unit: Unit = {"machine": machine, "nf": nf}
+    of_clips = {job("plot_scores", **unit)} | of_features(machine, nf) if seed == 0 else set()
     return {job("plot_confusion", **unit, seed=seed), job("plot_roc", **unit)} | of_clips
 
 
@@ -319,7 +321,7 @@ def test_ensemble_added_scores_no_clip(finished: Finished) -> None:
 def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished) -> None:
     finished.config["ensembles"] = [{"name": "ALL", "detectors": ["LOF"], "over": ["noise_factors"]}]
     over_all = combining("fan", "all") | combining("pump", "all")
-    unit: Unit = {"nf": "all", "seed": 0, "protocol": PAPER, "detector": "ALL"}
+    unit: Unit = {"nf": "all", "seed": 0, "detector": "ALL"}
     of_ensemble = {job("plot_confusion_over_trainings", machine=machine, **unit) for machine in MACHINES}
     del unit["seed"]
     of_ensemble |= {job("plot_scores_over_trainings", machine=machine, **unit) for machine in MACHINES}
@@ -330,7 +332,7 @@ def test_ensemble_over_noise_factors_leaves_their_own_scores(finished: Finished)
 
 def test_replicates_of_the_bootstrap(finished: Finished) -> None:
     finished.config["statistics"]["replicates"] = 150
-    of_curves = {job("plot_roc", machine=machine, nf=0.5, protocol=PAPER) for machine in MACHINES}
+    of_curves = {job("plot_roc", machine=machine, nf=0.5) for machine in MACHINES}
     assert finished.plan() == STATISTICS | of_curves
 
 
@@ -462,7 +464,7 @@ def test_code_of_a_figure_draws_it_again(clone: Finished) -> None:
     figure = clone.directory / "results/figures/loss/fan.png"
     before = figure.read_bytes()
     clone.edit_code(*CODE_EDITS["figures"][:3])
-    assert clone.runs("results/figures/loss/fan.png") == {job("plot_loss", machine="fan", protocol=PAPER)}
+    assert clone.runs("results/figures/loss/fan.png") == {job("plot_loss", machine="fan")}
     assert figure.read_bytes() != before
 
 

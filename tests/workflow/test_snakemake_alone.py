@@ -103,7 +103,7 @@ def test_feature_caches(python: str, tmp_path: Path) -> None:
     config: dict[str, Any] = small_config() | {"dataset": {"cache": "{snr}_{id}_{kind}.npy"}}
     del config["machines"]["pump"]
     jobs = plan(python, tmp_path, "--configfile", write_config(tmp_path, config))
-    assert (jobs["import_features"], jobs["plot_features"]) == (8, 2)
+    assert (jobs["import_features"], jobs["plot_features"]) == (8, 1)
 
 
 @pytest.mark.usefixtures("conda")

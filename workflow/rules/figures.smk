@@ -194,9 +194,7 @@ rule plot_features:
         normal=planned(paths.caches_of_ids, "machine", "ids", kind="normal", suffix="npy"),
         abnormal=planned(paths.caches_of_ids, "machine", "ids", kind="abnormal", suffix="npy"),
         normal_clips=planned(paths.caches_of_ids, "machine", "ids", kind="normal", suffix="csv"),
-        abnormal_clips=planned(
-            paths.caches_of_ids, "machine", "ids", kind="abnormal", suffix="csv"
-        ),
+        abnormal_clips=planned(paths.caches_of_ids, "machine", "ids", kind="abnormal", suffix="csv"),
         # of these, only what tells whether the weights and the scores were made from them
         clips=planned(paths.clip_lists, "machine"),
         reference=planned(paths.reference_caches, "machine", suffix="csv"),
@@ -236,8 +234,12 @@ if len(USUAL) < len(PLAN.machines):
             classifier=planned(paths.classifiers, "machine", "first_runs"),
             scores=planned(paths.scores, "machine", "first_runs"),
             normal=planned(paths.caches_of_ids, "machine", "one_id", kind="normal", suffix="npy"),
-            abnormal=planned(paths.caches_of_ids, "machine", "one_id", kind="abnormal", suffix="npy"),
-            normal_clips=planned(paths.caches_of_ids, "machine", "one_id", kind="normal", suffix="csv"),
+            abnormal=planned(
+                paths.caches_of_ids, "machine", "one_id", kind="abnormal", suffix="npy"
+            ),
+            normal_clips=planned(
+                paths.caches_of_ids, "machine", "one_id", kind="normal", suffix="csv"
+            ),
             abnormal_clips=planned(
                 paths.caches_of_ids, "machine", "one_id", kind="abnormal", suffix="csv"
             ),

@@ -125,9 +125,7 @@ def page_in_report(path, caption, category, label):
 def of_each_protocol(path, *shown, **labels):
     """A figure under each protocol, in the report; other wildcards stay."""
     return [
-        in_report(
-            paths.filled(path, {"protocol": suffix}), *shown, **labels, protocol=protocol
-        )
+        in_report(paths.filled(path, {"protocol": suffix}), *shown, **labels, protocol=protocol)
         for suffix, protocol in PROTOCOLS.items()
     ]
 
@@ -137,9 +135,7 @@ def confusion_figures(names):
     stay wildcards. The report shows the grids of them."""
     every = product(PROTOCOLS, PLAN.snrs, map(paths.file_name, names))
     return [
-        paths.filled(
-            paths.CONFUSION_FIGURE, {"protocol": suffix, "snr": snr, "detector": detector}
-        )
+        paths.filled(paths.CONFUSION_FIGURE, {"protocol": suffix, "snr": snr, "detector": detector})
         for suffix, snr, detector in every
     ]
 

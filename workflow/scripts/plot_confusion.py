@@ -1,4 +1,5 @@
-"""Rule plot_confusion: confusion matrices of one machine, noise factor and seed, under each protocol, summed over IDs."""
+"""Rules plot_confusion and plot_confusion_over_trainings: confusion matrices of one machine, noise factor and seed
+under each protocol, summed over the IDs."""
 
 from asd.joblog import job_log
 

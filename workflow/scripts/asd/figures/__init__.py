@@ -2,7 +2,7 @@
 
 from matplotlib import artist
 
-# matplotlib lists all properties in the docstrings of its classes, which takes a fifth of the time that it needs to load
+# matplotlib lists all properties in the docstrings of its classes, which takes a fifth of the time that it loads
 _list_properties = artist.kwdoc
 artist.kwdoc = lambda artist: ""
 try:

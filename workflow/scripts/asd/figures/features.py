@@ -444,8 +444,8 @@ class _Denoising:
         legend_below(figure, handles)
         self.numbered = dict.fromkeys(self.grid[:, 0], "−12.5") | {part.axes: "−0.000" for part in self.boxes}
         self.varying: list[Artist] = [self.title, self.verdict]
-        for part in (*self.spectra, *self.boxes):
-            self.varying += part.varying
+        for varying in (*(one.varying for one in self.spectra), *(one.varying for one in self.boxes)):
+            self.varying += varying
         legend = self.grid[2, 0].get_legend()
         self.varying += [legend] if legend else []
 
@@ -489,15 +489,14 @@ class _Spectra:
             for colour, dash in ((NORMAL, "-"), (ABNORMAL, _DASHED))[: 1 + abnormal]:
                 band = PolyCollection([], facecolors=colour, alpha=0.22, linewidths=0)
                 axes.add_collection(band, autolim=False)
-                (line,) = axes.plot(
-                    self.centres, nothing, **{"color": colour, "linestyle": dash, "linewidth": 1.4, "zorder": 3}
-                )
+                style: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.4, "zorder": 3}
+                (line,) = axes.plot(self.centres, nothing, **style)
                 self.bands.append((band, line))
             bands, lines = zip(*self.bands[-1 - abnormal :], strict=True)
             self.varying += [*bands, *lines, *axes.spines.values()]
         zero = column[2].axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
         self.apart = [
-            column[2].plot(self.centres, nothing, **{"color": colour, "linewidth": width, "label": when})[0]
+            column[2].plot(self.centres, nothing, color=colour, linewidth=width, label=when)[0]
             for when, colour, width in _SIDES
         ]
         self.varying += [column[2].yaxis, zero, *self.apart, *column[2].spines.values()]
@@ -563,7 +562,7 @@ def _box_style(abnormal: bool, after: bool) -> dict[str, Any]:
 
 
 class _Boxes:
-    """Boxes of 25-75 % with whiskers of 10-90 % of a feature, four for each SNR: normal and abnormal, before and after."""
+    """Boxes of 25-75 % with whiskers of 10-90 %, four for each SNR: normal and abnormal, before and after."""
 
     _WIDTH = 0.155
 

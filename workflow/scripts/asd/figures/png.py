@@ -38,7 +38,7 @@ def write_png(path: StrPath, pixels: NDArray[np.uint8], dpi: float) -> None:
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, _EIGHT_BITS, _RGB, 0, 0, 0)),
         (b"pHYs", struct.pack(">IIB", per_metre, per_metre, 1)),
-        (b"IDAT", zlib.compress(lines, _LEVEL)),
+        (b"IDAT", zlib.compress(lines.data, _LEVEL)),
         (b"IEND", b""),
     )
     with Path(path).open("wb") as file:

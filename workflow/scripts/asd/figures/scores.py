@@ -470,11 +470,14 @@ class _Part:
         self.medians = LineCollection([], colors="black", linewidths=1.1)
         for collection in (*self.bars.values(), self.medians):
             axes.add_collection(collection, autolim=False)
+        style: dict[str, Any] = {"linestyle": "", "markeredgewidth": 0.0, "markersize": 2.4, "alpha": 0.8}
         self.dots = {
             (kind, mark): axes.plot(
                 *([], []),
-                **{"linestyle": "", "marker": mark, "markeredgewidth": 0.0, "color": _COLOURS[kind]},
-                **{"markersize": 2.4, "alpha": 0.8, "clip_on": mark == "o"},
+                **style,
+                marker=mark,
+                color=_COLOURS[kind],
+                clip_on=mark == "o",
             )[0]
             for kind in kinds
             for mark in "o<>"

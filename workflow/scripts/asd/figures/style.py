@@ -153,8 +153,8 @@ class Base:
 class Series:
     """Figures that differ in data and in some texts, laid out and drawn once as far as they are alike.
 
-    A figure that needs more room than all before it, for longer numbers at an axis or a title of more lines, has it laid
-    out again.
+    One that needs more room than all before it, for longer numbers at an axis or a title of more lines, is laid out
+    again.
     """
 
     def __init__(self, figure: Figure, varying: Sequence[Artist], numbered: Mapping[Axes, str] | None = None) -> None:
@@ -205,7 +205,7 @@ def _lay_out(figure: Figure) -> None:
 def _widest_number(axes: Axes) -> float:
     """Inches of the longest number at a y axis."""
     axis, figure = axes.yaxis, cast(Figure, axes.get_figure(root=True))
-    numbers = axis.get_major_formatter().format_ticks(axis.get_major_locator()())
+    numbers = axis.get_major_formatter().format_ticks(list(axis.get_major_locator()()))
     return max((text_width(figure, number, SMALL) for number in numbers), default=0.0)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ..ddae.run import Run, noise_factor_text, suffix_of
 from ..recordings.layout import LABELLED, Folder, files_of
-from ..splits import ProtocolName
 from .run import Plan, recordings
 
 RUN = "{machine}/nf{nf}_seed{seed}{protocol}"  # a training, and what follows from it
