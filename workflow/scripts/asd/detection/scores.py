@@ -229,7 +229,26 @@ def read_scores_of_all(folders: Sequence[StrPath], snr: str, machine_id: str, ex
         read_scores(*score_paths(folder, snr, machine_id), replace(whose, snr=snr, id=machine_id))
         for folder, whose in zip(folders, expected, strict=True)
     ]
+    return side_by_side(contents, ", ".join(map(str, folders)))
+
+
+def side_by_side(contents: Sequence[UnitScores], where: str, names: Sequence[str] = ()) -> UnitScores:
+    """What several files say of the same clips, as one that has all detectors.
+
+    Parameters
+    ----------
+    where
+        The files, for messages.
+    names
+        All detectors, in the order that they are wanted in; if left out, as they come.
+
+    Raises
+    ------
+    UserError
+        If they are about different clips.
+    """
     first = contents[0]
     if any(content.clips != first.clips for content in contents):
-        raise UserError(f"{', '.join(map(str, folders))}: these scores are of different clips. Run detection again.")
-    return replace(first, scores={name: one for content in contents for name, one in content.scores.items()})
+        raise UserError(f"{where}: these scores are of different clips. Run detection again.")
+    found = {name: one for content in contents for name, one in content.scores.items()}
+    return replace(first, scores={name: found[name] for name in names or found})
