@@ -12,6 +12,7 @@ import scipy.fft
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from PIL import Image
 
 from asd.ddae.loss import Curve
 from asd.features.acoustic import clip_features, mean_log_mel
@@ -19,7 +20,9 @@ from asd.features.bands import log_mel
 from asd.features.columns import BASIC_NAMES, mel_centres
 from asd.figures import features
 from asd.figures.features import (
+    DenoisingFigures,
     FeaturePanel,
+    ProjectionFigures,
     ProjectionPanel,
     denoising,
     loss_curves,
@@ -319,6 +322,31 @@ def test_the_verdict_names_the_noise_levels_together_and_stands_above_the_figure
     assert verdict in words
 
 
+def pixels(path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_a_page_about_denoising_shows_nothing_of_the_one_before(tmp_path):
+    first = {"6 dB": feature_panel(seed=2), "0 dB": feature_panel(seed=3)}
+    second = {"6 dB": feature_panel(), "0 dB": feature_panel(seed=1)}
+    series, alone = DenoisingFigures(), DenoisingFigures()
+    series.save(first, "pump", tmp_path / "first.png")
+    series.save(second, "fan", tmp_path / "second.png")
+    alone.save(second, "fan", tmp_path / "alone.png")
+    assert np.array_equal(pixels(tmp_path / "second.png"), pixels(tmp_path / "alone.png"))
+    assert not np.array_equal(pixels(tmp_path / "second.png"), pixels(tmp_path / "first.png"))
+
+
+def test_longer_numbers_and_verdicts_have_the_page_laid_out_again(tmp_path):
+    short = feature_panel()
+    large = FeaturePanel(*(1e5 * block for blocks in short.pairs.values() for block in blocks))
+    series, alone = DenoisingFigures(), DenoisingFigures()
+    series.save({"6 dB": short}, "fan", tmp_path / "first.png")
+    series.save({"6 dB": large}, "팬, strict protocol " * 8, tmp_path / "second.png")
+    alone.save({"6 dB": large}, "팬, strict protocol " * 8, tmp_path / "alone.png")
+    assert np.array_equal(pixels(tmp_path / "second.png"), pixels(tmp_path / "alone.png"))
+
+
 # --- projection ---
 
 
@@ -379,6 +407,15 @@ def test_the_three_kinds_of_clips_have_marks_of_their_own():
 def test_projection_nothing_overlaps(panels):
     figure = projection(panels, "팬, strict protocol " * 8)
     assert hard_to_read(figure) == []
+
+
+def test_a_projection_shows_nothing_of_the_one_before(tmp_path):
+    key, series, alone = ("6 dB", "id_00"), ProjectionFigures(), ProjectionFigures()
+    series.save({key: projection_panel(100.0)}, "pump", tmp_path / "first.png")
+    series.save({key: replace(projection_panel(), explained=(0.1, 0.05))}, "fan", tmp_path / "second.png")
+    alone.save({key: replace(projection_panel(), explained=(0.1, 0.05))}, "fan", tmp_path / "alone.png")
+    assert np.array_equal(pixels(tmp_path / "second.png"), pixels(tmp_path / "alone.png"))
+    assert not np.array_equal(pixels(tmp_path / "second.png"), pixels(tmp_path / "first.png"))
 
 
 def test_without_abnormal_clips_a_projection_has_no_mark_and_no_auc_of_them():

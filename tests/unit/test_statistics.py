@@ -25,6 +25,7 @@ from asd.evaluation.statistics import (
     holm,
     interval_of_few,
     is_off,
+    is_off_by_count,
     mean_placements,
     percentile_interval,
     resampled_seeds,
@@ -853,6 +854,7 @@ def test_nothing_to_count_says_nothing() -> None:
 )
 def test_false_alarms_are_off_beyond_twice_and_beyond_chance(count: int, total: int, asked: float, off: bool) -> None:
     assert is_off(count / total, *exact_interval(count, total, 95.0), asked) == off
+    assert is_off_by_count(count / total, count, total, 95.0, asked) == off
 
 
 @pytest.mark.parametrize("clips", [1, 3, 12, 29])
