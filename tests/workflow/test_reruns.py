@@ -293,10 +293,10 @@ def test_detector_by_other_ids_trains_a_classifier_that_noise_factors_share(fini
     shutil.rmtree(finished.directory / ".snakemake")
     shutil.move(finished.directory / "records", finished.directory / ".snakemake")
     of_pump, of_fan = (finished.directory / f"results/scores_without_ddae/{name}/seed0" for name in ("pump", "fan"))
-    for file in ("snr6_id_00.csv", "snr6_id_00.json"):
+    for file in ("snr6_id_02.csv", "snr6_id_02.json"):
         shutil.copy(of_pump / file, of_fan / file)
     swapped = finished.run_anyway(TABLES, "--forcerun", "detect_anomalies").output
-    assert re.search(r"scores_without_ddae/fan/seed0/snr6_id_00.*can't be read .*of machine pump, not fan", swapped)
+    assert re.search(r"scores_without_ddae/fan/seed0/snr6_id_02.*can't be read .*of machine pump, not fan", swapped)
     damaged.write_bytes(damaged.read_bytes()[:-9])
     unusable = finished.run_anyway(TABLES, "--forcerun", "detect_without_ddae").output
     assert "results/classifiers/seed0.npz: this ID classifier can't be used" in unusable
