@@ -47,7 +47,7 @@ def drawn_texts(figure: Figure) -> list[tuple[str, Bbox, float]]:
         if id(text) in hidden or invisible or not text.get_text().strip():
             continue
         # boxes of letters are higher than the letters
-        found.append((text.get_text(), Text.get_window_extent(text).padded(-1.5), text.get_fontsize()))
+        found.append((text.get_text(), Text.get_window_extent(text).padded(-0.015 * figure.dpi), text.get_fontsize()))
     return found
 
 

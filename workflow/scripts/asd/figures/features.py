@@ -403,7 +403,7 @@ class _Denoising:
 
     def __init__(self, labels: Sequence[str], abnormal: bool) -> None:
         count = max(len(labels), 1)
-        figure = self.figure = new_figure(PAGE_WIDTH, 9.1)
+        figure = self.figure = new_figure(PAGE_WIDTH, 9.1, of_series=True)
         parts: Any = figure.subfigures(2, 1, height_ratios=(5.5, 3.6))
         upper, lower = parts
         self.grid = upper.subplots(3, count, squeeze=False, sharex=True, sharey="row")

@@ -342,7 +342,7 @@ class _Shape:
     @classmethod
     def of(cls, panels: Panels, title: str) -> _Shape:
         """The shape of a figure."""
-        figure = new_figure(PAGE_WIDTH, 1.0)
+        figure = new_figure(PAGE_WIDTH, 1.0, of_series=True)
         kinds = ["training", "normal"] + ["abnormal"] * any(len(panel.abnormal) for panel in panels.values())
         left = _left_of([name for _, name in panels])
         snrs = dict.fromkeys(snr for snr, _ in panels)
@@ -365,7 +365,7 @@ def _fitted_heading(figure: Figure, snr: str, panels: Panels, left: float) -> st
 
 def _left_of(ids: Iterable[str]) -> float:
     """Inches at the left of the strips, for the names of IDs and strips."""
-    figure = new_figure(PAGE_WIDTH, 1.0)
+    figure = new_figure(PAGE_WIDTH, 1.0, of_series=True)
     longest = max((text_width(figure, name, SMALL) for name in ids), default=0.0)
     return 0.15 + min(longest, 1.1) + _NAMES
 
@@ -382,7 +382,7 @@ class _Strips:
     def __init__(self, shape: _Shape, every: Sequence[Panels]) -> None:
         snrs = list(dict.fromkeys(snr for snr, _ in shape.there))
         ids = list(dict.fromkeys(name for _, name in shape.there))
-        figure = self.figure = new_figure(PAGE_WIDTH, 1.0)
+        figure = self.figure = new_figure(PAGE_WIDTH, 1.0, of_series=True)
         figure.set_layout_engine("none")  # there are dozens of these; to have them laid out takes half of the time
         names = [fitted(figure, name, SMALL, 1.1) for name in ids]
         self.left = left = _left_of(ids)

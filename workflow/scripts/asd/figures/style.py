@@ -98,10 +98,16 @@ matplotlib.rcParams.update(cast(Any, STYLE))
 # --- parts that all figures share ---
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches whose parts make room for each other."""
+def new_figure(width: float, height: float, *, of_series: bool = False) -> Figure:
+    """An empty figure of so many inches whose parts make room for each other.
+
+    Letters are a little wider or narrower at another resolution.  One `of_series` has that of the file from the start,
+    since the texts of all are to be broken into the same lines.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    if of_series:
+        figure.set_dpi(DPI)
     return figure
 
 
@@ -429,7 +435,7 @@ def clip_grid(
     rows, columns = max(len(down), 1), max(len(across), 1)
     width = COLUMN_WIDTH if columns == 1 else PAGE_WIDTH
     each = (width - 0.4) / columns
-    figure = new_figure(width, 0.9 + rows * (min(0.75 * each, 1.6) + above + below))
+    figure = new_figure(width, 0.9 + rows * (min(0.75 * each, 1.6) + above + below), of_series=True)
     grid = figure.subplots(rows, columns, squeeze=False)
     places = {}
     for (row, column), axes in np.ndenumerate(grid):
