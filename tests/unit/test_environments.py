@@ -196,7 +196,6 @@ IMPORTED_WHEN_CALLED = {
     "detect_without_ddae": {"sklearn"},
     "evaluate_scores": {"sklearn"},
     "plot_features": {"scipy"},
-    "plot_confusion": {"scipy"},
     "plot_results": {"scipy"},
 }
 
