@@ -16,7 +16,8 @@ from sklearn.neighbors import NearestNeighbors
 Rows = NDArray[np.float64]
 """float64 [rows, columns]."""
 
-_DISTANCES_AT_ONCE = 2**21  # 16 MB, more than the training clips of an ID of MIMII have
+_DISTANCES_AT_ONCE = 2**23  # 67 MB: of 2,896 rows to one another, so that those of MIMII are one block
+_HAND = 32
 _CLIPS_AT_ONCE = 32  # with 20 neighbours of 136 columns, 0.7 MB, which stays in a core's cache; of 648, 3.3 MB
 
 
@@ -30,7 +31,22 @@ def searched(rows: Rows, count: int) -> NearestNeighbors:
 
 def mean_of_smallest(values: Rows, count: int) -> NDArray[np.float64]:
     """Mean of the `count` smallest of each row of [rows, columns]."""
-    return np.asarray(np.partition(values, count - 1, axis=1)[:, :count].mean(axis=1), np.float64)
+    return np.asarray(np.partition(_few(values, count), count - 1, axis=1)[:, :count].mean(axis=1), np.float64)
+
+
+def _few(values: Rows, count: int) -> Rows:
+    """Some of the values of each row, the `count` smallest among them; all, where there are few.
+
+    Columns are dealt to many hands of 32.  The smallest values are in the hands with the smallest minima; minima are
+    found ten times as fast as by partition.
+    """
+    hands = values.shape[1] // _HAND
+    if hands < 8 * count:
+        return values
+    dealt = values[:, : hands * _HAND].reshape(len(values), _HAND, hands)
+    lowest = np.argpartition(dealt.min(axis=1), count - 1, axis=1)[:, :count]
+    chosen = np.take_along_axis(dealt, lowest[:, None, :], axis=2).reshape(len(values), -1)
+    return np.concatenate([chosen, values[:, hands * _HAND :]], axis=1)
 
 
 @dataclass(frozen=True)
