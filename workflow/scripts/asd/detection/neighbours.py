@@ -5,8 +5,9 @@ Nothing here holds the distances of all rows to all: memory grows with the rows,
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,15 @@ from sklearn.neighbors import NearestNeighbors
 Rows = NDArray[np.float64]
 """float64 [rows, columns]."""
 
-_DISTANCES_AT_ONCE = 2**23  # 67 MB: of 2,896 rows to one another, so that those of MIMII are one block
+Reduction = Callable[[Rows], NDArray[np.float64]]
+"""float64 [rows, columns] to float64 [rows]."""
+
+_DISTANCES_AT_ONCE = 2**22  # 34 MB: of 2,048 rows to one another, so that those of an ID of MIMII are one block
 _HAND = 32
 _CLIPS_AT_ONCE = 32  # with 20 neighbours of 136 columns, 0.7 MB, which stays in a core's cache; of 648, 3.3 MB
 
 
-def searched(rows: Rows, count: int) -> NearestNeighbors:
+def searched(rows: NDArray[np.floating], count: int) -> NearestNeighbors:
     """What finds the `count` nearest of some rows: of other rows, or of each row among the others.
 
     By brute force, a few hundred rows at a time: in a hundred dimensions, trees visit every leaf.
@@ -51,43 +55,36 @@ def _few(values: Rows, count: int) -> Rows:
 
 @dataclass(frozen=True)
 class Distances:
-    """Distances to some rows, which are worked out a block of rows at a time.
-
-    Attributes
-    ----------
-    rows
-        float64 [n, columns].
-    """
+    """Distances to some rows, float64 [n, columns], which are worked out a block at a time."""
 
     rows: Rows
-    _between: list[Rows] = field(default_factory=list, repr=False)
 
-    def each(self, reduce: Callable[[Rows], NDArray[np.float64]], others: Rows) -> NDArray[np.float64]:
-        """What `reduce` makes of the distances of other rows, float64 [others, n] in parts; float64 [others]."""
-        step = self._at_once
-        parts = [reduce(euclidean_distances(others[start : start + step], self.rows)) for start in self._starts(others)]
-        return np.concatenate(parts) if parts else np.empty(0)
+    def each(self, reduce: Reduction, others: Rows) -> NDArray[np.float64]:
+        """What `reduce` makes of the distances of other rows to these, float64 [others, n] in parts; float64 [others].
 
-    def each_left_out(self, reduce: Callable[[Rows], NDArray[np.float64]]) -> NDArray[np.float64]:
-        """The same of the rows themselves, each infinitely far from itself; `reduce` may not change the distances."""
-        if self._at_once >= len(self.rows) and not self._between:
-            self._between.append(_left_out(euclidean_distances(self.rows), 0))  # asked for twice
-        if self._between:
-            return reduce(self._between[0])
-        step = self._at_once
-        return np.concatenate(
-            [
-                reduce(_left_out(euclidean_distances(self.rows[start : start + step], self.rows), start))
-                for start in self._starts(self.rows)
-            ]
-        )
+        `reduce` may not change the distances.
+        """
+        return _joined(reduce(euclidean_distances(others[part], self.rows)) for part in self._parts(others))
 
-    @property
-    def _at_once(self) -> int:
-        return max(1, _DISTANCES_AT_ONCE // len(self.rows))
+    def each_left_out(self, reduce: Reduction) -> NDArray[np.float64]:
+        """The same of the rows themselves, each infinitely far from itself."""
+        if len(self._parts(self.rows)) == 1:
+            return reduce(self._between)
+        parts = self._parts(self.rows)
+        return _joined(reduce(_left_out(euclidean_distances(self.rows[part], self.rows), part.start)) for part in parts)
 
-    def _starts(self, others: Rows) -> range:
-        return range(0, len(others), self._at_once)
+    @cached_property
+    def _between(self) -> Rows:
+        """Of few rows, which are asked for more than once."""
+        return _left_out(euclidean_distances(self.rows), 0)
+
+    def _parts(self, others: Rows) -> list[slice]:
+        at_once = max(1, _DISTANCES_AT_ONCE // len(self.rows))
+        return [slice(start, start + at_once) for start in range(0, len(others), at_once)]
+
+
+def _joined(parts: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate([np.empty(0), *parts])
 
 
 def _left_out(between: Rows, first: int) -> Rows:

@@ -17,6 +17,7 @@ from .run import Plan, Unit, clip_counts, clips, recordings
 
 _BYTES_PER_SAMPLE = 2  # of the demo's recordings, at 16 kHz
 _SAMPLE_RATE = 16000
+_COMPARED_AT_ONCE = 10_000  # clips: fewer take no longer than all else that is done with a clip
 
 
 def clips_of_units(plan: Plan, machine: str, units: Iterable[Unit]) -> int:
@@ -53,8 +54,13 @@ def clips_of_machine(plan: Plan, machine: str) -> int:
 
 
 def clips_times_fits(plan: Plan, machine: str, protocol: ProtocolName) -> int:
-    """Clips times detectors times fits, of which cross-fitting needs several."""
-    return clips_of_machine(plan, machine) * len(plan.detectors) * (1 + (plan.folds(protocol) or 0))
+    """Clips times detectors times fits, of which cross-fitting needs several.
+
+    A clip that is compared with more than 10,000 others counts for more.
+    """
+    of_units = [clips_of_units(plan, machine, [unit]) for unit in plan.units(machine)]
+    clips_compared = sum(max(count, count**2 // _COMPARED_AT_ONCE) for count in of_units)
+    return clips_compared * len(plan.detectors) * (1 + (plan.folds(protocol) or 0))
 
 
 def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
