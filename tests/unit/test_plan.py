@@ -268,6 +268,7 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     plan = plan_of(config(**SWEEP))
     assert clip_counts(plan, "fan", "snr6", "id_00") == (14, 5)
     assert work.clips_of_machine(plan, "fan") == 2 * 2 * 19
+    assert work.clips_by_width(plan, "fan") == 2 * 2 * 19 * 648 // 136
     assert work.clips_of_reference(plan, "fan") == 2 * 14
     assert work.clips_times_epochs(plan, "fan") == 2 * 14 * 2
     assert work.clips_times_epochs(plan_of(config(ddae={"epochs": "auto"})), "fan") == 3000 * 64

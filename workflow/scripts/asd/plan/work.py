@@ -10,6 +10,7 @@ from functools import cache
 from ..ddae.run import Run
 from ..ddae.settings import rows_seen
 from ..errors import UserError
+from ..features.columns import N_FEATURES, count_columns
 from ..recordings.layout import Folder, files_of
 from ..splits import ProtocolName
 from . import configuration
@@ -51,6 +52,11 @@ def clips_times_networks_times_epochs(plan: Plan, machine: str | None, protocol:
 def clips_of_machine(plan: Plan, machine: str) -> int:
     """Clips that detection reads."""
     return clips_of_units(plan, machine, plan.units(machine))
+
+
+def clips_by_width(plan: Plan, machine: str) -> int:
+    """The same in clips of 136 columns, of which one with temporal features is nearly five."""
+    return clips_of_machine(plan, machine) * count_columns(plan.features) // N_FEATURES
 
 
 def clips_times_fits(plan: Plan, machine: str, protocol: ProtocolName) -> int:
