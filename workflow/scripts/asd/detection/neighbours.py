@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ Reduction = Callable[[Rows], NDArray[np.float64]]
 """float64 [rows, columns] to float64 [rows]."""
 
 _DISTANCES_AT_ONCE = 2**22  # 34 MB: of 2,048 rows to one another, so that those of an ID of MIMII are one block
-_HAND = 32
+_FEWEST_CARDS = 4
 _CLIPS_AT_ONCE = 32  # with 20 neighbours of 136 columns, 0.7 MB, which stays in a core's cache; of 648, 3.3 MB
 
 
@@ -39,18 +40,19 @@ def mean_of_smallest(values: Rows, count: int) -> NDArray[np.float64]:
 
 
 def _few(values: Rows, count: int) -> Rows:
-    """Some of the values of each row, the `count` smallest among them; all, where there are few.
+    """Some of the values of each row, the `count` smallest among them.
 
-    Columns are dealt to many hands of 32.  The smallest values are in the hands with the smallest minima; minima are
-    found ten times as fast as by partition.
+    Columns are dealt out to hands.  The smallest values are in the hands with the smallest minima, which are found ten
+    times as fast as by partition.
     """
-    hands = values.shape[1] // _HAND
-    if hands < 8 * count:
+    cards = isqrt(values.shape[1] // count)  # so that there are about as many hands as values in the chosen ones
+    if cards < _FEWEST_CARDS:
         return values
-    dealt = values[:, : hands * _HAND].reshape(len(values), _HAND, hands)
+    hands = values.shape[1] // cards
+    dealt = values[:, : hands * cards].reshape(len(values), cards, hands)
     lowest = np.argpartition(dealt.min(axis=1), count - 1, axis=1)[:, :count]
     chosen = np.take_along_axis(dealt, lowest[:, None, :], axis=2).reshape(len(values), -1)
-    return np.concatenate([chosen, values[:, hands * _HAND :]], axis=1)
+    return np.concatenate([chosen, values[:, hands * cards :]], axis=1)
 
 
 @dataclass(frozen=True)
