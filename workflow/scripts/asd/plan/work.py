@@ -60,13 +60,8 @@ def clips_by_width(plan: Plan, machine: str) -> int:
 
 
 def clips_times_fits(plan: Plan, machine: str, protocol: ProtocolName) -> int:
-    """Clips times detectors times fits, of which cross-fitting needs several.
-
-    A clip that is compared with more than 10,000 others counts for more.
-    """
-    of_units = [clips_of_units(plan, machine, [unit]) for unit in plan.units(machine)]
-    clips_compared = sum(max(count, count**2 // _COMPARED_AT_ONCE) for count in of_units)
-    return clips_compared * len(plan.detectors) * (1 + (plan.folds(protocol) or 0))
+    """Clips times detectors times fits, of which cross-fitting needs several."""
+    return clips_times_detectors(plan, machine) * (1 + (plan.folds(protocol) or 0))
 
 
 def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
@@ -75,8 +70,9 @@ def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
 
 
 def clips_times_detectors(plan: Plan, machine: str) -> int:
-    """Of the models of a training."""
-    return clips_of_machine(plan, machine) * len(plan.detectors)
+    """Of the models of a training; a clip that is compared with more than 10,000 others counts for more."""
+    of_units = [clips_of_units(plan, machine, [unit]) for unit in plan.units(machine)]
+    return sum(max(count, count**2 // _COMPARED_AT_ONCE) for count in of_units) * len(plan.detectors)
 
 
 def units(plan: Plan) -> int:
