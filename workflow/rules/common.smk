@@ -10,6 +10,7 @@ import tarfile
 import tempfile
 import time
 from functools import cache
+from inspect import signature
 from itertools import product
 from pathlib import Path
 
@@ -92,6 +93,7 @@ from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.files.neutral import for_terminal
+from asd.files.origin import Digested
 from asd.joblog import USER_ERROR
 from asd.plan import (
     Plan,
@@ -200,13 +202,18 @@ ARGUMENTS = {
 def planned(function, *arguments, **fixed):
     """Function of wildcards (for inputs, parameters and work) from one of the plan, which takes the plan, the
     `arguments` that the wildcards stand for, and what is `fixed`."""
+    # Snakemake keeps parameters as text, with each file that a job makes, and reads them whenever it plans
+    shown = Digested if function.__module__ == origins.__name__ else lambda value: value
 
     def of_wildcards(wildcards):
         try:
-            return function(PLAN, *(ARGUMENTS[name](wildcards) for name in arguments), **fixed)
+            values = (ARGUMENTS[name](wildcards) for name in arguments)
+            return shown(function(PLAN, *values, **fixed))
         except UserError as error:
             stop("The data can't be used:", [str(error)])
 
+    # Snakemake asks for it several times for each job; looked up, it takes a tenth of the time to find out
+    of_wildcards.__signature__ = signature(of_wildcards)
     return of_wildcards
 
 
