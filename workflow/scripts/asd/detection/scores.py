@@ -188,14 +188,15 @@ def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | 
         counts = [int(summary[f"n_{part}"]) for part in ("train", "normal", "abnormal", "unlabelled")]
         if len(lines) != sum(counts):
             raise ValueError(f"{len(lines)} clips, {sum(counts)} expected")
-        columns = [header.index(name) for name in ("file", "start", "condition", "attributes")]
-        every = [ScoredClip(*(line[column] for column in columns)) for line in lines]
+        if any(len(line) != len(header) for line in lines):
+            raise ValueError("a line has other columns than the first one")
+        columns: Mapping[str, Sequence[str]] = dict(zip(header, zip(*lines, strict=True), strict=True))
+        every = list(map(ScoredClip, *(columns[name] for name in ("file", "start", "condition", "attributes"))))
         ends = np.cumsum([0, *counts]).tolist()
         clips = ScoredClips(*(tuple(every[start:end]) for start, end in itertools.pairwise(ends)))
         scores = {}
         for name, threshold in summary["thresholds"].items():
-            column = header.index(f"{name}_score")
-            values = np.array([float(line[column]) for line in lines])
+            values = np.array(list(map(float, columns[f"{name}_score"])))
             train, test, unlabelled = np.split(values, [ends[1], ends[3]])
             components = (
                 (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
