@@ -269,17 +269,28 @@ def clips_of(wildcards):
     return [ancient(file) for file in as_inputs(files)] if IN_STORAGE else []
 
 
+class Later:
+    """Value of a parameter that is found out as a job is sent it: of a run, Snakemake asks for those of all jobs, also of
+    the many that have nothing to do."""
+
+    def __init__(self, find):
+        self.find = find
+
+    def __reduce__(self):
+        value = self.find()
+        return type(value), (value,)
+
+
 def recordings_read(wildcards, input):
     """Parameter function; since it takes the input, Snakemake does not compare its values, which hold paths."""
-    listed = planned(parameters.recordings_of, "folder")(wildcards)
     if not PLAN.is_demo:
-        return listed
+        return Later(lambda: planned(parameters.recordings_of, "folder")(wildcards))
     return [[[file], "", "", []] for file in input]
 
 
 def findings_read(wildcards, input):
     """Parameter function, not compared for the same reason: what is odd about the recordings."""
-    return planned(parameters.findings_of, "folder")(wildcards)
+    return Later(lambda: planned(parameters.findings_of, "folder")(wildcards))
 
 
 @cache
@@ -309,7 +320,7 @@ def root_of_recordings(wildcards, input):
 
 def files_of_recordings(wildcards, input):
     """Parameter function, not compared either: the files of recordings that have one for each channel."""
-    return planned(parameters.files_of_recordings)(wildcards)
+    return Later(lambda: planned(parameters.files_of_recordings)(wildcards))
 
 
 def root_of_clips(wildcards, input):

@@ -125,7 +125,7 @@ class Digested(dict[str, Any]):
     Examples
     --------
     >>> Digested(own=[{"machine": "fan"}])
-    'digest b3fbb9103af1f37b'
+    'digest a75b6093dbda18ac'
     """
 
     def __repr__(self) -> str:

@@ -21,6 +21,7 @@ from ..features.cliplist import ClipRecord, attributes_text, read_clip_list, rea
 from ..files.origin import digest
 from ..recordings.layout import Folder, Recording
 from ..recordings.listing import left_out
+from ..recordings.names import names_under
 from ..recordings.state import content_checksum, state_of_files
 from . import parameters, paths
 from .run import Plan, listing, recordings
@@ -72,6 +73,10 @@ class _Listed:
     skipped: Mapping[str, _Known] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
 
+    def has_all_clips_of(self, name: str) -> bool:
+        """Whether a recording is listed, and none of its clips was left out."""
+        return name in self.clips and name not in self.incomplete
+
 
 def read_dates(path: str) -> dict[tuple[str, str, str], str]:
     """Contents by file, size and time, as rule ``note_dates`` wrote them; none if there is no such file."""
@@ -109,13 +114,13 @@ def folder_state(
         Paths that are no recordings, but stand in the list of skipped ones.
     """
     listed = _read_lists(clip_list, skipped_list)
-    odd = [os.path.relpath(path, root) for path in left_out]
-    names = [os.path.relpath(recording.file, root) for recording in recordings]
+    odd = names_under(root, left_out)
+    names = names_under(root, (recording.file for recording in recordings))
     states = [state_of_files(recording.files) for recording in recordings]
     checker = _Checker(listed, dates)
     same = [checker.is_same(*one) for one in zip(names, recordings, states, strict=True)]
     taken_over = (
-        sum(one and name in listed.clips.keys() - listed.incomplete for one, name in zip(same, names, strict=True))
+        sum(one and listed.has_all_clips_of(name) for one, name in zip(same, names, strict=True))
         if extraction == listed.extraction
         else 0
     )
