@@ -172,8 +172,8 @@ def _records(directory: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _same_files_plainly(directory: Path, floor: Path) -> str:
-    """Make, in `floor`, a workflow with the jobs of the last run in `directory` and as many inputs and outputs of each, from
-    the same jobs, and without any function but one that looks inputs up.  Returns how many there are.
+    """Make, in `floor`, a workflow with the jobs of the last run in `directory`, and as many inputs and outputs of each
+    from the same jobs, without any function but one that looks inputs up.  Returns how many there are.
     """
     jobs: dict[str, dict[str, list[tuple[str, list[str]]]]] = defaultdict(lambda: defaultdict(list))
     for name, record in _records(directory):
