@@ -28,6 +28,7 @@ def main() -> None:
         "planning",
         "score-one",
         "score-many",
+        "scale",
     )
     parser.add_argument(
         "only",
@@ -41,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.update(ONE_THREAD)  # before NumPy is imported
 
-    from . import data, extraction, scoring, training, workflow
+    from . import data, extraction, scale, scoring, training, workflow
 
     size = data.QUICK if arguments.quick else data.FULL
     print(machine(), "\n", sep="", flush=True)
@@ -62,6 +63,7 @@ def main() -> None:
             "planning-tenfold": lambda: workflow.planning(folder / "tenfold", size, times=10),
             "score-one": lambda: scoring.one_clip(recordings, caches, folder, size),
             "score-many": lambda: scoring.many_clips(recordings, caches, folder, size),
+            "scale": lambda: scale.many_training_clips(caches, size),
         }
         for name in arguments.only or names:
             for result in benches[name]():

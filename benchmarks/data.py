@@ -58,6 +58,7 @@ class Size:
     planned_seeds: tuple[int, ...]
     planned_snrs: tuple[str, ...]
     shrink_mimii: int
+    training_clips: int
 
 
 FULL = Size(
@@ -74,6 +75,7 @@ FULL = Size(
     planned_seeds=(0, 1, 2),
     planned_snrs=tuple(SNR_DIRS),
     shrink_mimii=1,
+    training_clips=100_000,
 )
 QUICK = Size(
     rounds=1,
@@ -89,6 +91,7 @@ QUICK = Size(
     planned_seeds=(0,),
     planned_snrs=("snr6",),
     shrink_mimii=40,
+    training_clips=400,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import OneClassSVM
 
-from asd.detection import detectors
+from asd.detection import detectors, neighbours
 from asd.detection.detectors import METHODS, Detector, Fitted, complete, find_method
 from asd.detection.views import PROJECTIONS, REPRESENTATIONS
 from asd.errors import UserError
@@ -175,6 +176,58 @@ def test_local_normalisation_leaves_a_training_clip_out_of_its_own_score(k: int)
     assert fitted.score(rows) == pytest.approx(plain_locally_normalised(train, rows, k))
 
 
+@pytest.mark.parametrize("at_once", [1, 100, 900])
+def test_ratios_of_a_block_of_clips_are_those_of_all(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 30 clips, one, three and all of them at once."""
+    train, rows = points(30, 13), points(8, 14)
+    expected = plain_locally_normalised(train, train, 5, left_out=True), plain_locally_normalised(train, rows, 5)
+    whole = fit("LDN", train)
+    monkeypatch.setattr(neighbours, "_DISTANCES_AT_ONCE", at_once)
+    fitted = fit("LDN", train)
+    for own, at_a_time, plain in zip(
+        (whole.training_scores, whole.score(rows)), (fitted.training_scores, fitted.score(rows)), expected, strict=True
+    ):
+        assert at_a_time == pytest.approx(own, abs=1e-12)
+        assert at_a_time == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("columns", [5, 15, 16, 79, 80, 97, 500, 1311])
+def test_the_smallest_of_many_values_are_found_wherever_they_are(columns: int, count: int) -> None:
+    random = np.random.default_rng(columns)
+    values = random.integers(0, 50, size=(40, columns)).astype(float)  # many are the same
+    values[::2] = random.normal(size=(20, columns))
+    values[1] = np.arange(columns)[::-1]
+    values[3, :-count] = np.inf
+    for cards in (4, 10, 16, 36):  # in one hand
+        values[cards, :: max(1, columns // cards)] -= 100
+    expected = [np.mean(sorted(row)[:count]) for row in values]
+    assert neighbours.mean_of_smallest(values, count) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["KNN", "LDN", "HULL", "LOF", "IDS"])
+def test_memory_does_not_grow_with_the_square_of_the_clips(name: str) -> None:
+    train = points(5000, 1, columns=8)
+    tracemalloc.start()
+    try:
+        fitted = fit(name, train)
+        scores = fitted.training_scores, fitted.score(train[:900] + 0.01)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < len(train) ** 2 * 8 / 2
+    assert all(np.isfinite(each).all() for each in scores)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_copy_of_a_training_clip_is_its_neighbour() -> None:
+    once = points(40, 13)
+    train = np.vstack([once, once, once])
+    assert fit("KNN", train, n_neighbors=2).training_scores == pytest.approx(np.zeros(120), abs=1e-6)
+    assert fit("KNN", train, n_neighbors=3).training_scores.min() > 1e-3
+    assert np.isfinite(fit("HULL", train).training_scores).all()
+
+
 def test_local_normalisation_judges_a_clip_by_the_density_around_it() -> None:
     random = np.random.default_rng(0)
     train = np.vstack([random.normal(0, 0.1, (60, 3)), random.normal(50, 5.0, (60, 3))])
@@ -187,7 +240,7 @@ def test_local_normalisation_judges_a_clip_by_the_density_around_it() -> None:
 
 @pytest.mark.parametrize("k", [2, 6, 99])
 def test_hulls_leave_a_training_clip_out_of_its_own_score(k: int) -> None:
-    train, rows = points(30, 13), points(8, 14)
+    train, rows = points(40, 13), points(8, 14)
     fitted = fit("HULL", train, n_neighbors=k)
     assert METHODS["HULL"].leave_one_out
     assert fitted.training_scores == pytest.approx(plain_hull_scores(train, train, k, left_out=True))

@@ -268,6 +268,7 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     plan = plan_of(config(**SWEEP))
     assert clip_counts(plan, "fan", "snr6", "id_00") == (14, 5)
     assert work.clips_of_machine(plan, "fan") == 2 * 2 * 19
+    assert work.clips_by_width(plan, "fan") == 2 * 2 * 19 * 648 // 136
     assert work.clips_of_reference(plan, "fan") == 2 * 14
     assert work.clips_times_epochs(plan, "fan") == 2 * 14 * 2
     assert work.clips_times_epochs(plan_of(config(ddae={"epochs": "auto"})), "fan") == 3000 * 64
@@ -286,6 +287,13 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     assert work.megabytes_of_largest(plan, folder) == max(sizes)
     strict = plan_of(config(protocols=["strict"]))
     assert work.clips_times_fits(strict, "fan", "strict") == 2 * 2 * 19 * 2 * 6
+
+
+def test_clips_that_are_compared_with_very_many_are_more_work(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = plan_of(config(**SWEEP))
+    monkeypatch.setattr(work, "clip_counts", lambda *of: (39_000, 1_000))
+    assert work.clips_of_machine(plan, "fan") == 4 * 40_000
+    assert work.clips_times_fits(plan, "fan", "paper") == 4 * 40_000 * 4 * 2
 
 
 def test_data_that_suffice_have_no_problems(recorded: Path) -> None:

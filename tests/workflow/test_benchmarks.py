@@ -29,6 +29,7 @@ WHAT = [
     "planning, 135 recordings, 1 trainings, nothing to do",
     "one new clip, from command to answer, CPU time",
     "many new clips, a second and core",
+    "400 training clips of an ID, HULL and HULL-whitened: CPU time, peak memory",
 ]
 
 

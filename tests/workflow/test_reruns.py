@@ -267,7 +267,8 @@ def test_protocol_added_leaves_the_other_one_s_trainings_and_scores(finished: Fi
 def test_detector_by_other_ids_trains_a_classifier_that_noise_factors_share(finished: Finished) -> None:
     finished.config["detectors"] = ["OCSVM", "LOF", "IDS"]
     finished.config["classifier"] = {"scope": "run", "networks": 1, "epochs": 2}
-    classifier = {job("train_classifier", seed=0, protocol=PAPER)}
+    shared = {job("detect_without_ddae", machine=machine, seed=0, protocol=PAPER) for machine in MACHINES}
+    classifier = {job("train_classifier", seed=0, protocol=PAPER)} | shared
     assert finished.plan() == classifier | FROM_DETECTION
     assert finished.runs(TABLES) == classifier | to_tables(FROM_DETECTION)
     assert finished.plan(TABLES) == set()
@@ -291,9 +292,14 @@ def test_detector_by_other_ids_trains_a_classifier_that_noise_factors_share(fini
     damaged.write_bytes(whole)
     shutil.rmtree(finished.directory / ".snakemake")
     shutil.move(finished.directory / "records", finished.directory / ".snakemake")
+    of_pump, of_fan = (finished.directory / f"results/scores_without_ddae/{name}/seed0" for name in ("pump", "fan"))
+    for file in ("snr6_id_02.csv", "snr6_id_02.json"):
+        shutil.copy(of_pump / file, of_fan / file)
+    swapped = finished.run_anyway(TABLES, "--forcerun", "detect_anomalies").output
+    assert re.search(r"scores_without_ddae/fan/seed0/snr6_id_02.*can't be read .*of machine pump, not fan", swapped)
     damaged.write_bytes(damaged.read_bytes()[:-9])
-    unusable = finished.run_anyway(TABLES, "--forcerun", "detect_anomalies")
-    assert "results/classifiers/seed0.npz: this ID classifier can't be used" in unusable.output
+    unusable = finished.run_anyway(TABLES, "--forcerun", "detect_without_ddae").output
+    assert "results/classifiers/seed0.npz: this ID classifier can't be used" in unusable
     # of one machine, what the other has is of no account, and one ID alone has none to learn from
     finished.config["classifier"]["scope"] = "machine"
     without = finished.run(TABLES, "--dry-run")

@@ -30,7 +30,7 @@ if PLAN.detectors_without_ddae:
             detection_environment()
         threads: 1
         resources:
-            mem_mb=megabytes(300, 0.01, planned(work.clips_of_machine, "machine")),
+            mem_mb=megabytes(300, 0.01, planned(work.clips_by_width, "machine")),
             runtime=minutes(10, 1e-4, planned(work.clips_times_fits, "machine", "protocol")),
         params:
             settings=planned(parameters.detect_without_ddae, "machine", "seed", "protocol"),
@@ -71,7 +71,7 @@ rule detect_anomalies:
         detection_environment()
     threads: 1
     resources:
-        mem_mb=megabytes(300, 0.01, planned(work.clips_of_machine, "machine")),
+        mem_mb=megabytes(300, 0.01, planned(work.clips_by_width, "machine")),
         runtime=minutes(10, 1e-4, planned(work.clips_times_fits, "machine", "protocol")),
     params:
         settings=planned(parameters.detect_anomalies, "machine", "run"),

@@ -31,7 +31,7 @@ rule export_models:
         "../../envs/models.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(400, 0.01, planned(work.clips_of_machine, "machine")),
+        mem_mb=megabytes(400, 0.01, planned(work.clips_by_width, "machine")),
         runtime=minutes(15, 2e-4, planned(work.clips_times_detectors, "machine")),
     params:
         settings=planned(parameters.export_models, "machine", "run"),

@@ -220,11 +220,11 @@ def nearest_neighbours(train: Projected, seed: int, n_neighbors: int) -> Fitted:
     A training clip is not its own neighbour, so its score is that of a clip left out.
     """
     import numpy as np
-    from sklearn.neighbors import NearestNeighbors
+
+    from .neighbours import searched
 
     neighbours = min(n_neighbors, len(train) - 1)
-    # brute force: in hundreds of dimensions, trees visit every leaf
-    model = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(train)
+    model = searched(train, neighbours)
 
     def score(rows: Projected) -> NDArray[np.float64]:
         return np.asarray(model.kneighbors(rows)[0].mean(axis=1), np.float64)
@@ -278,29 +278,23 @@ class LocallyNormalised:
 
 def _locally_normalised(train: Projected, n_neighbors: int) -> Fitted:
     import numpy as np
-    from sklearn.metrics.pairwise import euclidean_distances
+
+    from .neighbours import Distances, mean_of_smallest
 
     rows = np.asarray(train, np.float64)
-    between = euclidean_distances(rows)
-    np.fill_diagonal(between, np.inf)
-    radius = np.maximum(_mean_of_smallest(between, min(n_neighbors, len(rows) - 1)), 1e-12)
+    others = min(n_neighbors, len(rows) - 1)
+    distances = Distances(rows)
+    radius = np.maximum(distances.each_left_out(lambda apart: mean_of_smallest(apart, others)), 1e-12)
     radius = np.minimum(radius, np.quantile(radius, 0.95))
 
-    def log_of_ratios(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        return np.log(np.maximum(_mean_of_smallest(distances / radius, count), 1e-12))
+    def log_of_ratios(apart: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+        return np.log(np.maximum(mean_of_smallest(apart / radius, count), 1e-12))
 
-    def score(others: Projected) -> NDArray[np.float64]:
-        return log_of_ratios(euclidean_distances(np.asarray(others, np.float64), rows), model.count)
+    def score(clips: Projected) -> NDArray[np.float64]:
+        return distances.each(lambda apart: log_of_ratios(apart, model.count), np.asarray(clips, np.float64))
 
     model = LocallyNormalised(rows, radius, min(n_neighbors, len(rows)))
-    return Fitted(score, lambda: log_of_ratios(between, min(n_neighbors, len(rows) - 1)), model)
-
-
-def _mean_of_smallest(distances: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Mean of the `count` smallest of each row of [rows, columns]."""
-    import numpy as np
-
-    return np.asarray(np.partition(distances, count - 1, axis=1)[:, :count].mean(axis=1), np.float64)
+    return Fitted(score, lambda: distances.each_left_out(lambda apart: log_of_ratios(apart, others)), model)
 
 
 # ------------------------------------------------------------------------------------ on the spectrum, without DDAE
@@ -350,14 +344,14 @@ def local_affine_hull(train: Projected, seed: int, n_neighbors: int, regularizat
     A training clip is not its own neighbour, so its score is that of a clip left out.
     """
     import numpy as np
-    from sklearn.metrics.pairwise import euclidean_distances
+
+    from .neighbours import hull_distances, searched
 
     rows = np.asarray(train, np.float64)
     count = min(n_neighbors, len(rows) - 1)
-    between = euclidean_distances(rows)
-    np.fill_diagonal(between, np.inf)
-    nearest = _nearest(between, count)
-    left_out = _hull_distances(rows, rows, nearest, regularization)
+    model = searched(rows, count)
+    nearest = model.kneighbors(return_distance=False)
+    left_out = hull_distances(rows, rows, nearest, regularization)
     usual = np.minimum(left_out, np.quantile(left_out, 0.95))
 
     def log_of_ratios(distances: NDArray[np.float64], neighbours: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -366,45 +360,10 @@ def local_affine_hull(train: Projected, seed: int, n_neighbors: int, regularizat
 
     def score(others: Projected) -> NDArray[np.float64]:
         clips = np.asarray(others, np.float64)
-        neighbours = _nearest(euclidean_distances(clips, rows), count)
-        return log_of_ratios(_hull_distances(clips, rows, neighbours, regularization), neighbours)
+        neighbours = model.kneighbors(clips, return_distance=False)
+        return log_of_ratios(hull_distances(clips, rows, neighbours, regularization), neighbours)
 
     return Fitted(score, lambda: log_of_ratios(left_out, nearest), LocalHull(rows, usual, count, regularization))
-
-
-def _nearest(distances: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """Columns of the `count` smallest of each row of [rows, columns], in any order; [rows, count]."""
-    import numpy as np
-
-    return np.argpartition(distances, count - 1, axis=1)[:, :count]
-
-
-_CLIPS_AT_ONCE = 256  # with 20 neighbours of 136 columns, 6 MB; of 648, 27 MB
-
-
-def _hull_distances(
-    clips: NDArray[np.float64], rows: NDArray[np.float64], neighbours: NDArray[np.intp], regularization: float
-) -> NDArray[np.float64]:
-    """How far each clip, [clips, columns], is from the regularised affine hull of some rows; float64 [clips].
-
-    With G the neighbours minus the clip and C = G G' + regularization * trace(G G') / k * I, the weights are C^-1 1,
-    divided by their sum, and the distance is |w' G|.
-    """
-    import numpy as np
-
-    found = np.empty(len(clips))
-    count = neighbours.shape[1]
-    for start in range(0, len(clips), _CLIPS_AT_ONCE):
-        part = slice(start, start + _CLIPS_AT_ONCE)
-        spanned = rows[neighbours[part]] - clips[part, None, :]
-        products = spanned @ spanned.transpose(0, 2, 1)
-        trace = np.trace(products, axis1=1, axis2=2)
-        # rows that all equal the clip have no distances to keep the weights small by
-        products += (np.maximum(regularization * trace / count, 1e-12))[:, None, None] * np.eye(count)
-        weights = np.linalg.solve(products, np.ones((len(products), count, 1)))[:, :, 0]
-        weights /= weights.sum(axis=1, keepdims=True)
-        found[part] = np.linalg.norm((weights[:, None, :] @ spanned)[:, 0, :], axis=1)
-    return found
 
 
 @dataclass(frozen=True)

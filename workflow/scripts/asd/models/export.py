@@ -43,6 +43,7 @@ TOLERANCE = 1e-4
 ranks may also differ by a rank: where a score lies next to a training score, the last digit says on which side."""
 
 _CONFIDENCE, _NORMAL_QUANTILE = 95.0, 1.959964
+_AT_ONCE = 64  # clips, whose distances to all training clips are in memory
 _FRAMES = 250  # of a typical clip's spectrogram: a file needs no more
 _VARIES = 0.05  # share by which clips may differ in length and still have one
 _PACKAGES = ("asd", "numpy", "scipy", "scikit-learn", "onnx", "onnxruntime")
@@ -222,9 +223,8 @@ def _outputs(graph: bytes, features: NDArray[np.float32], names: Sequence[str]) 
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     outputs = [f"score_{name}" for name in names]
-    parts = [
-        session.run(outputs, {"features": features[start : start + 256]}) for start in range(0, len(features), 256)
-    ]
+    starts = range(0, len(features), _AT_ONCE)
+    parts = [session.run(outputs, {"features": features[start : start + _AT_ONCE]}) for start in starts]
     return {
         name: np.concatenate([part[number] for part in parts] or [np.empty(0)]).astype(np.float64)
         for number, name in enumerate(names)

@@ -10,6 +10,7 @@ from functools import cache
 from ..ddae.run import Run
 from ..ddae.settings import rows_seen
 from ..errors import UserError
+from ..features.columns import N_FEATURES, count_columns
 from ..recordings.layout import Folder, files_of
 from ..splits import ProtocolName
 from . import configuration
@@ -17,6 +18,7 @@ from .run import Plan, Unit, clip_counts, clips, recordings
 
 _BYTES_PER_SAMPLE = 2  # of the demo's recordings, at 16 kHz
 _SAMPLE_RATE = 16000
+_COMPARED_AT_ONCE = 10_000  # clips: fewer take no longer than all else that is done with a clip
 
 
 def clips_of_units(plan: Plan, machine: str, units: Iterable[Unit]) -> int:
@@ -52,9 +54,14 @@ def clips_of_machine(plan: Plan, machine: str) -> int:
     return clips_of_units(plan, machine, plan.units(machine))
 
 
+def clips_by_width(plan: Plan, machine: str) -> int:
+    """The same in clips of 136 columns, of which one with temporal features is nearly five."""
+    return clips_of_machine(plan, machine) * count_columns(plan.features) // N_FEATURES
+
+
 def clips_times_fits(plan: Plan, machine: str, protocol: ProtocolName) -> int:
     """Clips times detectors times fits, of which cross-fitting needs several."""
-    return clips_of_machine(plan, machine) * len(plan.detectors) * (1 + (plan.folds(protocol) or 0))
+    return clips_times_detectors(plan, machine) * (1 + (plan.folds(protocol) or 0))
 
 
 def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
@@ -63,8 +70,9 @@ def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
 
 
 def clips_times_detectors(plan: Plan, machine: str) -> int:
-    """Of the models of a training."""
-    return clips_of_machine(plan, machine) * len(plan.detectors)
+    """Of the models of a training; a clip that is compared with more than 10,000 others counts for more."""
+    of_units = [clips_of_units(plan, machine, [unit]) for unit in plan.units(machine)]
+    return sum(max(count, count**2 // _COMPARED_AT_ONCE) for count in of_units) * len(plan.detectors)
 
 
 def units(plan: Plan) -> int:
