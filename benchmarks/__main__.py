@@ -30,7 +30,12 @@ def main() -> None:
         "score-many",
         "scale",
     )
-    parser.add_argument("only", nargs="*", choices=[*names, []], help="what to measure; everything if left out")
+    parser.add_argument(
+        "only",
+        nargs="*",
+        choices=[*names, "planning-tenfold", []],
+        help="what to measure; if left out, everything but planning with ten times MIMII's recordings",
+    )
     parser.add_argument("--quick", action="store_true", help="tiny data and one round, to see that it runs")
     parser.add_argument("--recordings", help="glob of recordings")
     parser.add_argument("--caches", help="pattern of fan's feature caches with {snr}, {id} and {kind}")
@@ -55,6 +60,7 @@ def main() -> None:
             "sweep": lambda: workflow.sweep(caches, folder, size),
             "empty-job": lambda: workflow.empty_job(folder, size),
             "planning": lambda: workflow.planning(folder, size),
+            "planning-tenfold": lambda: workflow.planning(folder / "tenfold", size, times=10),
             "score-one": lambda: scoring.one_clip(recordings, caches, folder, size),
             "score-many": lambda: scoring.many_clips(recordings, caches, folder, size),
             "scale": lambda: scale.many_training_clips(caches, size),

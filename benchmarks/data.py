@@ -27,6 +27,8 @@ MIMII_CLIPS = {
 }
 IDS = ("id_00", "id_02", "id_04", "id_06")
 
+_BYTES_OF_CLIP = 44 + 10 * 16_000 * 8 * 2
+
 _SHARED = REPOSITORY.parent / "shared" / "data"
 _CACHES = "mimii_features/cache_fan_fast/{snr}_{id}_{kind}.npy"
 
@@ -144,12 +146,13 @@ def caches(folder: Path, size: Size, given: str | None) -> str:
     return pattern
 
 
-def mimii_tree(root: Path, size: Size) -> None:
-    """A tree of empty files with MIMII's counts."""
+def mimii_tree(root: Path, size: Size, times: int = 1) -> None:
+    """A tree of files with MIMII's counts, or `times` as many, and its size of 10 s, but no content on the disk."""
     for machine, snr_dir in product(size.planned_machines, [SNR_DIRS[snr] for snr in size.planned_snrs]):
         for name, counts in zip(IDS, MIMII_CLIPS[machine], strict=True):
             for kind, count in zip(KINDS, counts, strict=True):
                 folder = root / f"{snr_dir}_{machine}" / machine / name / kind
                 folder.mkdir(parents=True)
-                for number in range(count // size.shrink_mimii):
-                    (folder / f"{number:08d}.wav").touch()
+                for number in range(times * (count // size.shrink_mimii)):
+                    with open(folder / f"{number:08d}.wav", "wb") as file:
+                        file.truncate(_BYTES_OF_CLIP)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -73,16 +73,25 @@ _TIMED = """
 import json, resource, subprocess, sys, time
 started = time.perf_counter()
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-used = {"s": time.perf_counter() - started, "kB": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}
+wall, of_children = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+used = {"s": wall, "cpu": of_children.ru_utime + of_children.ru_stime, "kB": of_children.ru_maxrss}
 print(done.stdout[-4000:] if done.returncode else json.dumps(used))
 sys.exit(done.returncode)
 """
 
 
-def time_and_memory(command: Sequence[str | Path]) -> tuple[float, float]:
-    """Wall time in seconds and peak memory in MB of a command, started by a process that is itself small."""
-    used = json.loads(run([sys.executable, "-c", _TIMED, *command]))
-    return used["s"], used["kB"] / 1000
+class Use(NamedTuple):
+    """What a command took: wall time and CPU time in seconds, and its peak memory in MB."""
+
+    seconds: float
+    cpu: float
+    megabytes: float
+
+
+def used(command: Sequence[str | Path], directory: Path = REPOSITORY) -> Use:
+    """What a command takes, started by a process that is itself small."""
+    found = json.loads(run([sys.executable, "-c", _TIMED, *command], directory))
+    return Use(found["s"], found["cpu"], found["kB"] / 1000)
 
 
 def machine() -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 import shutil
+import statistics
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from .data import SNR_DIRS, Size, mimii_tree
-from .measure import REPOSITORY, Result, alternate, run, seconds, time_and_memory
+from .measure import REPOSITORY, Result, Use, alternate, run, used
 from .training import BATCH_SIZE, LEARNING_RATE
 
 CORES = "2"
@@ -139,9 +145,110 @@ def empty_job(folder: Path, size: Size) -> list[Result]:
     ]
 
 
-def planning(folder: Path, size: Size) -> list[Result]:
-    """Time and memory to find out what to do, before the first run and when nothing is to be done."""
-    mimii_tree(folder / "mimii", size)
+_EMPTY_RULE = """
+
+rule {name}:
+    input:
+        lambda wildcards: INPUTS["{name}"][int(wildcards.number)],
+    output:
+        {outputs},
+    log:
+        "logs/{name}/{{number}}.log",
+    params:
+        settings="{name}",
+    script:
+        "empty.py"
+"""
+
+_EMPTY_TARGETS = 5000
+
+
+def _records(directory: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each output of the last run in a directory, and what Snakemake has kept of it."""
+    metadata = directory / ".snakemake" / "metadata"
+    for path in filter(Path.is_file, metadata.rglob("*")):
+        name = "".join(part.removeprefix("@") for part in path.relative_to(metadata).parts)
+        yield base64.urlsafe_b64decode(name).decode(), json.loads(path.read_text(encoding="utf-8"))
+
+
+def _same_files_plainly(directory: Path, floor: Path) -> str:
+    """Make, in `floor`, a workflow with the jobs of the last run in `directory`, and as many inputs and outputs of each
+    from the same jobs, without any function but one that looks inputs up.  Returns how many there are.
+    """
+    jobs: dict[str, dict[str, list[tuple[str, list[str]]]]] = defaultdict(lambda: defaultdict(list))
+    for name, record in _records(directory):
+        jobs[record["rule"]][str(record["log"])].append((name, record["input"]))
+    places = {
+        name: f"out/{rule}/{number}/{position}"
+        for rule, of_rule in jobs.items()
+        for number, outputs in enumerate(of_rule.values())
+        for position, (name, _) in enumerate(sorted(outputs))
+    }
+    inputs = {
+        rule: [[places[file] for file in outputs[0][1] if file in places] for outputs in of_rule.values()]
+        for rule, of_rule in jobs.items()
+    }
+    width = {rule: max(map(len, of_rule.values())) for rule, of_rule in jobs.items()}
+    targets = [
+        f"out/{rule}/{number}/{position}"
+        for rule in jobs
+        for number in range(len(jobs[rule]))
+        for position in range(width[rule])
+    ]
+    for target in targets:
+        (floor / target).parent.mkdir(parents=True, exist_ok=True)
+        (floor / target).touch()
+    (floor / "files.json").write_text(json.dumps([inputs, targets]), encoding="utf-8")
+    rules = [
+        _EMPTY_RULE.format(
+            name=rule, outputs=", ".join(f'"out/{rule}/{{number}}/{position}"' for position in range(width[rule]))
+        )
+        for rule in jobs
+    ]
+    head = (
+        'import json\n\nINPUTS, TARGETS = json.load(open("files.json"))\n\n\nrule all:\n    input:\n        TARGETS,\n'
+    )
+    _write_workflow(floor, head + "".join(rules))
+    read = sum(len(files) for of_rule in inputs.values() for files in of_rule)
+    return f"{sum(map(len, jobs.values()))} jobs, {len(targets)} outputs, {read} inputs"
+
+
+def _write_workflow(directory: Path, text: str) -> None:
+    (directory / "Snakefile").write_text(text, encoding="utf-8")
+    (directory / "empty.py").write_text("", encoding="utf-8")
+
+
+def _plain(*arguments: str) -> list[str | Path]:
+    """The command that runs the workflow of the working directory with the settings of ours."""
+    profile = REPOSITORY / "profiles" / "default"
+    return [sys.executable, "-m", "snakemake", "--workflow-profile", profile, "--cores", CORES, *arguments]
+
+
+def _without_anything_to_do(command: list[str | Path], directory: Path) -> None:
+    left = run(command, directory)
+    if "Nothing to be done" not in left:
+        raise SystemExit(f"a finished run has jobs left:\n{left[-2000:]}")
+
+
+def _empty_targets(directory: Path, count: int) -> None:
+    """So many jobs, each with one file, as in `_EMPTY_JOBS`; all are done."""
+    (directory / "out").mkdir(parents=True)
+    for number in range(count):
+        (directory / "out" / str(number)).touch()
+    _write_workflow(directory, _EMPTY_JOBS.replace('int(config["jobs"])', str(count)))
+    run(_plain("--touch", "--forceall", "--quiet"), directory)
+
+
+def planning(folder: Path, size: Size, times: int = 1) -> list[Result]:
+    """CPU time and memory to find out what to do, before the first run and when nothing is to be done; beside it, those
+    of Snakemake alone.
+
+    Parameters
+    ----------
+    times
+        As many recordings as MIMII has.
+    """
+    mimii_tree(folder / "mimii", size, times)
     repository = folder / "repository"
     for name in ("workflow", "profiles", "config", "envs"):
         shutil.copytree(REPOSITORY / name, repository / name, symlinks=True)
@@ -154,26 +261,40 @@ def planning(folder: Path, size: Size) -> list[Result]:
     config |= {"noise_factors": list(size.planned_noise_factors), "seeds": list(size.planned_seeds)}
     config["snrs"] = {name: SNR_DIRS[name] for name in size.planned_snrs}
     configfile = _write(folder / "planning.yaml", config)
-    (folder / "planning").mkdir()
+    places = {name: folder / name for name in ("planning", "floor", "empty")}
+    for place in places.values():
+        place.mkdir()
 
     def command(*arguments: str) -> list[str | Path]:
-        return snakemake(folder / "planning", *arguments, "--configfile", configfile, repository=repository)
+        return snakemake(places["planning"], *arguments, "--configfile", configfile, repository=repository)
 
-    first = time_and_memory(command("--dry-run", "--quiet"))
+    first = used(command("--dry-run", "--quiet"))
     run(command("--quiet"))
-    left = run(command("--dry-run"))
-    if "Nothing to be done" not in left:
-        raise SystemExit(f"a finished run has jobs left:\n{left[-2000:]}")
-    dry = [time_and_memory(command("--dry-run")) for _ in range(min(3, size.rounds))]
-    real = seconds(lambda: run(command()))
+    _without_anything_to_do(command("--dry-run"), REPOSITORY)
+    files = _same_files_plainly(places["planning"], places["floor"])
+    run(_plain("--touch", "--forceall", "--quiet"), places["floor"])
+    _empty_targets(places["empty"], _EMPTY_TARGETS // size.shrink_mimii)
+    rounds = [
+        [
+            used(command("--dry-run")),
+            used(command()),
+            used(_plain(), places["floor"]),
+            used(_plain(), places["empty"]),
+        ]
+        for _ in range(min(3, size.rounds))
+    ]
+    dry, real, floor, empty = (
+        Use(*map(statistics.median, zip(*of_one, strict=True))) for of_one in zip(*rounds, strict=True)
+    )
     clips = sum(1 for _ in (folder / "mimii").rglob("*.wav"))
-    time, memory = sorted(dry)[len(dry) // 2]
     trainings = len(size.planned_noise_factors) * len(size.planned_seeds) * len(size.planned_machines)
     return [
         Result(
             f"planning, {clips} recordings, {trainings} trainings, nothing to do",
-            f"before the first run {first[0]:.1f} s, {first[1]:.0f} MB",
-            f"dry run {time:.1f} s, {memory:.0f} MB; run {real:.1f} s",
-            "",
+            f"Snakemake alone with the same files ({files}) {floor.cpu:.1f} s of CPU, {floor.megabytes:.0f} MB; "
+            f"{_EMPTY_TARGETS // size.shrink_mimii} targets of one rule {empty.cpu:.1f} s",
+            f"{real.cpu:.1f} s of CPU, {real.megabytes:.0f} MB; dry run {dry.cpu:.1f} s, before the first run "
+            f"{first.cpu:.1f} s, {first.megabytes:.0f} MB",
+            f"{real.cpu / floor.cpu:.2f} x the time",
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from asd.evaluation.machine import read_replicates, read_unit_scores, write_repl
 from asd.features.caches import import_cache, read_cache, write_cache
 from asd.features.cliplist import ClipRecord, read_clip_list, read_list_checksum, read_skipped, write_skipped
 from asd.files.integrity import read_archive, read_origin_of_archive, write_archive
-from asd.files.origin import NOTHING, Origin, made_from
+from asd.files.origin import NOTHING, Digested, Origin, made_from
 from asd.plan import origins
 from asd.recordings.layout import Folder
 from plans import plan_of
@@ -51,6 +52,16 @@ RUN = Origin("fan", noise_factor="0.7", seed="0", protocol="strict", settings="a
 )
 def test_what_is_another_ones_is_said(changes: dict[str, str], words: str) -> None:
     assert words in replace(RUN, **changes).difference(RUN)
+
+
+def test_origins_are_told_apart_by_a_short_text_and_sent_as_they_are() -> None:
+    about = {"own": [RUN.values()], "clips": [replace(RUN, seed=str(seed)).values() for seed in range(100)]}
+    other = {**about, "own": [replace(RUN, settings="z").values()]}
+    assert repr(Digested(about)) == repr(Digested(dict(reversed(about.items())))) != repr(Digested(other))
+    assert len(repr(Digested(about))) < 40
+    received = pickle.loads(pickle.dumps(Digested(about)))
+    assert received == about
+    assert type(received) is dict
 
 
 def test_what_is_expected_is_taken_whatever_code_made_it() -> None:

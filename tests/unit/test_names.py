@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from asd.errors import UserError
 from asd.plan import paths
 from asd.plan.configuration import LONGEST_NAME, ConfigurationError
-from asd.recordings.names import is_ignored, name_problem, require_usable_names, same_name
+from asd.recordings.names import is_ignored, name_problem, names_under, require_usable_names, same_name
 from plans import plan_of
 
 # ---------------------------------------------------------------------------------------------------- of recordings
@@ -80,6 +80,15 @@ def test_all_wrong_names_are_counted() -> None:
     require_usable_names(["a.wav", "{b}.wav"])
     with pytest.raises(UserError, match=r"^2 recordings have names that can't be used, the first: 'b\\x0a'"):
         require_usable_names(["a", "b\n", "c\t"])
+
+
+@pytest.mark.parametrize("root", [".", "..", "/", "data", "/data", "../data", "data/a b", "../../data"])
+@pytest.mark.parametrize(
+    "name", ["a.wav", "fan/a.wav", "./a.wav", "../a.wav", "a/./b", "a/../b", "a//b", "..a/b", "a/.b", "a/"]
+)
+def test_names_under_a_folder_are_those_of_the_standard_library(root: str, name: str) -> None:
+    paths = [f"{root}/{name}", name, root]
+    assert names_under(root, paths) == [os.path.relpath(path, root) for path in paths]
 
 
 def test_composed_and_decomposed_names_are_the_same() -> None:

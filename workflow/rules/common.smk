@@ -1,5 +1,6 @@
 # What the rules stand on: the package, the checked configuration, the plan of the run, and adapters from wildcards to it.
 
+import gc
 import io
 import logging
 import os
@@ -10,6 +11,7 @@ import tarfile
 import tempfile
 import time
 from functools import cache
+from inspect import signature
 from itertools import product
 from pathlib import Path
 
@@ -17,6 +19,11 @@ from snakemake.logging import logger
 from snakemake.sourcecache import HostingProviderFile, LocalGitFile, LocalSourceFile
 
 STARTED = time.time()
+
+# A plan of thousands of jobs is millions of objects that stay, which Python would search for garbage over and over: a
+# sixth of the time of planning. There is next to none to find.
+if workflow.is_main_process:
+    gc.set_threshold(100_000, 50, 100)
 
 
 def stop(headline, problems):
@@ -92,6 +99,7 @@ from asd.ddae.run import ALL, Run, noise_factor_text, suffix_of
 from asd.demo.ownership import manifest_of
 from asd.errors import UserError
 from asd.files.neutral import for_terminal
+from asd.files.origin import Digested
 from asd.joblog import USER_ERROR
 from asd.plan import (
     Plan,
@@ -219,13 +227,18 @@ ARGUMENTS = {
 def planned(function, *arguments, **fixed):
     """Function of wildcards (for inputs, parameters and work) from one of the plan, which takes the plan, the
     `arguments` that the wildcards stand for, and what is `fixed`."""
+    # Snakemake keeps parameters as text, with each file that a job makes, and reads them whenever it plans
+    shown = Digested if function.__module__ == origins.__name__ else lambda value: value
 
     def of_wildcards(wildcards):
         try:
-            return function(PLAN, *(ARGUMENTS[name](wildcards) for name in arguments), **fixed)
+            values = (ARGUMENTS[name](wildcards) for name in arguments)
+            return shown(function(PLAN, *values, **fixed))
         except UserError as error:
             stop("The data can't be used:", [str(error)])
 
+    # Snakemake asks for it several times for each job; looked up, it takes a tenth of the time to find out
+    of_wildcards.__signature__ = signature(of_wildcards)
     return of_wildcards
 
 
@@ -281,17 +294,28 @@ def clips_of(wildcards):
     return [ancient(file) for file in as_inputs(files)] if IN_STORAGE else []
 
 
+class Later:
+    """Value of a parameter that is found out as a job is sent it: of a run, Snakemake asks for those of all jobs, also of
+    the many that have nothing to do."""
+
+    def __init__(self, find):
+        self.find = find
+
+    def __reduce__(self):
+        value = self.find()
+        return type(value), (value,)
+
+
 def recordings_read(wildcards, input):
     """Parameter function; since it takes the input, Snakemake does not compare its values, which hold paths."""
-    listed = planned(parameters.recordings_of, "folder")(wildcards)
     if not PLAN.is_demo:
-        return listed
+        return Later(lambda: planned(parameters.recordings_of, "folder")(wildcards))
     return [[[file], "", "", []] for file in input]
 
 
 def findings_read(wildcards, input):
     """Parameter function, not compared for the same reason: what is odd about the recordings."""
-    return planned(parameters.findings_of, "folder")(wildcards)
+    return Later(lambda: planned(parameters.findings_of, "folder")(wildcards))
 
 
 @cache
@@ -321,7 +345,7 @@ def root_of_recordings(wildcards, input):
 
 def files_of_recordings(wildcards, input):
     """Parameter function, not compared either: the files of recordings that have one for each channel."""
-    return planned(parameters.files_of_recordings)(wildcards)
+    return Later(lambda: planned(parameters.files_of_recordings)(wildcards))
 
 
 def root_of_clips(wildcards, input):

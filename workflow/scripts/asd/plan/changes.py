@@ -15,12 +15,14 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ..errors import UserError
 from ..features.cliplist import ClipRecord, attributes_text, read_clip_list, read_skipped
 from ..files.origin import digest
 from ..recordings.layout import Folder, Recording
 from ..recordings.listing import left_out
+from ..recordings.names import names_under
 from ..recordings.state import content_checksum, state_of_files
 from . import parameters, paths
 from .run import Plan, listing, recordings
@@ -72,6 +74,10 @@ class _Listed:
     skipped: Mapping[str, _Known] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
 
+    def has_all_clips_of(self, name: str) -> bool:
+        """Whether a recording is listed, and none of its clips was left out."""
+        return name in self.clips and name not in self.incomplete
+
 
 def read_dates(path: str) -> dict[tuple[str, str, str], str]:
     """Contents by file, size and time, as rule ``note_dates`` wrote them; none if there is no such file."""
@@ -90,6 +96,7 @@ def folder_state(
     dates: Dates,
     extraction: str = "",
     left_out: Iterable[str] = (),
+    states: Mapping[str, tuple[int, int]] = MappingProxyType({}),
 ) -> FolderState:
     """Compare the recordings of a folder with those that its feature cache was made from.
 
@@ -107,15 +114,23 @@ def folder_state(
         As the extraction is given it.
     left_out
         Paths that are no recordings, but stand in the list of skipped ones.
+    states
+        File -> size and time of its last modification, of files that need not be looked at again.
     """
     listed = _read_lists(clip_list, skipped_list)
-    odd = [os.path.relpath(path, root) for path in left_out]
-    names = [os.path.relpath(recording.file, root) for recording in recordings]
-    states = [state_of_files(recording.files) for recording in recordings]
+    odd = names_under(root, left_out)
+    names = names_under(root, (recording.file for recording in recordings))
+    known = [[states[file] for file in recording.files if file in states] for recording in recordings]
+    found = [
+        ("+".join(str(size) for size, _ in one), "+".join(str(date) for _, date in one))
+        if len(one) == len(recording.files)
+        else state_of_files(recording.files)
+        for one, recording in zip(known, recordings, strict=True)
+    ]
     checker = _Checker(listed, dates)
-    same = [checker.is_same(*one) for one in zip(names, recordings, states, strict=True)]
+    same = [checker.is_same(*one) for one in zip(names, recordings, found, strict=True)]
     taken_over = (
-        sum(one and name in listed.clips.keys() - listed.incomplete for one, name in zip(same, names, strict=True))
+        sum(one and listed.has_all_clips_of(name) for one, name in zip(same, names, strict=True))
         if extraction == listed.extraction
         else 0
     )
@@ -125,7 +140,7 @@ def folder_state(
     if listed.state and all(same) and in_order and whole:
         return FolderState(listed.state, len(names) - taken_over, tuple(checker.redated))
     digest = hashlib.sha256()
-    for name, recording, state in zip(names, recordings, states, strict=True):
+    for name, recording, state in zip(names, recordings, found, strict=True):
         about = (name, *state, *_about(recording))
         digest.update("\0".join([*about, ""]).encode("utf-8", "surrogateescape"))
     for name in odd:
@@ -212,6 +227,7 @@ def folder_states(plan: Plan, extraction: str, results: str = "") -> dict[Folder
             dates,
             extraction,
             left_out(listing(plan, folder).findings),
+            listing(plan, folder).states,
         )
         for folder in plan.folders()
     }

@@ -296,13 +296,10 @@ def _changed_keys(reason: str) -> list[str]:
         before, now = (ast.literal_eval(f"[{text}]") for text in found.groups())
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return []
-    # dictionaries of other parameters stand beside the settings, in any order
+    # dictionaries may stand beside the settings, in any order
     pairs = product((one for one in before if isinstance(one, dict)), (one for one in now if isinstance(one, dict)))
-    alike = [(old, new) for old, new in pairs if old.keys() == new.keys() and not old.keys() & _OF_ORIGINS]
+    alike = [(old, new) for old, new in pairs if old.keys() == new.keys()]
     return [str(key).replace("_", " ") for old, new in alike for key in old if old[key] != new[key]]
-
-
-_OF_ORIGINS = {"own", "reference", "scores"}  # of `asd.plan.origins`, which follow from settings
 
 
 @dataclass(frozen=True)

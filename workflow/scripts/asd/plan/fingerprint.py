@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,44 +19,50 @@ def _is_text(node: Any) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _meaning(node: Any) -> Any:
-    """Nested tuples that hold what the code does, without positions, comments, docstrings and empty fields.
+def _meaning(node: Any, imports: list[ast.Import | ast.ImportFrom]) -> Any:
+    """Nested tuples that hold what the code does, without positions, comments, docstrings and empty fields; its import
+    statements, at any depth, go to `imports`.
 
     Empty fields are left out because newer Python versions add some to old node types; so one and the same
     code has one and the same hash under all of them.
     """
     if isinstance(node, list):
-        return tuple(_meaning(item) for item in node if not _is_text(item))
+        return tuple([_meaning(item, imports) for item in node if not _is_text(item)])
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = []
-    for name, value in ast.iter_fields(node):
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        imports.append(node)
+    fields: list[Any] = [type(node).__name__]
+    for name in node._fields:
+        value = getattr(node, name, None)
         if value is not None and value != []:
-            fields.append((name, _meaning(value)))
-    return (type(node).__name__, *fields)
+            fields.append((name, _meaning(value, imports)))
+    return tuple(fields)
 
 
-def _imports(tree: ast.Module, package: str, own_package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Modules of `package` that a parsed module names in import statements, at any depth of the code, as dotted names,
-    each with the names taken from it.
+def _imported_names(
+    imports: Iterable[ast.Import | ast.ImportFrom], package: str, own_package: str
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Modules of `package` that import statements name, as dotted names, each with the names taken from it.
 
     `own_package` is the (sub)package that the module belongs to, for relative imports; empty for a script.
     """
-    for node in ast.walk(tree):
+    for node in imports:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.split(".")[0] == package:
                     yield alias.name, ()
-        elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:
-                above = own_package.split(".")
-                above = above[: len(above) - node.level + 1]
-                module = ".".join([*above, *([module] if module else [])])
-            if module.split(".")[0] == package:
-                yield module, tuple(alias.name for alias in node.names)
+            continue
+        module = node.module or ""
+        if node.level:
+            above = own_package.split(".")
+            above = above[: len(above) - node.level + 1]
+            module = ".".join([*above, *([module] if module else [])])
+        if module.split(".")[0] == package:
+            yield module, tuple(alias.name for alias in node.names)
 
 
+@cache
 def _file_of(module: str, package: Path) -> Path | None:
     """File of a dotted name that begins with the package's own; a folder's is its ``__init__.py``."""
     parts = module.split(".")[1:]
@@ -88,7 +94,7 @@ def _parsed(file: Path) -> ast.Module:
     return tree
 
 
-def _imported_files(file: Path, tree: ast.Module, package: Path) -> set[Path]:
+def _imported_files(file: Path, imports: Iterable[ast.Import | ast.ImportFrom], package: Path) -> set[Path]:
     """Files that an import statement of `file` makes Python run, those of the packages around a module among them.
 
     Raises
@@ -99,7 +105,7 @@ def _imported_files(file: Path, tree: ast.Module, package: Path) -> set[Path]:
     inside = file.parent.relative_to(package) if file.is_relative_to(package) else None
     own = ".".join([package.name, *inside.parts]) if inside is not None else ""
     files: set[Path] = set()
-    for module, names in _imports(tree, package.name, own):
+    for module, names in _imported_names(imports, package.name, own):
         found = _file_of(module, package)
         if found is None:
             raise UnresolvedImportError(f"{file}: there is no module {module} in {package}")
@@ -119,8 +125,9 @@ def _imported_files(file: Path, tree: ast.Module, package: Path) -> set[Path]:
 @cache
 def _read(file: Path, package: Path) -> tuple[str, frozenset[Path]]:
     """What a file does, as text, and the files it imports; read once a run for all scripts that need it."""
-    tree = _parsed(file)
-    return repr(_meaning(tree)), frozenset(_imported_files(file, tree, package))
+    imports: list[ast.Import | ast.ImportFrom] = []
+    meaning = repr(_meaning(_parsed(file), imports))
+    return meaning, frozenset(_imported_files(file, imports, package))
 
 
 def modules_of(script: Path, package: Path) -> set[Path]:

@@ -138,11 +138,13 @@ def _of_caches(plan: Plan, machine: str, ids: Sequence[str], kinds: Sequence[Kin
     return _listed(of_cache(plan, folder) for folder in folders)
 
 
+@cache
 def _reference(plan: Plan, machine: str) -> Any:
     """Of the caches of `asd.plan.paths.reference_caches`."""
     return _of_caches(plan, machine, plan.ids(machine), ("normal",), [plan.reference_snr])
 
 
+@cache
 def _classified(plan: Plan, machine: str | None) -> Any:
     """Of the clip lists of `asd.plan.paths.classified_lists`."""
     if not plan.has_classifier:
@@ -155,10 +157,16 @@ def _classified(plan: Plan, machine: str | None) -> Any:
     )
 
 
+@cache
+def _clips(plan: Plan, machine: str) -> Any:
+    """Of the clip lists of `asd.plan.paths.clip_lists`."""
+    return _of_caches(plan, machine, plan.ids(machine), plan.kinds, plan.snrs)
+
+
 def _sources(plan: Plan, machine: str, runs: Iterable[Run]) -> Origins:
     """What scores of some runs are made from: `asd.plan.paths.clip_lists` and `asd.plan.paths.weights`."""
     return {
-        "clips": _of_caches(plan, machine, plan.ids(machine), plan.kinds, plan.snrs),
+        "clips": _clips(plan, machine),
         "weights": _listed(
             [
                 *(of_weights(plan, machine, one) for one in paths.trainings_of(plan, runs)),
@@ -191,7 +199,7 @@ def detect_without_ddae(plan: Plan, machine: str, seed: int, protocol: ProtocolN
     classifiers = _listed(_of_classifiers(plan, machine, [Run(plan.noise_factors[0], seed, protocol)]))
     return {
         "own": [of_scores_without_ddae(plan, machine, seed, protocol).values()],
-        "clips": _of_caches(plan, machine, plan.ids(machine), plan.kinds, plan.snrs),
+        "clips": _clips(plan, machine),
         "weights": classifiers,
         "classifier": classifiers,
         "classified": _classified(plan, machine),

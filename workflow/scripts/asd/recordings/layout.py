@@ -91,11 +91,14 @@ class Listing:
         What is odd about them, or was found in their place.
     identities
         File -> what its other names have in common with it.
+    states
+        File -> its size in bytes and the time of its last modification in nanoseconds, as far as they are known.
     """
 
     recordings: Sequence[Recording]
     findings: Sequence[Finding] = ()
     identities: Mapping[str, Identity] = field(default_factory=dict)
+    states: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 # ------------------------------------------------------------------------------------------------------- patterns
@@ -262,7 +265,8 @@ class Recordings:
         findings += _same_names((hit for hit, _ in found.values()), {one.file for one in single.values()})
         recordings = joined_channels(list(single.values()), self.channel_mark, folder)
         identities = {recording.file: identity for identity, recording in single.items()}
-        return Listing(recordings, list(dict.fromkeys(findings)), identities)
+        states = {path: (hit.status.st_size, hit.status.st_mtime_ns) for path, (hit, _) in found.items()}
+        return Listing(recordings, list(dict.fromkeys(findings)), identities, states)
 
     def _fixed(self, folder: Folder) -> dict[str, str]:
         """Placeholders that stand for one text in a folder."""

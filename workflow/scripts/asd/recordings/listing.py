@@ -333,7 +333,7 @@ class _Walk:
             if not as_written and not leaf.is_audio:
                 self._report(Finding(Oddity.NOT_TAKEN, entry.path))
                 continue
-            status = status_of(entry.path, self._report, entry, leaf.is_audio)
+            status = status_of(entry.path, self._report, leaf.is_audio)
             if status is None:
                 continue
             if not as_written:
@@ -341,20 +341,16 @@ class _Walk:
             self.hits.append(Hit(entry.path, canonical + name, status, by_link or entry.is_symlink()))
 
 
-def status_of(
-    path: str, report: Callable[[Finding], None], entry: os.DirEntry[str] | None = None, is_audio: bool = False
-) -> os.stat_result | None:
+def status_of(path: str, report: Callable[[Finding], None], is_audio: bool = False) -> os.stat_result | None:
     """Status of a file; None, and a report, if it is something else; None alone if there is nothing.
 
     Parameters
     ----------
-    entry
-        Of the folder that it was found in.
     is_audio
         Whether a folder of this name was taken for a recording, too.
     """
     try:
-        status = os.stat(path) if entry is None else entry.stat()
+        status = os.stat(path)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             if os.path.islink(path):
