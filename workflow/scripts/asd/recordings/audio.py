@@ -593,9 +593,13 @@ def _mean_over_channels(data: NDArray[np.int16] | NDArray[np.float32]) -> NDArra
     full_scale = _FULL_SCALE if data.dtype == np.int16 else 1.0
     samples = np.empty(len(data), np.float32)
     weights = np.ones(channels, np.float32)
+    converted = np.empty((min(len(data), _SAMPLES_AT_ONCE), channels), np.float32)
     with np.errstate(all="ignore"):  # what isn't finite is found later
         for start in range(0, len(data), _SAMPLES_AT_ONCE):
-            block = data[start : start + _SAMPLES_AT_ONCE].astype(np.float32, copy=False)
+            block = data[start : start + _SAMPLES_AT_ONCE]
+            if data.dtype != np.float32:
+                converted[: len(block)] = block
+                block = converted[: len(block)]
             np.matmul(block, weights, out=samples[start : start + _SAMPLES_AT_ONCE])
     samples /= np.float32(channels * full_scale)
     return samples
