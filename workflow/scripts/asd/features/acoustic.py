@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import scipy.fft
@@ -29,19 +30,12 @@ LOG_FLOOR = 1e-8
 HISTOGRAM_BINS = 256
 
 _TINY = 1e-12
-# Both bound the memory of a long recording, and what is worked on stays in the CPU's cache.
+# Both bound the memory of a long recording; clips of 10 s take one turn.
 _FRAMES_AT_ONCE = 1024
-_SAMPLES_AT_ONCE = 32_768
-_FILTER_BLOCKS = 8
+_SAMPLES_AT_ONCE = 262_144
+_BLOCK_EDGES = (*range(0, 80, 16), *range(80, MEL_BANDS + 1, 8))  # bands
 _BANDS_AT_ONCE = 32
 _WINDOWS_AT_ONCE = 16
-_COUNTED_AT_ONCE = 262_144  # samples
-
-_STEP = 2.0**-18  # of the mean of eight 16-bit samples
-_SAMPLES_PER_LEVEL = 4  # with fewer, samples are not worth to be counted
-
-_Values = tuple[NDArray[np.floating], NDArray[np.float64] | None]
-"""Values, and how often each is there: once, if nothing is said."""
 
 # Single precision is checked on about so many frames of a clip, and is enough if the norm of the differences of their
 # mean log mel bands stays below the limit: no MFCC can then differ by more.  Recorded sounds differ by a few 1e-6.
@@ -76,16 +70,15 @@ def _filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
     Returns
     -------
     tuple of (columns, bands, weights)
-        `weights` is float32 [2 * bins, bands]: each row stands there twice, for the squares of a bin's real and
+        `weights` is float32 [bands, 2 * bins]: each column stands there twice, for the squares of a bin's real and
         imaginary part, which are the `columns` 2 * bin and 2 * bin + 1 of a squared spectrum.
     """
     blocks = []
-    size = MEL_BANDS // _FILTER_BLOCKS
-    for first in range(0, MEL_BANDS, size):
-        bands = slice(first, first + size)
+    for first, end in pairwise(_BLOCK_EDGES):
+        bands = slice(first, end)
         bins = np.flatnonzero(mel_filter_bank()[:, bands].any(axis=1))
         low, high = int(bins[0]), int(bins[-1]) + 1
-        weights = np.repeat(mel_filter_bank()[low:high, bands], 2, axis=0)
+        weights = np.repeat(mel_filter_bank()[low:high, bands], 2, axis=0).T
         blocks.append((slice(2 * low, 2 * high), bands, weights))
     return tuple(blocks)
 
@@ -127,16 +120,16 @@ def _windowed(frames: NDArray[np.float32], precision: type[np.floating]) -> NDAr
 
 
 def _log_mel(frames: NDArray[np.float32], precision: type[np.floating]) -> NDArray[np.float32]:
-    """Log of the mel power spectra of `frames`, float32 [frames, MEL_BANDS].
+    """Log of the mel power spectra of `frames`, float32 [MEL_BANDS, frames].
 
     `precision` is that of window and FFT; sums of powers and their logarithms need no more than float32.
     """
     spectrum = scipy.fft.rfft(_windowed(frames, precision), overwrite_x=True)
     squares = spectrum.view(precision).astype(np.float32, copy=False)
     np.multiply(squares, squares, out=squares)
-    mel = np.empty((len(frames), MEL_BANDS), np.float32)
+    mel = np.empty((MEL_BANDS, len(frames)), np.float32)
     for columns, bands, weights in _filter_blocks():
-        np.matmul(squares[:, columns], weights, out=mel[:, bands])
+        np.matmul(weights, squares[:, columns].T, out=mel[bands])
     mel += np.float32(LOG_FLOOR)
     return np.log(mel, out=mel)
 
@@ -174,18 +167,18 @@ def _mean_and_courses(samples: NDArray[np.float32], *, keep: bool) -> tuple[NDAr
         block = frames[part]
         log_mel = _log_mel(block, np.float32)
         if keep:
-            courses[:, part] = log_mel.T
-        total += log_mel.sum(axis=0, dtype=np.float64)
+            courses[:, part] = log_mel
+        total += log_mel.sum(axis=1, dtype=np.float64)
         exact = _log_mel(block[::step], np.float64)
-        difference += (log_mel[::step] - exact).sum(axis=0, dtype=np.float64)
-        checked += len(exact)
+        difference += (log_mel[:, ::step] - exact).sum(axis=1, dtype=np.float64)
+        checked += exact.shape[1]
     if np.linalg.norm(difference) > _PRECISION_LIMIT * checked:
         total = np.zeros(MEL_BANDS)
         for part in parts:
             log_mel = _log_mel(frames[part], np.float64)
             if keep:
-                courses[:, part] = log_mel.T
-            total += log_mel.sum(axis=0, dtype=np.float64)
+                courses[:, part] = log_mel
+            total += log_mel.sum(axis=1, dtype=np.float64)
     return total / len(frames), courses
 
 
@@ -304,20 +297,20 @@ def basic_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     float64 [8]
     """
     low, high = float(samples.min()), float(samples.max())
-    mean, parts = _values(samples, low, high)
+    mean = float(samples.mean(dtype=np.float64))
     second = third = fourth = 0.0
-    counts = np.zeros(HISTOGRAM_BINS + 1)
-    for values, times in parts:
-        centred = np.subtract(values, mean, dtype=np.float64)
-        squared = centred * centred
-        centred_times, squared_times = (centred, squared) if times is None else (centred * times, squared * times)
-        second += np.dot(centred_times, centred)
-        third += np.dot(squared_times, centred)
-        fourth += np.dot(squared_times, squared)
+    counts = np.zeros(HISTOGRAM_BINS + 1, np.intp)
+    for start in range(0, len(samples), _SAMPLES_AT_ONCE):
+        values = samples[start : start + _SAMPLES_AT_ONCE].astype(np.float64)
+        position = values - low
         # a division, not a product: values on the edge of a bin then fall where np.histogram puts them
-        position = np.subtract(values, low, dtype=np.float64)
         position /= (high - low) / HISTOGRAM_BINS
-        counts += np.bincount(position.astype(np.int32), times, minlength=HISTOGRAM_BINS + 1)
+        counts += np.bincount(position.astype(np.int32), minlength=HISTOGRAM_BINS + 1)
+        values -= mean
+        squared = np.multiply(values, values, out=position)
+        second += np.dot(values, values)
+        third += np.dot(squared, values)
+        fourth += np.dot(squared, squared)
     counts[-2] += counts[-1]  # the maximum belongs to the last bin
     count = len(samples)
     density = counts[:-1][counts[:-1] > 0] * (HISTOGRAM_BINS / (count * (high - low)))
@@ -335,39 +328,6 @@ def basic_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
             -np.sum(density * np.log2(density + _TINY)),
         ]
     )
-
-
-def _values(samples: NDArray[np.float32], low: float, high: float) -> tuple[float, Iterable[_Values]]:
-    """The mean of samples between `low` and `high`, and which values they have, in parts."""
-    counted = _counted(samples, low, high)
-    if counted is not None:
-        return float(np.dot(*counted)) / len(samples), [counted]
-    starts = range(0, len(samples), _SAMPLES_AT_ONCE)
-    parts = ((samples[start : start + _SAMPLES_AT_ONCE], None) for start in starts)
-    return float(samples.mean(dtype=np.float64)), parts
-
-
-def _counted(
-    samples: NDArray[np.float32], low: float, high: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Values and how often each is there, if they are few, since all are whole multiples of a step; else None.
-
-    The samples of a quiet recording of 16 bits have some 20,000 values, and what is added up over these takes a part
-    of the time.  The step is that of means over eight channels (or four, two, one).
-    """
-    first, last = low / _STEP, high / _STEP
-    levels = int(last - first) + 1
-    if levels * _SAMPLES_PER_LEVEL > len(samples) or max(-low, high) > 1 or not first.is_integer():
-        return None
-    counts = np.zeros(levels, np.intp)
-    for start in range(0, len(samples), _COUNTED_AT_ONCE):
-        steps = samples[start : start + _COUNTED_AT_ONCE] * np.float32(1 / _STEP)
-        numbers = steps.astype(np.int32)
-        if not (numbers.astype(np.float32) == steps).all():
-            return None
-        numbers -= int(first)
-        counts += np.bincount(numbers, minlength=levels)
-    return low + np.arange(levels) * _STEP, counts.astype(np.float64)
 
 
 def clip_features(samples: NDArray[np.float32], features: Iterable[str] = OF_THE_DDAE) -> NDArray[np.float32]:
