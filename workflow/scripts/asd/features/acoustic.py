@@ -62,7 +62,7 @@ def mel_filter_bank() -> NDArray[np.float32]:
 
 
 @cache
-def _filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
+def filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
     """The filter bank cut into groups of neighbouring bands, each with just the bins that these bands see.
 
     A filter covers few bins, so the whole bank as one matrix product would mostly multiply by zero.
@@ -128,7 +128,7 @@ def _log_mel(frames: NDArray[np.float32], precision: type[np.floating]) -> NDArr
     squares = spectrum.view(precision).astype(np.float32, copy=False)
     np.multiply(squares, squares, out=squares)
     mel = np.empty((MEL_BANDS, len(frames)), np.float32)
-    for columns, bands, weights in _filter_blocks():
+    for columns, bands, weights in filter_blocks():
         np.matmul(weights, squares[:, columns].T, out=mel[bands])
     mel += np.float32(LOG_FLOOR)
     return np.log(mel, out=mel)
