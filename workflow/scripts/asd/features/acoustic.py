@@ -34,7 +34,7 @@ _TINY = 1e-12
 _FRAMES_AT_ONCE = 1024
 _SAMPLES_AT_ONCE = 262_144
 _BLOCK_EDGES = (*range(0, 80, 16), *range(80, MEL_BANDS + 1, 8))  # bands
-_BANDS_AT_ONCE = 32
+_VALUES_AT_ONCE = 262_144
 _WINDOWS_AT_ONCE = 16
 
 # Single precision is checked on about so many frames of a clip, and is enough if the norm of the differences of their
@@ -101,8 +101,8 @@ def _frames(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     start, end = FRAME_LENGTH // 2, FRAME_LENGTH // 2 + len(samples)
     padded = np.empty(len(samples) + FFT_LENGTH, np.float32)
     padded[:start], padded[start:end], padded[end:] = 0.0, samples, 0.0
-    every_position = np.lib.stride_tricks.sliding_window_view(padded, FFT_LENGTH)
-    return every_position[::HOP_LENGTH][: 1 + len(samples) // HOP_LENGTH]
+    step = padded.itemsize
+    return np.ndarray((1 + len(samples) // HOP_LENGTH, FFT_LENGTH), np.float32, padded, 0, (HOP_LENGTH * step, step))
 
 
 def _windowed(frames: NDArray[np.float32], precision: type[np.floating]) -> NDArray[np.floating]:
@@ -241,8 +241,9 @@ def temporal_block(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def _temporal_statistics(courses: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same from log mel spectra, float32 [MEL_BANDS, frames]."""
     found = np.empty((len(TEMPORAL_STATISTICS), MEL_BANDS), np.float32)
-    for first in range(0, MEL_BANDS, _BANDS_AT_ONCE):
-        bands = slice(first, first + _BANDS_AT_ONCE)
+    together = max(1, _VALUES_AT_ONCE // courses.shape[1])
+    for first in range(0, MEL_BANDS, together):
+        bands = slice(first, first + together)
         some = courses[bands]
         delta = np.abs(np.diff(some, axis=1)).mean(axis=1) if some.shape[1] > 1 else np.zeros(len(some))
         median, high, highest = _order_statistics(some)
