@@ -30,12 +30,13 @@ LOG_FLOOR = 1e-8
 HISTOGRAM_BINS = 256
 
 _TINY = 1e-12
-# Both bound the memory of a long recording; clips of 10 s take one turn.
+# What is worked on at once: all of a clip of 10 s, for a call of NumPy costs as much as thousands of values; the memory
+# of a long recording is bounded.
 _FRAMES_AT_ONCE = 1024
 _SAMPLES_AT_ONCE = 262_144
-_BLOCK_EDGES = (*range(0, 80, 16), *range(80, MEL_BANDS + 1, 8))  # bands
 _VALUES_AT_ONCE = 262_144
 _WINDOWS_AT_ONCE = 16
+_BLOCK_EDGES = (*range(0, 80, 16), *range(80, MEL_BANDS + 1, 8))  # bands; higher ones see more bins
 
 # Single precision is checked on about so many frames of a clip, and is enough if the norm of the differences of their
 # mean log mel bands stays below the limit: no MFCC can then differ by more.  Recorded sounds differ by a few 1e-6.
@@ -84,10 +85,10 @@ def filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
 
 
 @cache
-def _windows(precision: type[np.floating]) -> NDArray[np.floating]:
-    """Periodic Hann window of one frame, followed by zeros, in equal rows, [_WINDOWS_AT_ONCE, FFT_LENGTH]."""
+def _windows() -> NDArray[np.float64]:
+    """Equal rows: the periodic Hann window of one frame, followed by zeros, float64 [_WINDOWS_AT_ONCE, FFT_LENGTH]."""
     phase = 2.0 * np.pi * np.arange(FRAME_LENGTH) / FRAME_LENGTH
-    windows = np.zeros((_WINDOWS_AT_ONCE, FFT_LENGTH), precision)
+    windows = np.zeros((_WINDOWS_AT_ONCE, FFT_LENGTH))
     windows[:, :FRAME_LENGTH] = 0.5 - 0.5 * np.cos(phase)
     return windows
 
@@ -115,7 +116,7 @@ def _windowed(frames: NDArray[np.float32], precision: type[np.floating]) -> NDAr
     windowed = np.empty((groups, _WINDOWS_AT_ONCE, FFT_LENGTH), precision)
     rows = windowed.reshape(-1, FFT_LENGTH)
     rows[: len(frames)], rows[len(frames) :] = frames, 0.0
-    windowed *= _windows(precision)
+    np.multiply(windowed, _windows().astype(precision, copy=False), out=windowed)
     return rows[: len(frames)]
 
 
