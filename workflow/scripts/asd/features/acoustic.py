@@ -18,7 +18,7 @@ from functools import cache
 from itertools import pairwise
 
 import numpy as np
-import scipy.fft
+import scipy.fftpack
 from numpy.typing import NDArray
 
 from ..recordings.audio import FRAME_LENGTH, SAMPLE_RATE
@@ -72,7 +72,8 @@ def filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
     -------
     tuple of (columns, bands, weights)
         `weights` is float32 [bands, 2 * bins]: each column stands there twice, for the squares of a bin's real and
-        imaginary part, which are the `columns` 2 * bin and 2 * bin + 1 of a squared spectrum.
+        imaginary part, which are the `columns` 2 * bin - 1 and 2 * bin of a squared spectrum in FFTPACK's order.  The
+        first and the last bin, which have no imaginary part, are at the ends of the mel bands and count for nothing.
     """
     blocks = []
     for first, end in pairwise(_BLOCK_EDGES):
@@ -80,7 +81,7 @@ def filter_blocks() -> tuple[tuple[slice, slice, NDArray[np.float32]], ...]:
         bins = np.flatnonzero(mel_filter_bank()[:, bands].any(axis=1))
         low, high = int(bins[0]), int(bins[-1]) + 1
         weights = np.repeat(mel_filter_bank()[low:high, bands], 2, axis=0).T
-        blocks.append((slice(2 * low, 2 * high), bands, weights))
+        blocks.append((slice(2 * low - 1, 2 * high - 1), bands, weights))
     return tuple(blocks)
 
 
@@ -125,8 +126,9 @@ def _log_mel(frames: NDArray[np.float32], precision: type[np.floating]) -> NDArr
 
     `precision` is that of window and FFT; sums of powers and their logarithms need no more than float32.
     """
-    spectrum = scipy.fft.rfft(_windowed(frames, precision), overwrite_x=True)
-    squares = spectrum.view(precision).astype(np.float32, copy=False)
+    # that of scipy.fft takes room for another array, and some time to find out which library is to do it
+    spectrum = scipy.fftpack.rfft(_windowed(frames, precision), overwrite_x=True)
+    squares = spectrum.astype(np.float32, copy=False)
     np.multiply(squares, squares, out=squares)
     mel = np.empty((MEL_BANDS, len(frames)), np.float32)
     for columns, bands, weights in filter_blocks():
@@ -210,7 +212,7 @@ def mfcc_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _cepstrum(spectrum: NDArray[np.float64]) -> NDArray[np.float64]:
     """Orthonormal DCT-II of a log mel spectrum, float64 [MEL_BANDS] both."""
-    return np.asarray(scipy.fft.dct(spectrum, type=2, norm="ortho"))
+    return np.asarray(scipy.fftpack.dct(spectrum, type=2, norm="ortho"))
 
 
 def log_mel_spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -246,7 +248,8 @@ def _temporal_statistics(courses: NDArray[np.float32]) -> NDArray[np.float32]:
     for first in range(0, MEL_BANDS, together):
         bands = slice(first, first + together)
         some = courses[bands]
-        delta = np.abs(np.diff(some, axis=1)).mean(axis=1) if some.shape[1] > 1 else np.zeros(len(some))
+        steps = np.diff(some, axis=1)
+        delta = np.abs(steps, out=steps).mean(axis=1) if steps.shape[1] else np.zeros(len(some))
         median, high, highest = _order_statistics(some)
         found[:, bands] = some.std(axis=1), high - median, delta, highest
     return found.ravel()
@@ -299,19 +302,20 @@ def basic_block(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     float64 [8]
     """
     low, high = float(samples.min()), float(samples.max())
-    mean = float(samples.mean(dtype=np.float64))
+    converted = samples.astype(np.float64) if len(samples) <= _SAMPLES_AT_ONCE else samples
+    mean = float(converted.mean(dtype=np.float64))
     second = third = fourth = 0.0
     counts = np.zeros(HISTOGRAM_BINS + 1, np.intp)
     for start in range(0, len(samples), _SAMPLES_AT_ONCE):
-        values = samples[start : start + _SAMPLES_AT_ONCE].astype(np.float64)
-        position = values - low
+        values = converted[start : start + _SAMPLES_AT_ONCE]
+        position = np.subtract(values, low, dtype=np.float64)
         # a division, not a product: values on the edge of a bin then fall where np.histogram puts them
         position /= (high - low) / HISTOGRAM_BINS
         counts += np.bincount(position.astype(np.int32), minlength=HISTOGRAM_BINS + 1)
-        values -= mean
-        squared = np.multiply(values, values, out=position)
-        second += np.dot(values, values)
-        third += np.dot(squared, values)
+        centred = np.subtract(values, mean, dtype=np.float64)
+        squared = np.multiply(centred, centred, out=position)
+        second += np.dot(centred, centred)
+        third += np.dot(squared, centred)
         fourth += np.dot(squared, squared)
     counts[-2] += counts[-1]  # the maximum belongs to the last bin
     count = len(samples)
