@@ -47,7 +47,8 @@ if snakemake.rule == "extract_features":
     extraction._extract = pretended
     snakemake.threads = 1
 for path in map(pathlib.Path, snakemake.output if snakemake.rule != "extract_features" else []):
-    if snakemake.rule in ("detect_anomalies", "combine_scores", "export_models"):  # their output is a folder
+    # whose output is a folder
+    if snakemake.rule in ("detect_without_ddae", "detect_anomalies", "combine_scores", "export_models"):
         path.mkdir()
     else:
         path.write_bytes(b"")

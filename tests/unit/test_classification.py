@@ -15,9 +15,13 @@ from torch import nn
 from asd.classification.classifier import Classifier, Networks
 from asd.classification.clips import ClipsOfId
 from asd.classification.training import (
+    EPSILON,
     ClassifierSettings,
+    _backpropagate,
+    _initial,
     _order,
     _shares,
+    _views,
     rows_outside_folds,
     train_classifier,
     train_networks,
@@ -46,6 +50,33 @@ def clips(number: int, rows: int, seed: int, shift: float = 0.0) -> np.ndarray:
 
 def of_id(number: int, rows: int, snr: str = "snr6") -> ClipsOfId:
     return ClipsOfId(snr, f"ID {number}", clips(number, rows, 0), [f"{row}.wav" for row in range(rows)])
+
+
+@pytest.mark.parametrize("silent", [False, True])
+def test_gradients_are_those_of_automatic_differentiation_to_the_last_bit(silent: bool) -> None:
+    """Also where an embedding has no length."""
+    generator = torch.Generator().manual_seed(0)
+    initial = _initial(3, COLUMNS, 4, generator)
+    if silent:
+        for bias_or_weight in initial[-4:-2]:
+            bias_or_weight[0] = 0.0
+    x, share = torch.randn(3, 50, COLUMNS, generator=generator), _shares(torch.Size([3, 50]), generator)
+    of_both = torch.randint(4, (3, 50, 2), generator=generator)
+    vector = torch.cat([array.reshape(-1) for array in initial])
+    gradient = torch.full_like(vector, torch.nan)
+    loss = _backpropagate(_views(vector, initial), _views(gradient, initial), x, of_both, share)
+
+    *hidden, weight, bias, class_weight, class_bias = leaves = [array.clone().requires_grad_() for array in initial]
+    for w, b, gain, shift in (hidden[:4], hidden[4:]):
+        x = nn.functional.layer_norm(torch.baddbmm(b, x, w), (128,), eps=EPSILON)
+        x = nn.functional.silu(x * gain + shift)
+    embedding = 8.0 * nn.functional.normalize(torch.baddbmm(bias, x, weight), dim=-1)
+    likely = torch.log_softmax(torch.baddbmm(class_bias, embedding, class_weight), dim=-1).gather(2, of_both)
+    expected = -torch.lerp(likely[:, :, 1], likely[:, :, 0], share)
+    expected.mean(dim=1).sum().backward()
+    assert torch.equal(loss, expected.detach())
+    for found, leaf in zip(_views(gradient, initial), leaves, strict=True):
+        assert torch.equal(found, leaf.grad)
 
 
 class OneNetwork(nn.Module):

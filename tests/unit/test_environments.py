@@ -193,6 +193,7 @@ def test_environments_of_training_differ_in_the_build_of_torch() -> None:
 IMPORTED_WHEN_CALLED = {
     "extract_features": {"soxr"},
     "detect_anomalies": {"sklearn"},
+    "detect_without_ddae": {"sklearn"},
     "evaluate_scores": {"sklearn"},
     "plot_features": {"scipy"},
     "plot_confusion": {"scipy"},

@@ -47,7 +47,7 @@ from asd.evaluation.machine import (
     write_replicates,
 )
 from asd.evaluation.rows import AucRow
-from asd.evaluation.statistics import roc_on_grid
+from asd.evaluation.statistics import roc_on_grid, weighted_aucs
 from named_clips import files_of, scored_clips
 from plain_evaluation import MAX_FPR, plain_repeated, plain_replicate
 from plain_method import plain_auc, plain_partial_auc
@@ -471,6 +471,28 @@ def cut(n_normal: Sequence[int], n_abnormal: Sequence[int]) -> ScoredClips:
             for kind, lengths in (("n", n_normal), ("a", n_abnormal))
         ),
     )
+
+
+def test_what_noise_factors_share_is_computed_once(monkeypatch):
+    """Detectors without a DDAE have the same scores at all of them."""
+    asked = []
+
+    def counted(labels, scores, weights):
+        asked.append(scores.tobytes())
+        return weighted_aucs(labels, scores, weights)
+
+    monkeypatch.setattr(module, "weighted_aucs", counted)
+    tested, random = clips(9, 6), np.random.default_rng(0)
+    shared, own = (random_scores(tested, random, 1.0, 3) for _ in range(2))
+    contents = {
+        unit(noise_factor=factor): files(tested, {"HULL": shared, "IF": own + float(factor)})
+        for factor in ("0.3", "0.5", "0.7")
+    }
+    values = bootstrap(contents, entries_of(contents), "fan", 20, 0)
+    assert len(asked) == len(set(asked)) == 1 + 3
+    of_hull = [values.entries.index(("HULL", factor)) for factor in ("0.3", "0.5", "0.7")]
+    assert (values.auc_replicates[of_hull] == values.auc_replicates[of_hull[0]]).all()
+    assert values.auc[of_hull[0], 0] == pytest.approx(roc_auc_score(tested.labels, shared))
 
 
 def test_clips_of_a_recording_are_drawn_together(monkeypatch):

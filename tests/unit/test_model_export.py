@@ -21,7 +21,7 @@ from asd.errors import UserError
 from asd.features.bands import log_mel
 from asd.features.caches import ClipRecord, empty_cache
 from asd.features.spectrogram import spectrogram
-from asd.models.detectors import CONVERTERS, average_path_length, ensemble
+from asd.models.detectors import CONVERTERS, ensemble
 from asd.models.export import Built
 from asd.models.files import read_model, write_model
 from asd.models.graph import Graph
@@ -245,26 +245,3 @@ def test_models_of_the_same_run_are_the_same_bytes() -> None:
     first, second = (built(trained(["IF", "LOF", "IDS"])) for _ in range(2))
     assert first.graph == second.graph
     assert first.about.to_json() == second.about.to_json()
-
-
-def test_the_average_path_length_is_that_of_random_trees() -> None:
-    """Depth of an unsuccessful search in binary trees that were grown by inserting numbers in random order."""
-    assert average_path_length(np.array([0, 1, 2])).tolist() == [0, 0, 1]
-    random = np.random.default_rng(0)
-
-    def depth_of_search(order: list[int], wanted: float) -> int:
-        low, high, depth = -np.inf, np.inf, 0
-        for value in order:
-            if low < value < high:
-                depth += 1
-                low, high = (low, value) if wanted < value else (value, high)
-        return depth
-
-    for count in (10, 50):
-        # of n clips an isolation tree has n leaves, as a search tree of n - 1 numbers has n places to end in
-        depths = [
-            depth_of_search(random.permutation(count - 1).tolist(), place - 0.5)
-            for _ in range(200)
-            for place in range(count)
-        ]
-        assert np.mean(depths) == pytest.approx(float(average_path_length(np.array(count))), rel=0.05)

@@ -272,7 +272,7 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     assert work.clips_times_epochs(plan, "fan") == 2 * 14 * 2
     assert work.clips_times_epochs(plan_of(config(ddae={"epochs": "auto"})), "fan") == 3000 * 64
     run = Run(0.5, 0, "paper")
-    assert work.clips_times_fits(plan, "fan", run) == 2 * 2 * 19 * 2
+    assert work.clips_times_fits(plan, "fan", run.protocol) == 2 * 2 * 19 * 2
     assert work.scores_of_run(plan, "fan", run) == 2 * 2 * 19 * 3
     assert work.scores_at(plan, "fan", 0.5, "paper") == 2 * 2 * 19 * 3 * 2
     assert work.scores_of_machine(plan, "pump") == 2 * 19 * (4 * 3 + 2 + 1)
@@ -285,7 +285,7 @@ def test_work_follows_from_the_clips(recorded: Path) -> None:
     assert work.megabytes_recorded(plan, folder) == pytest.approx(sum(sizes))
     assert work.megabytes_of_largest(plan, folder) == max(sizes)
     strict = plan_of(config(protocols=["strict"]))
-    assert work.clips_times_fits(strict, "fan", Run(0.5, 0, "strict")) == 2 * 2 * 19 * 2 * 6
+    assert work.clips_times_fits(strict, "fan", "strict") == 2 * 2 * 19 * 2 * 6
 
 
 def test_data_that_suffice_have_no_problems(recorded: Path) -> None:

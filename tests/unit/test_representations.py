@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,8 @@ from asd.ddae.denoiser import Denoiser
 from asd.ddae.scaling import MinMaxScaling
 from asd.detection.detectors import find_method
 from asd.detection.projections import fit_projection
-from asd.detection.representations import Represented, blocks_of
-from asd.detection.views import REPRESENTATIONS, columns_seen
+from asd.detection.representations import Denoised, Represented, blocks_of
+from asd.detection.views import REPRESENTATIONS, WITHOUT_SCALING, columns_seen
 from asd.features.bands import log_mel
 from asd.features.columns import FEATURE_SETS
 
@@ -26,18 +27,29 @@ def clips() -> Represented:
     embeddings = tuple(
         generator.normal(size=(5, width)).astype(np.float32) for width in (192, 64, 64)
     )  # with two folds
-    return Represented(features, scaling.apply(features), denoised, scaling, embeddings)
+    return Represented(features, Denoised(scaling.apply(features), denoised, scaling), embeddings)
 
 
 def test_each_representation_is_what_its_name_says(clips: Represented) -> None:
     own = {"denoised", "raw", "raw+denoised", "residual", "log-mel", "log-mel+denoised"}
     assert set(REPRESENTATIONS) == own | {"id-embedding"}
-    assert np.array_equal(clips.get("denoised"), clips.denoised)
-    assert np.array_equal(clips.get("raw"), clips.scaled)
+    ddae = clips.denoised
+    assert np.array_equal(clips.get("denoised"), ddae.after)
+    assert np.array_equal(clips.get("raw"), ddae.before)
     both = clips.get("raw+denoised")
-    assert np.array_equal(both[:, :136], clips.scaled)
-    assert np.array_equal(both[:, 136:], clips.denoised)
-    assert np.array_equal(clips.get("residual") + clips.denoised, clips.scaled - clips.denoised + clips.denoised)
+    assert np.array_equal(both[:, :136], ddae.before)
+    assert np.array_equal(both[:, 136:], ddae.after)
+    assert np.array_equal(clips.get("residual") + ddae.after, ddae.before - ddae.after + ddae.after)
+
+
+def test_what_needs_no_scaling_is_the_same_without_a_ddae_and_nothing_else_is_there(clips: Represented) -> None:
+    alone = replace(clips, denoised=None)[1:]
+    for name in REPRESENTATIONS:
+        if name in WITHOUT_SCALING:
+            assert np.array_equal(alone.get(name), clips[1:].get(name))
+        else:
+            with pytest.raises(ValueError, match=re.escape(f"unknown representation {name!r}, or nothing to make it")):
+                alone.get(name)
 
 
 def test_log_mel_undoes_the_dct_of_the_features_in_their_own_units() -> None:
@@ -51,7 +63,7 @@ def test_log_mel_undoes_the_dct_of_the_features_in_their_own_units() -> None:
     assert log_mel(features) == pytest.approx(bands, abs=1e-4)
     scaling = MinMaxScaling.fit([features])
     shifted = features + 0.5
-    both = Represented(features, scaling.apply(features), scaling.apply(shifted), scaling)
+    both = Represented(features, Denoised(scaling.apply(features), scaling.apply(shifted), scaling))
     expected, other = (np.hstack([log_mel(half), half[:, 128:]]).astype(np.float32) for half in (features, shifted))
     assert np.array_equal(both.get("log-mel"), expected)  # of the features as they are, not scaled and back
     assert np.array_equal(both.get("log-mel+denoised")[:, :136], expected)
@@ -69,7 +81,7 @@ def test_an_embedding_is_by_the_networks_of_all_clips_or_of_those_outside_a_fold
 
 def test_temporal_features_are_in_log_mel_alone(clips: Represented) -> None:
     temporal = np.random.default_rng(4).normal(size=(5, 512)).astype(np.float32)
-    every = Represented(np.hstack([clips.features, temporal]), clips.scaled, clips.denoised, clips.scaling)
+    every = Represented(np.hstack([clips.features, temporal]), clips.denoised)
     for name in REPRESENTATIONS:
         if name == "id-embedding":
             continue
@@ -134,6 +146,6 @@ def test_clips_are_scaled_and_denoised_by_the_machine_s_ddae() -> None:
     assert clips.features is features
     wider = np.hstack([features, features[:, :9]])  # the DDAE does not see what follows
     assert np.array_equal(denoiser.denoise(wider), denoiser.denoise(features))
-    assert np.array_equal(clips.scaled, denoiser.scale(features))
-    assert np.array_equal(clips.denoised, denoiser.denoise(features))
+    assert np.array_equal(clips.get("raw"), denoiser.scale(features))
+    assert np.array_equal(clips.get("denoised"), denoiser.denoise(features))
     assert denoiser.denoise_unscaled(features) == pytest.approx(denoiser.scaling.invert(clips.denoised))

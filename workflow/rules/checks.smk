@@ -78,6 +78,13 @@ PROOFS = {
             "seed",
             "protocol",
         ),
+        "detect_without_ddae": as_planned(
+            provenance.scores_without_ddae_are_as_planned,
+            "detect_without_ddae.py",
+            "machine",
+            "seed",
+            "protocol",
+        ),
         "detect_anomalies": as_planned(
             provenance.scores_are_as_planned, "detect_anomalies.py", "machine", "run"
         ),

@@ -2,6 +2,47 @@
 # less time than to start a job that loads scikit-learn.
 
 
+# What sees nothing of the DDAE scores alike at all noise factors.
+if PLAN.detectors_without_ddae:
+
+    rule detect_without_ddae:
+        input:
+            normal=planned(paths.caches, "machine", kind="normal", suffix="npy"),
+            abnormal=planned(paths.caches, "machine", kind="abnormal", suffix="npy"),
+            normal_clips=planned(paths.caches, "machine", kind="normal", suffix="csv"),
+            abnormal_clips=planned(paths.caches, "machine", kind="abnormal", suffix="csv"),
+            unlabelled=planned(paths.caches, "machine", kind="unlabelled", suffix="npy"),
+            unlabelled_clips=planned(paths.caches, "machine", kind="unlabelled", suffix="csv"),
+            classifier=planned(paths.classifier_of, "machine", "seed", "protocol"),
+            # of these, only what tells whether the classifier was made from them
+            classified=planned(paths.classified_lists, "machine"),
+        output:
+            scores=directory(paths.SCORES_WITHOUT_DDAE),
+        log:
+            "results/logs/detect_without_ddae/{machine}/seed{seed}{protocol}.log",
+        benchmark:
+            "results/benchmarks/detect_without_ddae/{machine}/seed{seed}{protocol}.tsv"
+        wildcard_constraints:
+            seed=any_of(PLAN.seeds),
+        group:
+            grouped("detection_without_ddae")
+        conda:
+            detection_environment()
+        threads: 1
+        resources:
+            mem_mb=megabytes(300, 0.01, planned(work.clips_of_machine, "machine")),
+            runtime=minutes(10, 1e-4, planned(work.clips_times_fits, "machine", "protocol")),
+        params:
+            settings=planned(parameters.detect_without_ddae, "machine", "seed", "protocol"),
+            origins=planned(origins.detect_without_ddae, "machine", "seed", "protocol"),
+            code=hashed("detect_without_ddae.py"),
+            about=described(messages.detect_without_ddae, "machine", "seed", "protocol"),
+        message:
+            "{params.about}"
+        script:
+            "../scripts/detect_without_ddae.py"
+
+
 rule detect_anomalies:
     input:
         weights=f"{paths.CHECKPOINT}.npz",
@@ -11,10 +52,10 @@ rule detect_anomalies:
         abnormal_clips=planned(paths.caches, "machine", kind="abnormal", suffix="csv"),
         unlabelled=planned(paths.caches, "machine", kind="unlabelled", suffix="npy"),
         unlabelled_clips=planned(paths.caches, "machine", kind="unlabelled", suffix="csv"),
+        shared=planned(paths.shared_scores, "machine", "run"),
+        # of these, only what tells whether the weights and those scores were made from them
         classifier=planned(paths.classifiers_of_run, "machine", "run"),
-        # of these, only what tells whether the weights were made from them
         reference=planned(paths.reference_caches, "machine", suffix="csv"),
-        classified=planned(paths.classified_lists, "machine"),
     output:
         scores=directory(paths.SCORES),
     log:
@@ -31,7 +72,7 @@ rule detect_anomalies:
     threads: 1
     resources:
         mem_mb=megabytes(300, 0.01, planned(work.clips_of_machine, "machine")),
-        runtime=minutes(10, 1e-4, planned(work.clips_times_fits, "machine", "run")),
+        runtime=minutes(10, 1e-4, planned(work.clips_times_fits, "machine", "protocol")),
     params:
         settings=planned(parameters.detect_anomalies, "machine", "run"),
         origins=planned(origins.detect_anomalies, "machine", "run"),

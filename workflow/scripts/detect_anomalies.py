@@ -5,10 +5,11 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from dataclasses import replace
 
+    from asd.ddae.denoiser import Denoiser
+    from asd.ddae.origins import expected_weights
     from asd.detection.detectors import Detector
-    from asd.detection.networks import read_networks
     from asd.detection.origins import expected_scores
-    from asd.detection.scores import score_paths, write_scores
+    from asd.detection.scores import read_scores_of_all, score_paths, side_by_side, write_scores
     from asd.detection.scoring import detect
     from asd.detection.units import read_unit_clips
     from asd.files.atomic import whole_folder
@@ -16,10 +17,11 @@ with job_log(snakemake.log[0]):
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     lists = [*files.normal_clips, *files.abnormal_clips, *files.unlabelled_clips]
-    snrs = list(dict.fromkeys(snr for snr, _ in settings["units"]))
-    trained_from = (origins, files.reference, files.classified)
-    networks = read_networks(files.weights, files.classifier, *trained_from, snrs)
-    (origin,) = expected_scores(origins, "own", lists, [files.weights, *files.classifier])
+    trained, *_ = expected_weights(origins, "weights", files.reference)
+    denoiser = Denoiser.load(files.weights, trained)
+    made_with = [files.weights, *files.classifier]
+    (origin,) = expected_scores(origins, "own", lists, made_with)
+    shared = expected_scores(origins, "shared", lists, made_with)
     detectors = [Detector(**about) for about in settings["detectors"]]
     with whole_folder(snakemake.output.scores) as folder:
         caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
@@ -27,13 +29,14 @@ with job_log(snakemake.log[0]):
         for clips in read_unit_clips(*caches, settings, *unlabelled, origins_of(origins, "clips")):
             scores = detect(
                 clips,
-                networks.denoiser,
+                denoiser,
                 detectors,
-                networks=networks.of_snr.get(clips.snr, ()),
                 protocol=settings["protocol"],
                 threshold_percentile=settings["threshold_percentile"],
                 folds=settings["folds"],
                 seed=settings["seed"],
             )
+            known = [read_scores_of_all(files.shared, clips.snr, clips.machine_id, shared)] if files.shared else []
+            scores = side_by_side([scores, *known], ", ".join(files.shared), settings["names"])
             whose = replace(origin, snr=clips.snr, id=clips.machine_id, code=snakemake.params.code)
             write_scores(replace(scores, origin=whose), *score_paths(folder, clips.snr, clips.machine_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,7 @@ from numpy.typing import NDArray
 from ..features.cliplist import ClipRecord
 
 
-@dataclass(frozen=True, order=True)
-class ScoredClip:
+class ScoredClip(NamedTuple):
     """A clip, and what results are told apart by.
 
     Attributes

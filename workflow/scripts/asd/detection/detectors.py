@@ -132,10 +132,10 @@ def _on_training_rows(score: ScoreFunction, train: Projected, model: Any) -> Fit
 @detector("IF", representation="denoised", projection="map-pca")
 def isolation_forest(train: Projected, seed: int) -> Fitted:
     """Isolation forest (Liu, Ting & Zhou, 2008) as in the paper: scikit-learn's defaults, 100 trees."""
-    from sklearn.ensemble import IsolationForest
+    from .forest import grow
 
-    model = IsolationForest(random_state=seed).fit(train)
-    return _on_training_rows(lambda rows: -model.decision_function(rows), train, model)
+    forest = grow(train, seed)
+    return _on_training_rows(forest.score, train, forest)
 
 
 @detector(

@@ -1,4 +1,4 @@
-"""The trained networks of a machine that detection goes by: the DDAE, and the ID classifier where there is one."""
+"""The trained networks of a machine that detection goes by: the DDAE, and the ID classifier, where there is one."""
 
 from __future__ import annotations
 
@@ -54,9 +54,22 @@ def read_networks(
     """
     whose, *_ = expected_weights(origins, "weights", reference)
     denoiser = Denoiser.load(weights, whose)
+    return TrainedNetworks(denoiser, read_classifier(classifier, origins, classified, snrs))
+
+
+def read_classifier(
+    classifier: Sequence[StrPath], origins: Origins, classified: Sequence[StrPath], snrs: Sequence[str]
+) -> Mapping[str, Sequence[Networks]]:
+    """SNR -> the networks of the ID classifier, with the parameters of `read_networks`; nothing without one.
+
+    Raises
+    ------
+    UserError
+        As `read_networks` does.
+    """
     of_snr: Mapping[str, Sequence[Networks]] = {}
     for path, expected in zip(
         classifier, expected_weights(origins, "classifier", classified, "classified"), strict=True
     ):
         of_snr = Classifier.load(path, snrs, expected).of_snr
-    return TrainedNetworks(denoiser, of_snr)
+    return of_snr

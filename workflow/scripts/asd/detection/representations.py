@@ -37,6 +37,32 @@ def blocks_of(representation: Representation, columns: int = N_FEATURES) -> Bloc
 
 
 @dataclass(frozen=True)
+class Denoised:
+    """Clips as the DDAE takes and gives them.
+
+    Attributes
+    ----------
+    before, after
+        Its input x' and its output, float32 [clips, 136].
+    scaling
+        From the features' own units to x'.
+    """
+
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    scaling: MinMaxScaling
+
+    @classmethod
+    def by(cls, denoiser: Denoiser, features: NDArray[np.float32]) -> Denoised:
+        """From unscaled features, float32 [clips, columns]."""
+        return cls(denoiser.scale(features), denoiser.denoise(features), denoiser.scaling)
+
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> Denoised:
+        """Some of the clips."""
+        return Denoised(self.before[rows], self.after[rows], self.scaling)
+
+
+@dataclass(frozen=True)
 class Represented:
     """Clips before and after denoising.
 
@@ -44,10 +70,8 @@ class Represented:
     ----------
     features
         Unscaled, float32 [clips, columns]: the 136 that the DDAE sees, and further ones if there are any.
-    scaled, denoised
-        The DDAE's input x' and its output, float32 [clips, 136].
-    scaling
-        From the features' own units to x'.
+    denoised
+        What the DDAE makes of them; None without one.
     embeddings
         By the networks of the ID classifier that all training clips train, and by those that have not seen the clips of
         each fold, float32 [clips, 64 * networks] each; none without a classifier.
@@ -56,26 +80,25 @@ class Represented:
     """
 
     features: NDArray[np.float32]
-    scaled: NDArray[np.float32]
-    denoised: NDArray[np.float32]
-    scaling: MinMaxScaling
+    denoised: Denoised | None = None
     embeddings: tuple[NDArray[np.float32], ...] = ()
     fold: int | None = None
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], denoiser: Denoiser, networks: Sequence[Networks] = ()) -> Represented:
+    def of(
+        cls, features: NDArray[np.float32], denoiser: Denoiser | None = None, networks: Sequence[Networks] = ()
+    ) -> Represented:
         """From unscaled features, float32 [clips, columns]."""
         seen = in_bands(features) if networks else features
         embeddings = tuple(part.embed(seen) for part in networks)
-        return cls(features, denoiser.scale(features), denoiser.denoise(features), denoiser.scaling, embeddings)
+        return cls(features, None if denoiser is None else Denoised.by(denoiser, features), embeddings)
 
     def __getitem__(self, rows: slice | NDArray[np.intp]) -> Represented:
         """Some of the clips."""
         return replace(
             self,
             features=self.features[rows],
-            scaled=self.scaled[rows],
-            denoised=self.denoised[rows],
+            denoised=None if self.denoised is None else self.denoised[rows],
             embeddings=tuple(embedded[rows] for embedded in self.embeddings),
         )
 
@@ -104,22 +127,29 @@ class Represented:
         Raises
         ------
         ValueError
-            If the name is not one of `asd.detection.views.REPRESENTATIONS`, or there is no classifier.
+            If the name is not one of `asd.detection.views.REPRESENTATIONS`, or there is no DDAE, or no classifier, for
+            it.
         """
+        if representation == "log-mel":
+            return in_bands(self.features)
+        if representation == ID_EMBEDDING and self.embeddings:
+            return self.embeddings[0 if self.fold is None else 1 + self.fold]
+        found = None if self.denoised is None else self._by_ddae(representation, self.denoised)
+        if found is None:
+            raise ValueError(f"unknown representation {representation!r}, or nothing to make it with")
+        return found
+
+    def _by_ddae(self, representation: Representation, ddae: Denoised) -> NDArray[np.float32] | None:
         match representation:
             case "denoised":
-                return self.denoised
+                return ddae.after
             case "raw":
-                return self.scaled
+                return ddae.before
             case "raw+denoised":
-                return np.concatenate([self.scaled, self.denoised], axis=1)
+                return np.concatenate([ddae.before, ddae.after], axis=1)
             case "residual":
-                return self.scaled - self.denoised
-            case "log-mel":
-                return in_bands(self.features)
+                return ddae.before - ddae.after
             case "log-mel+denoised":
-                halves = (self.features[:, :N_FEATURES], self.scaling.invert(self.denoised))
+                halves = (self.features[:, :N_FEATURES], ddae.scaling.invert(ddae.after))
                 return np.concatenate([in_bands(half) for half in halves], axis=1)
-            case "id-embedding" if self.embeddings:
-                return self.embeddings[0 if self.fold is None else 1 + self.fold]
-        raise ValueError(f"unknown representation {representation!r}")
+        return None

@@ -188,14 +188,15 @@ def read_scores(scores_path: StrPath, summary_path: StrPath, expected: Origin | 
         counts = [int(summary[f"n_{part}"]) for part in ("train", "normal", "abnormal", "unlabelled")]
         if len(lines) != sum(counts):
             raise ValueError(f"{len(lines)} clips, {sum(counts)} expected")
-        columns = [header.index(name) for name in ("file", "start", "condition", "attributes")]
-        every = [ScoredClip(*(line[column] for column in columns)) for line in lines]
+        if any(len(line) != len(header) for line in lines):
+            raise ValueError("a line has other columns than the first one")
+        columns: Mapping[str, Sequence[str]] = dict(zip(header, zip(*lines, strict=True), strict=True))
+        every = list(map(ScoredClip, *(columns[name] for name in ("file", "start", "condition", "attributes"))))
         ends = np.cumsum([0, *counts]).tolist()
         clips = ScoredClips(*(tuple(every[start:end]) for start, end in itertools.pairwise(ends)))
         scores = {}
         for name, threshold in summary["thresholds"].items():
-            column = header.index(f"{name}_score")
-            values = np.array([float(line[column]) for line in lines])
+            values = np.array(list(map(float, columns[f"{name}_score"])))
             train, test, unlabelled = np.split(values, [ends[1], ends[3]])
             components = (
                 (summary["map_mfcc"][name], summary["map_basic"][name]) if name in summary["map_mfcc"] else None
@@ -229,7 +230,26 @@ def read_scores_of_all(folders: Sequence[StrPath], snr: str, machine_id: str, ex
         read_scores(*score_paths(folder, snr, machine_id), replace(whose, snr=snr, id=machine_id))
         for folder, whose in zip(folders, expected, strict=True)
     ]
+    return side_by_side(contents, ", ".join(map(str, folders)))
+
+
+def side_by_side(contents: Sequence[UnitScores], where: str, names: Sequence[str] = ()) -> UnitScores:
+    """What several files say of the same clips, as one that has all detectors.
+
+    Parameters
+    ----------
+    where
+        The files, for messages.
+    names
+        All detectors, in the order that they are wanted in; if left out, as they come.
+
+    Raises
+    ------
+    UserError
+        If they are about different clips.
+    """
     first = contents[0]
     if any(content.clips != first.clips for content in contents):
-        raise UserError(f"{', '.join(map(str, folders))}: these scores are of different clips. Run detection again.")
-    return replace(first, scores={name: one for content in contents for name, one in content.scores.items()})
+        raise UserError(f"{where}: these scores are of different clips. Run detection again.")
+    found = {name: one for content in contents for name, one in content.scores.items()}
+    return replace(first, scores={name: found[name] for name in names or found})

@@ -107,7 +107,7 @@ def cross_fitted_scores(
 
 def detect(
     clips: UnitClips,
-    denoiser: Denoiser,
+    denoiser: Denoiser | None,
     detectors: Sequence[Detector],
     *,
     networks: Sequence[Networks] = (),
@@ -122,6 +122,8 @@ def detect(
 
     Parameters
     ----------
+    denoiser
+        None where no detector sees anything of it (see `asd.detection.views.WITHOUT_SCALING`).
     networks
         Of the ID classifier at this SNR (see `asd.classification.classifier`), for detectors that see its embeddings.
     protocol

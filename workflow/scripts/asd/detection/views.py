@@ -18,6 +18,9 @@ REPRESENTATIONS: tuple[Representation, ...] = get_args(Representation)
 WITHOUT_DDAE: tuple[Representation, ...] = ("raw", "log-mel", "id-embedding")
 """Those that have nothing of the DDAE's output."""
 
+WITHOUT_SCALING: tuple[Representation, ...] = ("log-mel", "id-embedding")
+"""Those of them that do not even have its scaling, and so are the same whatever it was trained with."""
+
 ID_EMBEDDING: Representation = "id-embedding"
 """That of the ID classifier."""
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ddae.run import ALL, Run
-from ..detection.clips import ScoredClip
+from ..detection.clips import ScoredClip, ScoredClips
 from ..detection.scores import UnitScores, read_scores, score_paths
 from ..errors import UserError
 from ..files import StrPath
@@ -272,7 +272,7 @@ def bootstrap(
     }
     for (snr_number, snr), machine_id in itertools.product(enumerate(snrs), ids):
         here = {unit: content for unit, content in files.items() if (unit.snr, unit.machine_id) == (snr, machine_id)}
-        weights = _clip_weights(list(here.values()), replicates, _random(seed, machine, machine_id))
+        aucs_of = _UnitAucs(_clip_weights(list(here.values()), replicates, _random(seed, machine, machine_id)))
         components: list[tuple[tuple[ScoredClip, ...], NDArray[np.float64], NDArray[np.float64]]] = []
         for number, (detector, noise_factor) in enumerate(entries):
             scored = [
@@ -280,7 +280,7 @@ def bootstrap(
                 for unit, content in here.items()
                 if unit.run.noise_factor_text == noise_factor and detector in content.scores
             ]
-            by_seed = [_unit_aucs(content, detector, _columns(weights, content)) for content in scored]
+            by_seed = [aucs_of(content, detector) for content in scored]
             drawn = seed_weights[len(scored)]
             for values, means, samples in ((0, auc, auc_replicates), (1, pauc, pauc_replicates)):
                 means[number, snr_number] += np.mean([unit[values][0] for unit in by_seed]) / len(ids)
@@ -333,20 +333,48 @@ def _clip_weights(
     return {clip: weights[unit] for clip, unit in drawn.items()}
 
 
-def _columns(weights: Mapping[tuple[bool, ScoredClip], NDArray[np.int32]], content: UnitScores) -> NDArray[np.int32]:
-    """Weights of the clips of these files, int [replicates, clips]."""
-    clips = zip(content.clips.labels.tolist(), content.clips.tested, strict=True)
-    return np.stack([weights[clip] for clip in clips], axis=1)
+_WithReplicates = tuple[float, NDArray[np.float64]]
+"""A value as it is, and in each replicate."""
+
+
+class _UnitAucs:
+    """AUCs and partial AUCs of an ID at an SNR, with their replicates.
+
+    What several noise factors share is computed once: detectors without a DDAE give the same scores at all of them, and
+    all trainings of a seed test the same clips.
+
+    Parameters
+    ----------
+    weights
+        Of each test clip, with its label, in each replicate, int [replicates].
+    """
+
+    def __init__(self, weights: Mapping[tuple[bool, ScoredClip], NDArray[np.int32]]) -> None:
+        self._weights = weights
+        self._of_clips: dict[ScoredClips, tuple[NDArray[np.int32], dict[bytes, tuple[_WithReplicates, ...]]]] = {}
+
+    def __call__(self, content: UnitScores, detector: str) -> tuple[_WithReplicates, ...]:
+        """AUC and partial AUC of a detector."""
+        if content.clips not in self._of_clips:
+            self._of_clips[content.clips] = _columns(self._weights, content.clips), {}
+        weights, known = self._of_clips[content.clips]
+        scores = content.scores[detector].test
+        if scores.tobytes() not in known:
+            known[scores.tobytes()] = _unit_aucs(content.clips.labels, scores, weights)
+        return known[scores.tobytes()]
+
+
+def _columns(weights: Mapping[tuple[bool, ScoredClip], NDArray[np.int32]], clips: ScoredClips) -> NDArray[np.int32]:
+    """Weights of some clips, int [1 + replicates, clips], the first ones as if nothing were drawn."""
+    drawn = np.stack([weights[clip] for clip in zip(clips.labels.tolist(), clips.tested, strict=True)], axis=1)
+    return np.concatenate([np.ones((1, drawn.shape[1]), drawn.dtype), drawn])
 
 
 def _unit_aucs(
-    content: UnitScores, detector: str, weights: NDArray[np.int32]
-) -> tuple[tuple[float, NDArray[np.float64]], tuple[float, NDArray[np.float64]]]:
-    """AUC and partial AUC, each as it is and in each replicate."""
-    labels, scores = content.clips.labels, content.scores[detector].test
-    with_plain = np.concatenate([np.ones((1, len(labels)), weights.dtype), weights])
-    aucs = weighted_aucs(labels, scores, with_plain)
-    paucs = weighted_partial_aucs(labels, scores, with_plain[: 1 + MAX_CURVE_REPLICATES], PARTIAL_AUC_MAX_FPR)
+    labels: NDArray[np.bool_], scores: NDArray[np.float64], weights: NDArray[np.int32]
+) -> tuple[_WithReplicates, ...]:
+    aucs = weighted_aucs(labels, scores, weights)
+    paucs = weighted_partial_aucs(labels, scores, weights[: 1 + MAX_CURVE_REPLICATES], PARTIAL_AUC_MAX_FPR)
     return (float(aucs[0]), aucs[1:]), (float(paucs[0]), paucs[1:])
 
 
@@ -476,11 +504,11 @@ def roc_bands(
     for machine_id in ids:
         here = [content for unit, content in contents.items() if unit.machine_id == machine_id]
         weights = _clip_weights(here, count, _random(seed, machine, machine_id))
+        columns_of = {content.clips: _columns(weights, content.clips) for content in here}
         for name in dict.fromkeys(name for content in here for name in content.scores):
             curves = []
             for content in (content for content in here if name in content.scores):
-                columns = _columns(weights, content)
-                columns = np.concatenate([np.ones((1, columns.shape[1]), columns.dtype), columns])
+                columns = columns_of[content.clips]
                 labels, scores = content.clips.labels, content.scores[name].test
                 curves.append(roc_on_grid(labels, scores, FALSE_POSITIVE_RATES, columns))
                 aucs.setdefault(name, []).append(float(weighted_aucs(labels, scores, columns[:1])[0]))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..detection.detectors import LocalHull, LocallyNormalised, Mixture, Neighbours, OfNetworks
 from ..detection.ensembles import Average, scale_of
+from ..detection.forest import OFFSET, Forest
 from .graph import Graph, Trees, Value
 
 Converter = Callable[[Graph, Value, Any], Value]
@@ -38,32 +39,23 @@ def operators_of(method: str) -> Callable[[Converter], Converter]:
 # -------------------------------------------------------------------------------------- scikit-learn's three detectors
 
 
-def average_path_length(count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean depth at which a search for nothing ends in a binary tree of so many clips (Liu et al., 2008, equation 1);
-    float64 like `count`."""
-    n = np.asarray(count, np.float64)
-    harmonic = np.log(np.maximum(n - 1, 1)) + np.euler_gamma
-    return np.where(n > 2, 2 * harmonic - 2 * (n - 1) / np.maximum(n, 1), np.where(n == 2, 1.0, 0.0))
-
-
 @operators_of("IF")
-def isolation_forest(graph: Graph, rows: Value, model: Any) -> Value:
+def isolation_forest(graph: Graph, rows: Value, model: Forest) -> Value:
     """2 ** (-mean depth / average path length), less scikit-learn's offset.
 
     scikit-learn compares rows in single precision with limits in double precision.
     """
-    depths = graph.trees(graph.cast(graph.cast(rows, np.float32), np.float64), _forest(model))
-    whole = len(model.estimators_) * float(average_path_length(np.array(model.max_samples_)))
-    exponent = graph.add("Div", graph.sum_of(depths, 1), graph.constant(-whole, np.float64))
+    depths = graph.trees(graph.cast(graph.cast(rows, np.float32), np.float64), _trees(model))
+    exponent = graph.add("Div", graph.sum_of(depths, 1), graph.constant(-model.usual_length, np.float64))
     power = graph.add("Pow", graph.constant(2.0, np.float64), exponent)
-    return graph.add("Add", power, graph.constant(model.offset_, np.float64))
+    return graph.add("Add", power, graph.constant(-OFFSET, np.float64))
 
 
-def _forest(model: Any) -> Trees:
+def _trees(forest: Forest) -> Trees:
     """All trees of an isolation forest, one after the other; a leaf weighs as much as a clip there is deep."""
     found, roots, n_inner, n_leaves = [], [], 0, 0
-    for one, columns in zip(model.estimators_, model.estimators_features_, strict=True):
-        found.append(_tree(one.tree_, columns, n_inner, n_leaves))
+    for one, lengths in zip(forest.trees, forest.lengths, strict=True):
+        found.append(_tree(one, lengths, n_inner, n_leaves))
         roots.append(n_inner)
         n_inner, n_leaves = n_inner + len(found[-1].limits), n_leaves + len(found[-1].weights)
     return Trees(
@@ -71,17 +63,13 @@ def _forest(model: Any) -> Trees:
     )
 
 
-def _tree(tree: Any, columns: NDArray[np.int64], first_inner: int, first_leaf: int) -> Trees:
+def _tree(tree: Any, lengths: NDArray[np.float64], first_inner: int, first_leaf: int) -> Trees:
     """A tree, its nodes and leaves numbered from these on."""
-    left, right, count = tree.children_left, tree.children_right, tree.node_count
+    left, right = tree.children_left, tree.children_right
     is_leaf = left < 0
-    depth = np.zeros(count)
-    for node in range(count):  # parents come before their children
-        if not is_leaf[node]:
-            depth[[left[node], right[node]]] = depth[node] + 1
     number = np.where(is_leaf, first_leaf + np.cumsum(is_leaf) - 1, first_inner + np.cumsum(~is_leaf) - 1)
     inner, leaves = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
-    weights = depth[leaves] + average_path_length(tree.n_node_samples[leaves])
+    weights = lengths[leaves]
     if not len(inner):  # clips that are all alike: a node whose branches both end in the leaf
         own = np.array([first_leaf])
         return Trees(
@@ -90,7 +78,7 @@ def _tree(tree: Any, columns: NDArray[np.int64], first_inner: int, first_leaf: i
     return Trees(
         np.array([first_inner]),
         tree.threshold[inner],
-        columns[tree.feature[inner]],
+        tree.feature[inner],
         number[left[inner]],
         number[right[inner]],
         is_leaf[left[inner]],

@@ -41,6 +41,7 @@ def planned_files(plan: Plan) -> set[str]:
     for machine in plan.machines:
         listed += paths.losses_of_machine(plan, machine)
         folders = paths.scores(plan, machine, plan.scored_runs)
+        folders += paths.scores_without_ddae(plan, machine, plan.trainings)
         listed += [f"{folder}/{_MARK}" for folder in folders]
         summaries = [summary_path(folder, *unit) for folder, unit in product(folders, plan.units(machine))]
         listed += [str(path.with_suffix(suffix)) for path in summaries for suffix in (".csv", ".json")]

@@ -104,6 +104,12 @@ def train_classifier(plan: Plan, machine: str | None, seed: int, protocol: Proto
     return _said(f"{machine or 'all machines'}, seed {seed}, {protocol}", "training of the ID classifier")
 
 
+def detect_without_ddae(plan: Plan, machine: str, seed: int, protocol: ProtocolName) -> str:
+    """Scores that all noise factors share."""
+    number = _counted(len(plan.detectors_without_ddae), "detector")
+    return _said(f"{machine}, seed {seed}, {protocol}", f"scores of {number} without DDAE")
+
+
 def detect_anomalies(plan: Plan, machine: str, run: Run) -> str:
     """Scores of a training's detectors."""
     return _said(_run(machine, run), f"scores of {_counted(len(plan.detectors), 'detector')}")

@@ -72,10 +72,27 @@ def _of_classifiers(plan: Plan, machine: str, runs: Iterable[Run]) -> list[Origi
 
 
 @cache
+def of_scores_without_ddae(plan: Plan, machine: str, seed: int, protocol: ProtocolName) -> Origin:
+    """Of the scores that all noise factors share; SNR and ID are left open."""
+    settings = parameters.detect_without_ddae(plan, machine, seed, protocol)
+    classifiers = _of_classifiers(plan, machine, [Run(plan.noise_factors[0], seed, protocol)])
+    features = parameters.settings_of_features(plan)
+    made_with = [settings, features, *(origin.settings for origin in classifiers)]
+    return Origin(machine, seed=str(seed), protocol=protocol, settings=digest(made_with))
+
+
+def _of_shared(plan: Plan, machine: str, run: Run) -> list[Origin]:
+    """Of the folder of `asd.plan.paths.shared_scores`."""
+    if run.seed is None or not plan.detectors_without_ddae:
+        return []
+    return [of_scores_without_ddae(plan, machine, run.seed, run.protocol)]
+
+
+@cache
 def of_scores(plan: Plan, machine: str, run: Run) -> Origin:
     """Of the detectors' scores of a training; SNR and ID are left open."""
     settings = parameters.detect_anomalies(plan, machine, run)
-    made_with = [of_weights(plan, machine, run), *_of_classifiers(plan, machine, [run])]
+    made_with = [of_weights(plan, machine, run), *_of_shared(plan, machine, run)]
     return _of_run(machine, run, [settings, *(origin.settings for origin in made_with)])
 
 
@@ -169,13 +186,24 @@ def train_classifier(plan: Plan, machine: str | None, seed: int, protocol: Proto
     }
 
 
+def detect_without_ddae(plan: Plan, machine: str, seed: int, protocol: ProtocolName) -> Origins:
+    """Scores that all noise factors share, and what they are made from."""
+    classifiers = _listed(_of_classifiers(plan, machine, [Run(plan.noise_factors[0], seed, protocol)]))
+    return {
+        "own": [of_scores_without_ddae(plan, machine, seed, protocol).values()],
+        "clips": _of_caches(plan, machine, plan.ids(machine), plan.kinds, plan.snrs),
+        "weights": classifiers,
+        "classifier": classifiers,
+        "classified": _classified(plan, machine),
+    }
+
+
 def detect_anomalies(plan: Plan, machine: str, run: Run) -> Origins:
     """Scores of a training, and what they are made from."""
     return {
         "own": [of_scores(plan, machine, run).values()],
         "reference": _reference(plan, machine),
-        "classifier": _listed(_of_classifiers(plan, machine, [run])),
-        "classified": _classified(plan, machine),
+        "shared": _listed(_of_shared(plan, machine, run)),
         **_sources(plan, machine, [run]),
     }
 
@@ -193,9 +221,11 @@ def combine_scores(plan: Plan, machine: str, run: Run) -> Origins:
 def export_models(plan: Plan, machine: str, run: Run) -> Origins:
     """Models of a training, and what they are made from."""
     return {
-        **detect_anomalies(plan, machine, run),
         "own": [of_models(plan, machine, run).values()],
-        "scores": _listed(_of_folders(plan, machine, [run])),
+        "reference": _reference(plan, machine),
+        "classifier": _listed(_of_classifiers(plan, machine, [run])),
+        "classified": _classified(plan, machine),
+        **_read_scores(plan, machine, [run]),
     }
 
 

@@ -231,13 +231,27 @@ def train_classifier(plan: Plan, machine: str | None, seed: int, protocol: Proto
 
 
 def detect_anomalies(plan: Plan, machine: str, run: Run) -> Settings:
-    """Clips and detectors of a training's scores."""
+    """Clips and detectors of a training's scores, and the order in which these stand beside those without a DDAE."""
     return {
-        **_clips_of_detection(plan, machine, run.protocol, plan.ids(machine)),
-        "seed": run.seed,
-        "detectors": plan.detectors,
+        **_detection(plan, machine, run.seed, run.protocol, plan.detectors_of_training),
+        "names": plan.detector_names,
+    }
+
+
+def detect_without_ddae(plan: Plan, machine: str, seed: int, protocol: ProtocolName) -> Settings:
+    """Clips and detectors of the scores that all noise factors share."""
+    return _detection(plan, machine, seed, protocol, plan.detectors_without_ddae)
+
+
+def _detection(
+    plan: Plan, machine: str, seed: int | None, protocol: ProtocolName, detectors: list[Settings]
+) -> Settings:
+    return {
+        **_clips_of_detection(plan, machine, protocol, plan.ids(machine)),
+        "seed": seed,
+        "detectors": detectors,
         "threshold_percentile": plan.config["threshold_percentile"],
-        "folds": plan.folds(run.protocol),
+        "folds": plan.folds(protocol),
     }
 
 

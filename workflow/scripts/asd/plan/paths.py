@@ -18,6 +18,7 @@ RUN = "{machine}/nf{nf}_seed{seed}{protocol}"  # a training, and what follows fr
 FEATURES = "results/features/{machine}/{snr}_{id}_{kind}"
 CHECKPOINT = f"results/checkpoints/{RUN}"
 SCORES = f"results/scores/{RUN}"
+SCORES_WITHOUT_DDAE = "results/scores_without_ddae/{machine}/seed{seed}{protocol}"
 ENSEMBLES = f"results/ensembles/{RUN}"
 EVALUATION = "results/evaluation/{machine}"
 CLASSIFIERS = "results/classifiers"
@@ -143,6 +144,11 @@ def classifiers_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
     return classifiers(plan, machine, [run])
 
 
+def classifier_of(plan: Plan, machine: str, seed: int, protocol: ProtocolName) -> list[str]:
+    """The ID classifier of a seed and protocol, if there is one."""
+    return classifiers(plan, machine, [Run(plan.noise_factors[0], seed, protocol)])
+
+
 def classified(plan: Plan, machine: str | None, kind: str, suffix: str) -> list[str]:
     """Feature caches or clip lists that the classifier of a machine is trained from."""
     return [path for name in plan.classified_with(machine) for path in caches(plan, name, kind, suffix)]
@@ -203,6 +209,19 @@ def scored(plan: Plan, runs: Iterable[Run]) -> list[tuple[str, Run]]:
 def scores(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
     """Folders of scores of some runs of a machine."""
     return [of_run(pattern, machine, run) for pattern, run in scored(plan, runs)]
+
+
+def scores_without_ddae(plan: Plan, machine: str, runs: Iterable[Run]) -> list[str]:
+    """Folders of the scores that some trainings share with those of other noise factors; none if no detector has such
+    scores."""
+    if not plan.detectors_without_ddae:
+        return []
+    return list(dict.fromkeys(of_run(SCORES_WITHOUT_DDAE, machine, run) for run in runs))
+
+
+def shared_scores(plan: Plan, machine: str, run: Run) -> list[str]:
+    """The folder of such scores that those of a training take in, if there is one."""
+    return scores_without_ddae(plan, machine, [run])
 
 
 def scores_of_run(plan: Plan, machine: str, run: Run) -> list[str]:
@@ -393,6 +412,7 @@ def final_outputs(plan: Plan) -> list[str]:
             of_run(f"{CHECKPOINT}.{suffix}", machine, run) for run, suffix in product(plan.trainings, ("pt", "npz"))
         ]
         outputs += classifiers(plan, machine, plan.trainings)
+        outputs += scores_without_ddae(plan, machine, plan.trainings)
         outputs += scores(plan, machine, plan.scored_runs)
         outputs += models(plan, machine)
         outputs += _figures_of_machine(plan, machine)

@@ -94,23 +94,36 @@ def classifier_is_as_planned(
 def scores_are_as_planned(plan: Plan, machine: str, run: Run, results: str, code: str) -> bool:
     """Whether a training's scores are of the weights and clips that are there now."""
     about = origins.detect_anomalies(plan, machine, run)
-    return _of_all_units(plan, machine, run, paths.SCORES, results, code, about)
+    weights = paths.weights_of_run(plan, machine, run)
+    return _of_all_units(plan, machine, paths.of_run(paths.SCORES, machine, run), weights, about, results, code)
+
+
+@_proof
+def scores_without_ddae_are_as_planned(
+    plan: Plan, machine: str, seed: int, protocol: ProtocolName, results: str, code: str
+) -> bool:
+    """Whether scores that all noise factors share are of the clips, and the ID classifier, that are there now."""
+    about = origins.detect_without_ddae(plan, machine, seed, protocol)
+    classifier = paths.classifier_of(plan, machine, seed, protocol)
+    folder = paths.of_run(paths.SCORES_WITHOUT_DDAE, machine, Run(None, seed, protocol))
+    return _of_all_units(plan, machine, folder, classifier, about, results, code)
 
 
 @_proof
 def ensembles_are_as_planned(plan: Plan, machine: str, run: Run, results: str, code: str) -> bool:
     """Whether ensembles are of the weights and clips that are there now."""
     about = origins.combine_scores(plan, machine, run)
-    return _of_all_units(plan, machine, run, paths.ENSEMBLES, results, code, about)
+    weights = paths.weights_of_run(plan, machine, run)
+    return _of_all_units(plan, machine, paths.of_run(paths.ENSEMBLES, machine, run), weights, about, results, code)
 
 
-def _of_all_units(plan: Plan, machine: str, run: Run, pattern: str, results: str, code: str, about: Origins) -> bool:
+def _of_all_units(
+    plan: Plan, machine: str, folder: str, weights: list[str], about: Origins, results: str, code: str
+) -> bool:
     lists = _placed(results, paths.clip_lists(plan, machine))
-    weights = _placed(results, paths.weights_of_run(plan, machine, run))
-    (expected,) = expected_scores(about, "own", lists, weights)
-    folder = f"{results}{paths.of_run(pattern, machine, run)}"
+    (expected,) = expected_scores(about, "own", lists, _placed(results, weights))
     return all(
-        read_summary(summary_path(folder, snr, name))[1] == replace(expected, snr=snr, id=name, code=code)
+        read_summary(summary_path(f"{results}{folder}", snr, name))[1] == replace(expected, snr=snr, id=name, code=code)
         for snr, name in plan.units(machine)
     )
 

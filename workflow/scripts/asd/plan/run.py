@@ -11,7 +11,7 @@ from typing import Any
 
 from ..ddae.run import Run
 from ..detection.detectors import find_method
-from ..detection.views import ID_EMBEDDING
+from ..detection.views import ID_EMBEDDING, WITHOUT_SCALING
 from ..features.columns import FeatureSet, in_order
 from ..features.rows import count_rows
 from ..recordings.headers import DeclaredFormatError, declared_format
@@ -166,6 +166,16 @@ class Plan:
     def detectors(self) -> list[dict[str, Any]]:
         """The configured detectors, each with everything its entry leaves out."""
         return configuration.detector_settings(self.config)
+
+    @property
+    def detectors_of_training(self) -> list[dict[str, Any]]:
+        """Those of them that see anything of the DDAE, and so score anew with each training."""
+        return [one for one in self.detectors if one["representation"] not in WITHOUT_SCALING]
+
+    @property
+    def detectors_without_ddae(self) -> list[dict[str, Any]]:
+        """The others, whose scores all noise factors share."""
+        return [one for one in self.detectors if one["representation"] in WITHOUT_SCALING]
 
     @property
     def detector_names(self) -> list[str]:

@@ -52,9 +52,9 @@ def clips_of_machine(plan: Plan, machine: str) -> int:
     return clips_of_units(plan, machine, plan.units(machine))
 
 
-def clips_times_fits(plan: Plan, machine: str, run: Run) -> int:
+def clips_times_fits(plan: Plan, machine: str, protocol: ProtocolName) -> int:
     """Clips times detectors times fits, of which cross-fitting needs several."""
-    return clips_of_machine(plan, machine) * len(plan.detectors) * (1 + (plan.folds(run.protocol) or 0))
+    return clips_of_machine(plan, machine) * len(plan.detectors) * (1 + (plan.folds(protocol) or 0))
 
 
 def scores_averaged(plan: Plan, machine: str, run: Run) -> int:
