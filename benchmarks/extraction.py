@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -20,6 +20,8 @@ _ONE_JOB = """
 import sys
 sys.path.insert(0, "workflow/scripts")
 from pathlib import Path
+from asd.processes import keep_memory
+keep_memory()
 import asd.features.extraction
 from benchmarks.extraction import extract
 from benchmarks.measure import seconds
@@ -27,6 +29,22 @@ folder, processes, *files = sys.argv[1:]
 (output := Path(folder) / "output").mkdir()
 print(seconds(lambda: extract(files, Path(folder), output, int(processes))))
 print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+"""
+
+_ONE_VERSION = """
+import sys, time
+sys.path.insert(0, "workflow/scripts")
+from asd.processes import keep_memory
+version, *paths = sys.argv[1:]
+if "plain" not in version and version != "double":
+    keep_memory()
+from benchmarks.extraction import VERSIONS
+compute = VERSIONS[version]
+compute(paths[0])  # imports, and what is computed once
+started = time.process_time()
+for path in paths:
+    compute(path)
+print(1000 * (time.process_time() - started) / len(paths))
 """
 
 
@@ -52,6 +70,14 @@ def _some_frames(count: int) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(count, 512))
 
 
+def workflow(path: Path, features: Sequence[str]) -> None:
+    """What a job of rule extract_features does with a recording."""
+    from asd.features.acoustic import clip_features
+    from asd.recordings.audio import read_clip
+
+    clip_features(read_clip(path).samples, features)
+
+
 def floor(path: Path) -> None:
     """The least that a clip takes with the same libraries: read, one FFT a frame, filter bank, logarithm.
 
@@ -59,38 +85,38 @@ def floor(path: Path) -> None:
     """
     import scipy.fft
 
-    from asd.features.acoustic import _filter_blocks
+    from asd.features.acoustic import filter_blocks
 
     samples, _ = soundfile.read(path, dtype="int16")
     frames = _some_frames(1 + len(samples) // 160)
     for start in range(0, len(frames), 256):
         squares = scipy.fft.rfft(frames[start : start + 256]).view(np.float64).astype(np.float32)
-        mel = np.empty((len(squares), 128), np.float32)
-        for columns, bands, weights in _filter_blocks():
-            np.matmul(squares[:, columns], weights, out=mel[:, bands])
+        mel = np.empty((128, len(squares)), np.float32)
+        for columns, bands, weights in filter_blocks():
+            np.matmul(weights, squares[:, columns].T, out=mel[bands])
         np.log(np.abs(mel, out=mel), out=mel)
 
 
-def one_core(recordings: Sequence[Path], size: Size) -> list[Result]:
-    from asd.features.acoustic import clip_features
-    from asd.recordings.audio import read_clip
+VERSIONS: dict[str, Callable[[Path], object]] = {
+    "plain": plain.extract,
+    "double": lambda path: plain.extract(path, plain.read_in_double_precision),
+    "plain, temporal": lambda path: plain.extract(path, temporal=True),
+    "workflow": lambda path: workflow(path, ("mfcc", "basic")),
+    "workflow, temporal": lambda path: workflow(path, ("mfcc", "basic", "temporal")),
+    "floor": floor,
+}
+"""What takes turns, each in processes of its own: how the C library hands out memory depends on what a process did
+before, and can double the time."""
 
-    versions = {
-        "plain": plain.extract,
-        "double": lambda path: plain.extract(path, plain.read_in_double_precision),
-        "workflow": lambda path: clip_features(read_clip(path).samples),
-        "floor": floor,
-    }
-    for version in versions.values():
-        version(recordings[0])  # imports, and what is computed once
-    times = alternate(
-        {
-            name: lambda version=version: [version(path) for path in recordings]  # type: ignore[misc]
-            for name, version in versions.items()
-        },
-        size.rounds,
-    )
-    ms = {name: 1000 * time / len(recordings) for name, time in times.items()}
+
+def cpu_ms(version: str, recordings: Sequence[Path]) -> float:
+    """CPU time in ms for a recording, imports left out, of a process that takes them one after the other."""
+    return float(run([sys.executable, "-c", _ONE_VERSION, version, *recordings]))
+
+
+def one_core(recordings: Sequence[Path], size: Size) -> list[Result]:
+    turns = [{name: cpu_ms(name, recordings) for name in VERSIONS} for _ in range(size.rounds)]
+    ms = {name: median(turn[name] for turn in turns) for name in VERSIONS}
     return [
         Result(
             "extraction, a clip, one core",
@@ -109,6 +135,12 @@ def one_core(recordings: Sequence[Path], size: Size) -> list[Result]:
             f"read, FFT, filter bank and logarithm alone {ms['floor']:.2f} ms",
             "",
             f"{ms['floor'] / ms['workflow']:.0%} of the time",
+        ),
+        Result(
+            "extraction with temporal features, a clip, one core",
+            f"librosa.load and librosa {ms['plain, temporal']:.1f} ms",
+            f"{ms['workflow, temporal']:.2f} ms",
+            f"{ms['plain, temporal'] / ms['workflow, temporal']:.1f} x as fast",
         ),
     ]
 

@@ -35,8 +35,10 @@ def read_in_double_precision(path: str | Path) -> NDArray[np.float64]:
     return y if rate == 16_000 else librosa.resample(y, orig_sr=rate, target_sr=16_000)
 
 
-def extract(path: str | Path, read: Callable[[str | Path], NDArray[np.floating]] = read) -> NDArray[np.float32]:
-    """The 136 features of one recording, float32 [136]."""
+def extract(
+    path: str | Path, read: Callable[[str | Path], NDArray[np.floating]] = read, *, temporal: bool = False
+) -> NDArray[np.float32]:
+    """The features of one recording, float32 [136], with the temporal ones [648]."""
     import librosa
     import scipy.fft
     import scipy.stats
@@ -45,7 +47,8 @@ def extract(path: str | Path, read: Callable[[str | Path], NDArray[np.floating]]
     mel = librosa.feature.melspectrogram(
         y=y, sr=16_000, n_fft=512, win_length=400, hop_length=160, pad_mode="constant", n_mels=128
     )
-    mfcc = scipy.fft.dct(np.log(mel + 1e-8), type=2, axis=0, norm="ortho").mean(axis=1)
+    log_mel = np.log(mel + 1e-8)
+    mfcc = scipy.fft.dct(log_mel, type=2, axis=0, norm="ortho").mean(axis=1)
     rms = np.sqrt(np.mean(y**2) + 1e-12)
     density, _ = np.histogram(y, bins=256, density=True)
     density = density[density > 0]
@@ -59,7 +62,12 @@ def extract(path: str | Path, read: Callable[[str | Path], NDArray[np.floating]]
         np.std(y),
         -np.sum(density * np.log2(density + 1e-12)),
     ]
-    return np.concatenate([mfcc, basic]).astype(np.float32)
+    features = [mfcc, basic]
+    if temporal:
+        median, high = np.percentile(log_mel, [50, 99], axis=1)
+        delta = np.abs(np.diff(log_mel, axis=1)).mean(axis=1)
+        features += [log_mel.std(axis=1), high - median, delta, log_mel.max(axis=1)]
+    return np.concatenate(features).astype(np.float32)
 
 
 def scale(rows: NDArray[np.float32], normals: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -226,6 +226,17 @@ def test_the_temporal_block_equals_the_reference_on_noise(length: int) -> None:
         assert not block[:384].any()  # one frame has no spread, and no neighbour
 
 
+@pytest.mark.parametrize("count", [*range(1, 8), 100, 101, 201, 512, 1001, 1024, 3001])
+@pytest.mark.parametrize("decimals", [8, 1, 0], ids=["distinct", "some equal", "many equal"])
+def test_percentiles_and_maximum_are_those_of_sorted_values(count: int, decimals: int) -> None:
+    courses = np.random.default_rng(count).normal(-8, 2, (128, count)).round(decimals).astype(np.float32)
+    _, p99_p50, _, highest = acoustic._temporal_statistics(courses.copy()).reshape(4, 128)
+    places = np.sort(courses, axis=1), np.array([0.99, 0.5]) * (count - 1)
+    high, median = (np.array([np.interp(place, range(count), row) for row in places[0]]) for place in places[1])
+    np.testing.assert_allclose(p99_p50, high - median, atol=2e-6)
+    np.testing.assert_array_equal(highest, courses.max(axis=1))
+
+
 def test_the_temporal_block_of_a_long_clip_has_no_seam() -> None:
     signal = noise(7, MORE_THAN_4096_FRAMES) * np.linspace(0.05, 1, MORE_THAN_4096_FRAMES, dtype=np.float32)
     np.testing.assert_allclose(temporal_block(signal), plain_temporal_block(signal), rtol=1e-4, atol=2e-4)

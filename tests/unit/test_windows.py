@@ -17,9 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asd.features.acoustic import clip_features
-from asd.recordings import to_the_end
+from asd.recordings import audio
 from asd.recordings.audio import BadClip, Clip, Header, read_clip, read_clips
-from asd.recordings.to_the_end import read_clips_to_the_end
 from asd.scoring.model import Model, Verdict
 from asd.scoring.windows import NoWindow, Window, read_windows
 from shop_floor import RATE, SECONDS, hum, hum_model, record, variables
@@ -85,7 +84,7 @@ def test_windows_cover_a_longer_recording_to_its_end(
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(1, 30))
 def test_the_last_samples_are_known_whatever_blocks_they_came_in(blocks: list[int], length: int) -> None:
     samples = np.arange(sum(blocks), dtype=np.float32)
-    remembered = to_the_end._Remembered(iter(np.split(samples, np.cumsum(blocks)[:-1])), length)
+    remembered = audio._Remembered(iter(np.split(samples, np.cumsum(blocks)[:-1])), length)
     assert np.array_equal(np.concatenate(list(remembered)), samples)
     assert np.array_equal(remembered.last(), samples[-length:])
     assert sum(map(len, remembered._recent)) < length + max(blocks)
@@ -97,7 +96,7 @@ def test_clips_before_the_last_are_those_of_the_workflow(tmp_path: Path, seconds
     """Which resamples each as if it were a recording, and leaves a rest out."""
     path = record(tmp_path / "a.wav", 1.25, rate=rate)
     expected = list(read_clips(path, seconds=seconds))
-    got = list(read_clips_to_the_end(str(path), "mean", lambda header: seconds))
+    got = list(read_clips(path, "mean", lambda header: seconds, to_the_end=True))
     assert len(got) == len(expected) + 1
     for one, other in zip(expected, got[:-1], strict=True):
         assert isinstance(one, Clip)
@@ -308,14 +307,14 @@ def test_a_recording_that_changes_while_it_is_read_counts_for_nothing(
     model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = record(tmp_path / "a.wav", 2.0)
-    original = to_the_end._pieces
+    original = audio._pieces
 
     def meddled(blocks: Iterator[np.ndarray], length: int) -> Iterator[np.ndarray]:
         yield from original(blocks, length)
         with path.open("ab") as file:
             file.write(b"more")
 
-    monkeypatch.setattr(to_the_end, "_pieces", meddled)
+    monkeypatch.setattr(audio, "_pieces", meddled)
     (verdict,) = model.score(path)
     assert verdict.verdict == "error"
     assert "was changed while it was read" in verdict.reasons[0]
@@ -396,8 +395,8 @@ def test_what_is_wrong_with_a_whole_recording_comes_last_and_without_a_start(tmp
         return 0.1
 
     path = record(tmp_path / "a.wav", 1.0)
-    assert all(isinstance(one, Clip) for one in read_clips_to_the_end(str(path), "mean", length))
+    assert all(isinstance(one, Clip) for one in read_clips(path, "mean", length, to_the_end=True))
     assert [one.duration for one in seen] == [1.0]
-    (bad,) = read_clips_to_the_end(str(tmp_path / "none.wav"), "mean", length)
+    (bad,) = read_clips(tmp_path / "none.wav", "mean", length, to_the_end=True)
     assert isinstance(bad, BadClip)
     assert bad.start is None

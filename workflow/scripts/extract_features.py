@@ -3,9 +3,11 @@
 import os
 
 from asd.joblog import job_log
+from asd.processes import keep_memory
 
 # the cores are for processes, each of which computes with one thread; NumPy reads this when it is imported
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+keep_memory()
 
 with job_log(snakemake.log[0]):
     import logging

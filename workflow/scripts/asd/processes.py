@@ -1,4 +1,4 @@
-"""Work on many recordings, shared out over processes.
+"""Work on many recordings: shared out over processes, and each process keeping its memory.
 
 Threads would wait for each other: a clip is hundreds of calls of NumPy that take some microseconds each, and only
 inside of them does Python let others run.
@@ -7,6 +7,7 @@ inside of them does Python let others run.
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,10 +18,25 @@ from .errors import UserError
 _WORTH_A_PROCESS = 8  # recordings
 _SHARES = 10  # that a process takes from the queue, one after the other, so that all end at about the same time
 _MOST_AT_ONCE = 100  # recordings of a share, so that progress can be seen
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # of prctl.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_KEPT = 128 * 2**20  # bytes
+_LARGEST_KEPT = 32 * 2**20  # bytes; glibc takes no more
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+def keep_memory() -> None:
+    """Have the C library keep what is freed for what is asked for next, in this process and those that it forks.
+
+    Each clip takes some arrays of megabytes.  To give their memory back to the system and get it anew, page by page,
+    takes as much time as the work on it.  For a process of our own, not for a library: it holds for all of the process.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt is not None:  # glibc has it
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
 def _begin_worker() -> None:

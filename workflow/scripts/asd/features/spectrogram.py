@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# A module of its own, with a private function of its neighbour: a line more in there would have the features of every
-# data set extracted again.
-from .acoustic import HOP_LENGTH, _mean_and_courses
+from .acoustic import HOP_LENGTH, log_mel_spectrogram
 
 DECIBELS = float(10 / np.log(10))
 """In a unit of the natural logarithm of power."""
@@ -28,7 +26,7 @@ def spectrogram(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     float32 [128, frames]
         Decibels, low bands first, a frame every 10 ms.
     """
-    return _mean_and_courses(samples, keep=True)[1] * np.float32(DECIBELS)
+    return log_mel_spectrogram(samples) * np.float32(DECIBELS)
 
 
 def thinned(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:

@@ -12,7 +12,8 @@ import io
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
@@ -48,6 +49,9 @@ Channel = int | Literal["mean"]
 
 Files = str | os.PathLike[str] | Sequence[str]
 """A recording: its file, or the files of its channels in their order."""
+
+Seconds = float | None | Callable[["Header"], float | None]
+"""How long clips are: None for a whole recording; or what says so of its header."""
 
 _ROUNDING = 1e-6  # relative; less is what adding up channels leaves of a constant signal
 _FULL_SCALE = 32_768.0  # of 16-bit samples
@@ -199,7 +203,9 @@ def read_clip(recording: Files, channel: Channel = "mean") -> Clip:
     return clip
 
 
-def read_clips(recording: Files, channel: Channel = "mean", seconds: float | None = None) -> Iterator[Clip | BadClip]:
+def read_clips(
+    recording: Files, channel: Channel = "mean", seconds: Seconds = None, *, to_the_end: bool = False
+) -> Iterator[Clip | BadClip]:
     """The clips of a recording, one after the other; what is wrong comes in the place of a clip.
 
     Parameters
@@ -208,7 +214,10 @@ def read_clips(recording: Files, channel: Channel = "mean", seconds: float | Non
         See `read_clip`.
     seconds
         Length of the clips into which the recording is cut at its own sample rate, each of which is resampled as if it
-        were a recording; a rest is left out.  None takes the recording as one clip.
+        were a recording.  None takes the recording as one clip.
+    to_the_end
+        Of a rest that is a frame or longer, give a last clip that ends where the recording does, and so overlaps the
+        one before; else the rest is left out.
 
     Yields
     ------
@@ -217,7 +226,7 @@ def read_clips(recording: Files, channel: Channel = "mean", seconds: float | Non
     """
     names = _names(recording)
     try:
-        yield from _clips(names, channel, seconds)
+        yield from _clips(names, channel, seconds, to_the_end)
     except BadClipError as error:
         yield BadClip(None, str(error))
 
@@ -241,11 +250,13 @@ def _names(recording: Files) -> tuple[str, ...]:
     return (os.fspath(recording),) if isinstance(recording, str | os.PathLike) else tuple(map(os.fspath, recording))
 
 
-def _clips(names: tuple[str, ...], channel: Channel, seconds: float | None) -> Iterator[Clip | BadClip]:
+def _clips(
+    names: tuple[str, ...], channel: Channel, seconds: Seconds, to_the_end: bool = False
+) -> Iterator[Clip | BadClip]:
     """`read_clips`, with what is wrong with the whole recording raised."""
     before = [_file_state(name) for name in names]
     try:
-        yield from _cut(names, channel, seconds)
+        yield from _cut(names, channel, seconds, to_the_end)
     except BadClipError:
         for name, state in zip(names, before, strict=True):
             _check_unchanged(name, state)  # if it was changed, that is the reason
@@ -439,28 +450,52 @@ def _too_short(path: str, length: int) -> BadClipError:
     return BadClipError(f"{path}: {length} samples at {SAMPLE_RATE} Hz are shorter than one frame ({FRAME_LENGTH})")
 
 
-def _cut(names: tuple[str, ...], channel: Channel, seconds: float | None) -> Iterator[Clip | BadClip]:
+def _cut(names: tuple[str, ...], channel: Channel, seconds: Seconds, to_the_end: bool) -> Iterator[Clip | BadClip]:
     """`_clips` of files that do not change."""
     with _opened_together(names) as opened:
         header = _common_header(opened)
+        seconds = seconds(header) if callable(seconds) else seconds
         _check_limits(names[0], header, channel, seconds)
-        length = header.frames if seconds is None else round(seconds * header.sample_rate)
+        rate = header.sample_rate
+        length = header.frames if seconds is None else round(seconds * rate)
         notes = tuple(dict.fromkeys(note for one in opened for note in one.declared.notes))
-        for number, samples in enumerate(_pieces(_mono(opened, header, channel), length)):
-            start = number * length / header.sample_rate
+
+        def clip(samples: NDArray[np.float32], start: float) -> Clip | BadClip:
             try:
-                yield Clip(
-                    _resampled(names[0], samples, header.sample_rate, channel, header.channels),
-                    len(samples) / header.sample_rate,
-                    header.sample_rate,
-                    header.channels,
-                    start,
-                    notes,
-                )
+                resampled = _resampled(names[0], samples, rate, channel, header.channels)
             except BadClipError as error:
                 if seconds is None:
                     raise
-                yield BadClip(start, f"{error} (at {start:g} s)")
+                return BadClip(start, f"{error} (at {start:g} s)")
+            return Clip(resampled, len(samples) / rate, rate, header.channels, start, notes)
+
+        blocks = _Remembered(_mono(opened, header, channel), length if to_the_end else 0)
+        for number, samples in enumerate(_pieces(iter(blocks), length)):
+            yield clip(samples, number * length / rate)
+        rest = header.frames % length if to_the_end and length else 0
+        if rest * SAMPLE_RATE >= FRAME_LENGTH * rate:
+            yield clip(blocks.last(), (header.frames - length) / rate)
+
+
+class _Remembered:
+    """Blocks of samples, of which the last `length` samples are still known when all have been given."""
+
+    def __init__(self, blocks: Iterator[NDArray[np.float32]], length: int) -> None:
+        self._blocks, self._length = blocks, length
+        self._recent: deque[NDArray[np.float32]] = deque()
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        known = 0
+        for block in self._blocks:
+            self._recent.append(block)
+            known += len(block)
+            while self._recent and known - len(self._recent[0]) >= self._length:
+                known -= len(self._recent.popleft())
+            yield block
+
+    def last(self) -> NDArray[np.float32]:
+        """The last samples, float32 [length]."""
+        return np.concatenate(self._recent)[-self._length :]
 
 
 def _pieces(blocks: Iterator[NDArray[np.float32]], length: int) -> Iterator[NDArray[np.float32]]:

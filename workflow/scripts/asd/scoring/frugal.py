@@ -6,15 +6,13 @@ import importlib
 import os
 import sys
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-_KEPT = 128 * 2**20  # bytes
-_LARGEST_KEPT = 32 * 2**20  # bytes; glibc takes no more
+from ..processes import keep_memory
 
 
 def be_frugal() -> None:
     """For a process of our own, not for a library: it holds for all of the process."""
     _single_threaded()
-    _keep_memory()
+    keep_memory()
 
 
 def _single_threaded() -> None:
@@ -31,17 +29,3 @@ def _single_threaded() -> None:
         importlib.import_module("numpy")
     finally:
         del os.environ[name]
-
-
-def _keep_memory() -> None:
-    """Have the C library keep what is freed for what is asked for next.
-
-    Each clip takes some arrays of megabytes.  To give their memory back to the system and get it anew, page by page,
-    takes as much time as the work on it.
-    """
-    import ctypes
-
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:  # glibc has it
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from ..features.acoustic import clip_features
 from ..models.metadata import Metadata
-from ..recordings.audio import SAMPLE_RATE, BadClip, Clip, Header
-from ..recordings.to_the_end import read_clips_to_the_end
+from ..recordings.audio import SAMPLE_RATE, BadClip, Clip, Header, read_clips
 
 _SAME = 0.05  # share of the length by which a recording may differ and still be one window
 _NOTHING = np.empty(0, np.float32)
@@ -96,7 +95,7 @@ def read_windows(file: str, about: Metadata, *, keep_samples: bool = True) -> Re
 
     windows: list[Window | NoWindow] = []
     try:
-        for part in read_clips_to_the_end(file, about.channel, length):
+        for part in read_clips(file, about.channel, length, to_the_end=True):
             if isinstance(part, Clip):
                 windows.append(_window(file, part, about, keep_samples))
             elif part.start is None:
