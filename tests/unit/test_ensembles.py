@@ -108,7 +108,7 @@ def test_every_detector_of_every_file_is_averaged() -> None:
 def test_seeds_that_tested_other_clips_are_not_averaged() -> None:
     others = [
         replace(CLIPS, abnormal=scored_clips((), (), tuple("uvwxyz")).abnormal),
-        replace(CLIPS, abnormal=(replace(CLIPS.abnormal[0], start="10"), *CLIPS.abnormal[1:])),
+        replace(CLIPS, abnormal=(CLIPS.abnormal[0]._replace(start="10"), *CLIPS.abnormal[1:])),
     ]
     for other in others:
         with pytest.raises(UserError, match=r"ensembles A: .* different clips"):

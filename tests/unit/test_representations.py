@@ -148,4 +148,4 @@ def test_clips_are_scaled_and_denoised_by_the_machine_s_ddae() -> None:
     assert np.array_equal(denoiser.denoise(wider), denoiser.denoise(features))
     assert np.array_equal(clips.get("raw"), denoiser.scale(features))
     assert np.array_equal(clips.get("denoised"), denoiser.denoise(features))
-    assert denoiser.denoise_unscaled(features) == pytest.approx(denoiser.scaling.invert(clips.denoised))
+    assert denoiser.denoise_unscaled(features) == pytest.approx(denoiser.scaling.invert(clips.get("denoised")))

@@ -34,7 +34,15 @@ def test_small_run_takes_all_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (log,) = (there / ".snakemake/log").glob("*.log")
     finished = replace(run, output=log.read_text(encoding="utf-8"))
     steps = {"simulate_recordings", "extract_features", "train_ddae", "detect_anomalies", "combine_scores"}
-    steps |= {"evaluate_scores", "collect_results", "plot_confusion", "plot_features", "plot_loss", "plot_results"}
+    steps |= {
+        "detect_without_ddae",
+        "evaluate_scores",
+        "collect_results",
+        "plot_confusion",
+        "plot_features",
+        "plot_loss",
+        "plot_results",
+    }
     steps |= {"export_models", "export_features", "list_hardest"}
     assert steps | {"plot_scores", "plot_roc"} == set(finished.rules)
     number = sum(finished.rules.values())
