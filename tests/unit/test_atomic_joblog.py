@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import logging
 import os
@@ -585,6 +586,48 @@ with job_log("/dev/full"):
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.strip().startswith("The log is not complete. /dev/full: there is no space left on the disk.")
     assert len(done.stderr.split("\n")) < 5
+
+
+JOB = """
+import atexit, sys
+from asd.errors import UserError
+from asd.joblog import job_log
+{snakemake}
+
+class Slow:
+    def __del__(self):
+        print("taken apart")
+
+with job_log(sys.argv[1]):
+    atexit.register(print, "at exit")
+    kept = Slow()
+    sys.stdout.write("flushed ")
+    {work}
+"""
+
+
+@pytest.mark.parametrize(
+    ("snakemake", "work", "said", "status"),
+    [
+        ("snakemake = {}", "pass", "flushed at exit\n", 0),
+        ("snakemake = {}", 'raise UserError("empty")', "flushed at exit\ntaken apart\n", 1),
+        ("snakemake = {}", "raise KeyboardInterrupt", "flushed at exit\ntaken apart\n", 130),
+        ("", "pass", "flushed at exit\ntaken apart\n", 0),  # another program that uses the package
+    ],
+)
+def test_a_job_of_snakemake_that_is_done_leaves_at_once(tmp_path, snakemake, work, said, status):
+    done = run_python(JOB.format(snakemake=snakemake, work=work), str(tmp_path / "job.log"))
+    assert (done.stdout, done.returncode) == (said, status)
+
+
+def test_nothing_follows_the_work_of_a_script():
+    """It would not count: the process ends well when the work is done."""
+    scripts = sorted((REPOSITORY / "workflow/scripts").glob("*.py"))
+    assert len(scripts) > 20
+    for path in scripts:
+        last = ast.parse(path.read_text(encoding="utf-8")).body[-1]
+        assert isinstance(last, ast.With), path.name
+        assert ast.unparse(last.items[0]) == "job_log(snakemake.log[0])", path.name
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
