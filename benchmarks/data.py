@@ -43,6 +43,8 @@ class Size:
         Of everything that takes turns; the sweep has its own number, since it takes minutes.
     clips
         Of the extractions that are compared with themselves: on two cores, in memory, with one clip added.
+    whole_seeds, whole_targets
+        Of a run with all that follows from its trainings; without targets, everything.
     """
 
     rounds: int
@@ -53,6 +55,8 @@ class Size:
     ids: tuple[str, ...]
     split: tuple[tuple[int, int, int], ...]
     sweep: tuple[float, ...]
+    whole_seeds: tuple[int, ...]
+    whole_targets: tuple[str, ...]
     planned_machines: tuple[str, ...]
     planned_noise_factors: tuple[float, ...]
     planned_seeds: tuple[int, ...]
@@ -70,6 +74,8 @@ FULL = Size(
     ids=IDS,
     split=((285, 794, 339), (276, 769, 330), (278, 773, 330), (277, 770, 329)),
     sweep=(0.1, 0.3, 0.5, 0.7, 0.9),
+    whole_seeds=(0, 1),
+    whole_targets=(),
     planned_machines=tuple(MIMII_CLIPS),
     planned_noise_factors=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
     planned_seeds=(0, 1, 2),
@@ -86,6 +92,8 @@ QUICK = Size(
     ids=("id_00",),
     split=((20, 40, 20),),
     sweep=(0.5,),
+    whole_seeds=(0,),
+    whole_targets=("results/auc.csv",),
     planned_machines=("fan",),
     planned_noise_factors=(0.5,),
     planned_seeds=(0,),

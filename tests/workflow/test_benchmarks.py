@@ -27,6 +27,7 @@ WHAT = [
     "extraction, one clip added to 20",
     "DDAE, 2 epochs, 20 clips, one core",
     "sweep, fan from caches, 1 noise factors, 2 cores, start-up included",
+    "2 trainings, fan from caches, both protocols, everything that follows: CPU time",
     "a job that does nothing",
     "planning, 135 recordings, 1 trainings, nothing to do",
     "one new clip, from command to answer, CPU time",

@@ -141,7 +141,7 @@ def detect(
     every = Represented.of(clips.train_without_ddae(), denoiser, networks)
     tested = np.concatenate([*clips.test(), clips.unlabelled.features])
     n_labelled = len(tested) - len(clips.unlabelled.features)
-    test = Represented.of(tested, denoiser, networks)
+    test = Represented.of(tested, denoiser, networks[:1])  # no fold has seen them
     where = f"training clips of {clips.name}"
     recordings = clips.training_recordings()
     found = {}
