@@ -59,11 +59,19 @@ def weighted_aucs(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike) -> N
     (ROC) curve. *Radiology* 143, 29-36.
     """
 
-    def area(false: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
-        twice = (np.diff(false, axis=1) * (true[:, 1:] + true[:, :-1])).sum(axis=1)
-        return _ratio(twice, 2.0 * false[:, -1] * true[:, -1])
-
-    return np.concatenate([area(false, true) for false, true in _roc_counts(labels, scores, weights)])
+    is_abnormal, values = _checked(labels, scores)
+    normal, abnormal = np.flatnonzero(~is_abnormal), np.flatnonzero(is_abnormal)
+    descending = abnormal[np.argsort(values[abnormal], kind="stable")[::-1]]
+    ranked = -values[descending]
+    # of the abnormal clips from the highest score down, how many are above each normal one, and how many not below it
+    above, not_below = (np.searchsorted(ranked, -values[normal], side=side) for side in ("left", "right"))
+    areas = []
+    for block in _blocks(weights, len(values)):
+        sums = _summed(block, descending)
+        of_normal = block.take(normal, axis=1)
+        pairs = sums.take(above, axis=1) + sums.take(not_below, axis=1)
+        areas.append(_ratio(np.einsum("rc,rc->r", of_normal, pairs), 2.0 * of_normal.sum(axis=1) * sums[:, -1]))
+    return np.concatenate(areas)
 
 
 def weighted_partial_aucs(
@@ -103,6 +111,9 @@ def weighted_partial_aucs(
 
     def area(false: NDArray[np.float64], true: NDArray[np.float64]) -> NDArray[np.float64]:
         limit, total = max_fpr * false[:, -1:], false[:, -1] * true[:, -1]
+        # beyond where all replicates have reached the limit there is nothing to add up
+        points = 1 + int(np.argmax((false >= limit).all(axis=0)))
+        false, true = false[:, : max(points, 2)], true[:, : max(points, 2)]
         width = np.diff(np.minimum(false, limit), axis=1)
         share = _ratio(width, np.diff(false, axis=1), otherwise=0.0)  # less than 1 of a segment that the limit cuts
         height = true[:, :-1] + np.diff(true, axis=1) * share / 2.0
@@ -183,9 +194,6 @@ def _roc_counts(
     There is a point for each distinct score, from the highest down, after one above all scores.
     """
     abnormal, values = _checked(labels, scores)
-    all_weights = np.asarray(weights)
-    if all_weights.ndim != 2 or all_weights.shape[1] != len(values):
-        raise ValueError(f"weights must be [replicates, {len(values)} clips], not {all_weights.shape}")
     order = np.argsort(values, kind="stable")[::-1]  # ties the same way round on any machine
     ranked = values[order]
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)  # of each run of tied scores
@@ -193,17 +201,29 @@ def _roc_counts(
     false_above = np.append(0, ends + 1) - true_above
     clips = {True: order[abnormal[order]], False: order[~abnormal[order]]}
 
-    def counts(block: NDArray[np.float64], label: bool, above: NDArray[np.int64]) -> NDArray[np.float64]:
-        sums = np.zeros((len(block), len(clips[label]) + 1))
-        np.cumsum(block.take(clips[label], axis=1), axis=1, out=sums[:, 1:])
-        return sums.take(above, axis=1)
+    for block in _blocks(weights, len(values)):
+        false, true = (_summed(block, clips[label]) for label in (False, True))
+        yield false.take(false_above, axis=1), true.take(true_above, axis=1)
 
-    step = max(1, _BLOCK_WEIGHTS // len(values))
-    for first in range(0, max(1, len(all_weights)), step):  # no replicates are one empty block
-        block = all_weights[first : first + step].astype(np.float64)
+
+def _blocks(weights: ArrayLike, clips: int) -> Iterator[NDArray[np.float64]]:
+    """Weights, [replicates, clips], some replicates at a time; no replicates are one empty block."""
+    every = np.asarray(weights)
+    if every.ndim != 2 or every.shape[1] != clips:
+        raise ValueError(f"weights must be [replicates, {clips} clips], not {every.shape}")
+    step = max(1, _BLOCK_WEIGHTS // clips)
+    for first in range(0, max(1, len(every)), step):
+        block = every[first : first + step].astype(np.float64)
         if not ((block >= 0.0) & (block < np.inf)).all():
             raise ValueError("weights must be finite and not negative")
-        yield counts(block, False, false_above), counts(block, True, true_above)
+        yield block
+
+
+def _summed(block: NDArray[np.float64], clips: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weight of the first so many of some clips, from none to all, [replicates, 1 + clips]."""
+    sums = np.zeros((len(block), len(clips) + 1))
+    np.cumsum(block.take(clips, axis=1), axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _ratio(
