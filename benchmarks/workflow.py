@@ -283,7 +283,7 @@ def planning(folder: Path, size: Size, times: int = 1) -> list[Result]:
     config |= {"noise_factors": list(size.planned_noise_factors), "seeds": list(size.planned_seeds)}
     config["snrs"] = {name: SNR_DIRS[name] for name in size.planned_snrs}
     configfile = _write(folder / "planning.yaml", config)
-    places = {name: folder / name for name in ("planning", "floor", "empty")}
+    places = {name: folder / f"{name}_to_plan" for name in ("planning", "floor", "empty")}
     for place in places.values():
         place.mkdir()
 
