@@ -112,8 +112,10 @@ def whole(caches: str, folder: Path, size: Size) -> list[Result]:
 
 
 def sweep(caches: str, folder: Path, size: Size) -> list[Result]:
-    """From feature caches to scores, tables and confusion matrices, for several noise factors."""
-    configfile = _write(folder / "sweep.yaml", _fan(caches, size, size.sweep))
+    """From feature caches to scores, tables and confusion matrices, for several noise factors, by the plain script's
+    detectors."""
+    config = _fan(caches, size, size.sweep) | {"detectors": ["IF", "OCSVM", "LOF"], "ensembles": []}
+    configfile = _write(folder / "sweep.yaml", config)
     # what the plain script makes, too: scores, AUCs and confusion matrices; intervals and comparisons come with them
     names = itertools.product(size.sweep, SNR_DIRS, ("IF", "OCSVM", "LOF"))
     figures = [f"results/figures/confusion/seed0/fan_NF{nf}_{snr}_{detector}.png" for nf, snr, detector in names]
