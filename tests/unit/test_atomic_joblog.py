@@ -592,7 +592,7 @@ JOB = """
 import atexit, sys
 from asd.errors import UserError
 from asd.joblog import job_log
-{snakemake}
+{given}
 
 class Slow:
     def __del__(self):
@@ -607,7 +607,7 @@ with job_log(sys.argv[1]):
 
 
 @pytest.mark.parametrize(
-    ("snakemake", "work", "said", "status"),
+    ("given", "work", "said", "status"),
     [
         ("snakemake = {}", "pass", "flushed at exit\n", 0),
         ("snakemake = {}", 'raise UserError("empty")', "flushed at exit\ntaken apart\n", 1),
@@ -615,8 +615,8 @@ with job_log(sys.argv[1]):
         ("", "pass", "flushed at exit\ntaken apart\n", 0),  # another program that uses the package
     ],
 )
-def test_a_job_of_snakemake_that_is_done_leaves_at_once(tmp_path, snakemake, work, said, status):
-    done = run_python(JOB.format(snakemake=snakemake, work=work), str(tmp_path / "job.log"))
+def test_a_job_of_snakemake_that_is_done_leaves_at_once(tmp_path, given, work, said, status):
+    done = run_python(JOB.format(given=given, work=work), str(tmp_path / "job.log"))
     assert (done.stdout, done.returncode) == (said, status)
 
 
