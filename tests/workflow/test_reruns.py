@@ -446,7 +446,7 @@ CODE_EDITS: dict[str, tuple[str, str, str, set[str]]] = {
         'OneClassSVM(gamma="auto"',
         FROM_DETECTION,
     ),
-    "script": ("detect_anomalies.py", 'settings["folds"]', 'settings["folds"] or None', FROM_DETECTION),
+    "script": ("detect_anomalies.py", '", ".join(files.shared)', '"; ".join(files.shared)', FROM_DETECTION),
     "statistics": ("asd/evaluation/statistics.py", "_SAME_RATE = 1e-12", "_SAME_RATE = 1e-11", FROM_EVALUATION),
     "tables": ("asd/evaluation/tables.py", "Simulated recordings (the demo)", "Recordings of the demo", STATISTICS),
     "models": (

@@ -7,10 +7,9 @@ with job_log(snakemake.log[0]):
 
     from asd.ddae.denoiser import Denoiser
     from asd.ddae.origins import expected_weights
-    from asd.detection.detectors import Detector
     from asd.detection.origins import expected_scores
     from asd.detection.scores import read_scores_of_all, score_paths, side_by_side, write_scores
-    from asd.detection.scoring import detect
+    from asd.detection.scoring import detect_all
     from asd.detection.units import read_unit_clips
     from asd.files.atomic import whole_folder
     from asd.files.origin import origins_of
@@ -22,21 +21,13 @@ with job_log(snakemake.log[0]):
     made_with = [files.weights, *files.classifier]
     (origin,) = expected_scores(origins, "own", lists, made_with)
     shared = expected_scores(origins, "shared", lists, made_with)
-    detectors = [Detector(**about) for about in settings["detectors"]]
+    caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
+    unlabelled = (files.unlabelled, files.unlabelled_clips)
+    units = read_unit_clips(*caches, settings, *unlabelled, origins_of(origins, "clips"))
     with whole_folder(snakemake.output.scores) as folder:
-        caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
-        unlabelled = (files.unlabelled, files.unlabelled_clips)
-        for clips in read_unit_clips(*caches, settings, *unlabelled, origins_of(origins, "clips")):
-            scores = detect(
-                clips,
-                denoiser,
-                detectors,
-                protocol=settings["protocol"],
-                threshold_percentile=settings["threshold_percentile"],
-                folds=settings["folds"],
-                seed=settings["seed"],
-            )
-            known = [read_scores_of_all(files.shared, clips.snr, clips.machine_id, shared)] if files.shared else []
-            scores = side_by_side([scores, *known], ", ".join(files.shared), settings["names"])
+        for clips, scores in detect_all(units, settings, denoiser):
+            unit = (clips.snr, clips.machine_id)
+            known = [read_scores_of_all(files.shared, *unit, shared)] if files.shared else []
+            every = side_by_side([scores, *known], ", ".join(files.shared), settings["names"])
             whose = replace(origin, snr=clips.snr, id=clips.machine_id, code=snakemake.params.code)
-            write_scores(replace(scores, origin=whose), *score_paths(folder, clips.snr, clips.machine_id))
+            write_scores(replace(every, origin=whose), *score_paths(folder, *unit))

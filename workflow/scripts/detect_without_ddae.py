@@ -6,11 +6,10 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from dataclasses import replace
 
-    from asd.detection.detectors import Detector
     from asd.detection.networks import read_classifier
     from asd.detection.origins import expected_scores
     from asd.detection.scores import score_paths, write_scores
-    from asd.detection.scoring import detect
+    from asd.detection.scoring import detect_all
     from asd.detection.units import read_unit_clips
     from asd.files.atomic import whole_folder
     from asd.files.origin import origins_of
@@ -20,20 +19,10 @@ with job_log(snakemake.log[0]):
     snrs = list(dict.fromkeys(snr for snr, _ in settings["units"]))
     networks = read_classifier(files.classifier, origins, files.classified, snrs)
     (origin,) = expected_scores(origins, "own", lists, files.classifier)
-    detectors = [Detector(**about) for about in settings["detectors"]]
+    caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
+    unlabelled = (files.unlabelled, files.unlabelled_clips)
+    units = read_unit_clips(*caches, settings, *unlabelled, origins_of(origins, "clips"))
     with whole_folder(snakemake.output.scores) as folder:
-        caches = (files.normal, files.normal_clips, files.abnormal, files.abnormal_clips)
-        unlabelled = (files.unlabelled, files.unlabelled_clips)
-        for clips in read_unit_clips(*caches, settings, *unlabelled, origins_of(origins, "clips")):
-            scores = detect(
-                clips,
-                None,
-                detectors,
-                networks=networks.get(clips.snr, ()),
-                protocol=settings["protocol"],
-                threshold_percentile=settings["threshold_percentile"],
-                folds=settings["folds"],
-                seed=settings["seed"],
-            )
+        for clips, scores in detect_all(units, settings, networks=networks):
             whose = replace(origin, snr=clips.snr, id=clips.machine_id, code=snakemake.params.code)
             write_scores(replace(scores, origin=whose), *score_paths(folder, clips.snr, clips.machine_id))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +162,27 @@ def detect(
             labelled, unlabelled = np.split(one.score(test), [n_labelled])
             found[one.name] = Scores(training_scores, labelled, threshold, one.projection.counts, unlabelled)
     return UnitScores(clips.names(), {detector.name: found[detector.name] for detector in detectors}, protocol)
+
+
+def detect_all(
+    units: Iterable[UnitClips],
+    settings: Mapping[str, Any],
+    denoiser: Denoiser | None = None,
+    networks: Mapping[str, Sequence[Networks]] | None = None,
+) -> Iterator[tuple[UnitClips, UnitScores]]:
+    """`detect` of several IDs and SNRs, each with its scores.
+
+    Parameters
+    ----------
+    settings
+        ``detectors``, as `Detector` takes them, ``protocol``, ``threshold_percentile``, ``folds`` and ``seed``.
+    networks
+        SNR -> those of the ID classifier.
+    """
+    detectors = [Detector(**about) for about in settings["detectors"]]
+    options = {name: settings[name] for name in ("protocol", "threshold_percentile", "folds", "seed")}
+    for clips in units:
+        yield clips, detect(clips, denoiser, detectors, networks=(networks or {}).get(clips.snr, ()), **options)
 
 
 def _left_out_tells(detector: Detector, train: Represented) -> bool:
