@@ -909,9 +909,9 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     write_cache(tmp_path / "new" / "c.npy", tmp_path / "new" / "c.csv", rows(), clips)
     cache = read_cache(tmp_path / "new" / "c.npy", tmp_path / "new" / "c.csv")
     np.testing.assert_array_equal(cache.features, rows())
-    summed = [replace(clip, checksum=checksum(row)) for clip, row in zip(clips, rows(), strict=True)]
+    summed = [clip._replace(checksum=checksum(row)) for clip, row in zip(clips, rows(), strict=True)]
     assert cache.clips == read_clip_list(tmp_path / "new" / "c.csv")
-    assert [replace(clip, list_checksum="") for clip in cache.clips] == summed
+    assert [clip._replace(list_checksum="") for clip in cache.clips] == summed
 
 
 # ---------------------------------------------------------------------------------- what is read is what was written
@@ -1026,7 +1026,7 @@ def test_an_imported_cache_takes_its_names_from_its_list(tmp_path: Path) -> None
     names.write_text("file,channels\nx/1.wav,8\nx/2.wav,8\n", encoding="utf-8")
     import_cache(source, names, tmp_path / "out.npy", tmp_path / "out.csv")
     clips = read_cache(tmp_path / "out.npy", tmp_path / "out.csv").clips
-    assert [replace(clip, list_checksum="", recordings="", extraction="") for clip in clips] == [
+    assert [clip._replace(list_checksum="", recordings="", extraction="") for clip in clips] == [
         ClipRecord(f"x/{number}.wav", channels="8", checksum=checksum(row)) for number, row in enumerate(rows(2), 1)
     ]
 

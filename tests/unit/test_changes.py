@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,7 +65,7 @@ def test_recordings_that_are_the_same_keep_their_name(work: Work) -> None:
 
 def test_recordings_of_which_clips_were_left_out_are_the_same_but_read_with_others(work: Work) -> None:
     first, second = read_clip_list(work.list)
-    write_clip_list(work.list, [replace(first, start="0"), replace(first, start="10"), second])
+    write_clip_list(work.list, [first._replace(start="0"), first._replace(start="10"), second])
     lines = [[line[name] for name in SKIPPED_COLUMNS] for line in read_skipped(work.skipped)]
     lines += [[first.file, "silent", first.size, first.modified_ns, first.content]] * 2
     write_skipped(work.skipped, lines)
@@ -146,15 +145,15 @@ def in_another_order(work: Work) -> None:
 
 
 def with_a_condition(work: Work) -> None:
-    work.recordings[0] = replace(work.recordings[0], condition="leak")
+    work.recordings[0] = work.recordings[0]._replace(condition="leak")
 
 
 def with_an_attribute(work: Work) -> None:
-    work.recordings[0] = replace(work.recordings[0], attributes=(("speed", "3"),))
+    work.recordings[0] = work.recordings[0]._replace(attributes=(("speed", "3"),))
 
 
 def to_test(work: Work) -> None:
-    work.recordings[0] = replace(work.recordings[0], split="test")
+    work.recordings[0] = work.recordings[0]._replace(split="test")
 
 
 def without_a_list(work: Work) -> None:

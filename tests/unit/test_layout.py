@@ -282,11 +282,11 @@ def test_a_recording_of_two_folders_is_noticed(tmp_path: Path) -> None:
     touch(tmp_path, "normal_1.wav", "abnormal_1.wav")
     source = Recordings(str(tmp_path), ("*{kind}*.wav",), SNRS)
     folders = [FAN, replace(FAN, kind="abnormal")]
-    said = doubly_used({folder: source.recordings(folder) for folder in folders})
+    said = doubly_used({folder: source.listing(folder) for folder in folders})
     assert said is not None
     assert all(part in said for part in ("1 recordings", "abnormal_1.wav", *map(str, folders)))
     narrow = Recordings(str(tmp_path), ("{kind}_*.wav",), SNRS)
-    assert doubly_used({folder: narrow.recordings(folder) for folder in folders}) is None
+    assert doubly_used({folder: narrow.listing(folder) for folder in folders}) is None
 
 
 # ------------------------------------------------------------------------------------- conditions, splits, attributes

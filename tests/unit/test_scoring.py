@@ -407,7 +407,7 @@ def test_scores_of_clips_left_out_are_taken_where_every_clip_is_a_recording_of_i
     projected = fit_projection("standard", view, blocks_of("log-mel")).apply(view)
     found = detect(unit, denoiser, [hull], **options).scores["HULL"]
     assert np.array_equal(found.train, hull.fit(projected, 0).training_scores[:40])
-    cut = [replace(clip, file=f"{row // 3}.wav") for row, clip in enumerate(unit.normal.clips)]
+    cut = [clip._replace(file=f"{row // 3}.wav") for row, clip in enumerate(unit.normal.clips)]
     unit = replace(unit, normal=Cache(unit.normal.features, cut))
     every = Represented.of(normal[[*STRICT.train, *STRICT.ddae]], denoiser)
     expected = cross_fitted_scores(every, [hull], 4, 0, unit.training_recordings())["HULL"]

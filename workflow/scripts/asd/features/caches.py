@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -96,9 +95,9 @@ def write_cache(
         np.save(file, np.ascontiguousarray(features, np.float32), allow_pickle=False)
     whose = origin or Origin()
     about = {"machine": whose.machine, "snr": whose.snr, "id": whose.id, "kind": whose.kind}
-    lines = [replace(clip, **about, checksum=of) for clip, of in zip(clips, _row_checksums(features), strict=True)]
+    lines = [clip._replace(**about, checksum=of) for clip, of in zip(clips, _row_checksums(features), strict=True)]
     of_all = list_checksum(lines)
-    write_clip_list(list_path, (replace(line, list_checksum=of_all) for line in lines))
+    write_clip_list(list_path, (line._replace(list_checksum=of_all) for line in lines))
 
 
 # ------------------------------------------------------------------------------------------------------- reading
@@ -246,6 +245,6 @@ def import_cache(
             )
         with named(source):
             _compare(rows, clips, Path(source_list), given=True)
-    clips = [replace(clip, recordings="", extraction=f"given{mark_of(features)}") for clip in clips]
+    clips = [clip._replace(recordings="", extraction=f"given{mark_of(features)}") for clip in clips]
     write_cache(array_path, list_path, rows, clips, origin=origin)
     logger.info("%s: %d clips", source, len(rows))

@@ -139,14 +139,13 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
         start = "" if reading.seconds is None or clip.start is None else f"{clip.start:.10g}"
         if isinstance(clip, audio.BadClip):
             rows = [] if clip.start is None else rows
-            rows.append(_Problem(replace(about, start=start), clip.reason))
+            rows.append(_Problem(about._replace(start=start), clip.reason))
             continue
         features = clip_features(clip.samples, reading.features)
         if not np.isfinite(features).all():
-            rows.append(_Problem(replace(about, start=start), f"{recording.file}: {NOT_FINITE}"))
+            rows.append(_Problem(about._replace(start=start), f"{recording.file}: {NOT_FINITE}"))
             continue
-        line = replace(
-            about,
+        line = about._replace(
             start=start,
             duration=f"{clip.duration:g}",
             sample_rate=str(clip.sample_rate),
@@ -157,7 +156,7 @@ def _extract(named: tuple[Recording, str], reading: Reading) -> list[_Row | _Pro
         content = content_checksum(recording.files)
     except OSError:  # it has gone meanwhile, and the next run will see that
         content = ""
-    return [replace(row, clip=replace(row.clip, content=content)) for row in rows]
+    return [replace(row, clip=row.clip._replace(content=content)) for row in rows]
 
 
 Result = list[_Row | _Problem]
@@ -238,7 +237,7 @@ def extract_cache(
         logger.warning("skipped: %s", message)
     nothing = empty_cache(count_columns(reading.features)).features
     features = np.stack([row.features for row in rows]) if rows else nothing
-    clips = [replace(row.clip, recordings=state) for row in rows]
+    clips = [row.clip._replace(recordings=state) for row in rows]
     write_cache(array_path, list_path, features, clips, origin=origin, allow_empty=not recordings)
     skipped = ((one.clip.file, one.reason, one.clip.size, one.clip.modified_ns, one.clip.content) for one in problems)
     odd = ((os.path.relpath(path, root), reason, "", "", "") for path, reason in (left_out or {}).items())
@@ -260,7 +259,7 @@ def _renewed(rows: Sequence[_Row], recording: Recording, name: str, size: str, m
         "size": size,
         "modified_ns": modified_ns,
     }
-    return [_Row(row.features, replace(row.clip, **about)) for row in rows]
+    return [_Row(row.features, row.clip._replace(**about)) for row in rows]
 
 
 def _bad_clips_message(messages: Sequence[str], total: int, can_skip: bool) -> str:

@@ -62,7 +62,11 @@ def unsealed(text: str) -> str:
 
 def sealed_line(cells: Sequence[str]) -> list[str]:
     """The cells of a line of a table, and their seal."""
-    return [*cells, seal_of("\0".join(cells).encode())]
+    return [*cells, _seal_of_line(cells)]
+
+
+def _seal_of_line(cells: Sequence[str]) -> str:
+    return seal_of("\0".join(cells).encode())
 
 
 def unsealed_line(cells: Sequence[str], *, or_bare: bool = False) -> list[str]:
@@ -79,7 +83,7 @@ def unsealed_line(cells: Sequence[str], *, or_bare: bool = False) -> list[str]:
         If the seal does not match.
     """
     *values, seal = cells
-    if (seal or not or_bare) and [*values, seal] != sealed_line(values):
+    if (seal or not or_bare) and seal != _seal_of_line(values):
         raise ValueError("its checksum does not match")
     return values
 

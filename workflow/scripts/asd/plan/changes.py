@@ -52,26 +52,16 @@ class FolderState:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What a clip list says of a recording."""
-
-    size: str
-    modified_ns: str
-    content: str
-    about: tuple[str, str, str] = ("", "", "")
-
-
-@dataclass(frozen=True)
 class _Listed:
-    """A clip list, with its list of skipped recordings: file -> what is known of it, in file order for the former.
+    """A clip list, with its list of skipped recordings: file -> its line, in file order for the former.
 
     Recordings of which only some clips were left out are among the former, and `incomplete`.
     """
 
     state: str = ""
     extraction: str = ""
-    clips: Mapping[str, _Known] = field(default_factory=dict)
-    skipped: Mapping[str, _Known] = field(default_factory=dict)
+    clips: Mapping[str, ClipRecord] = field(default_factory=dict)
+    skipped: Mapping[str, ClipRecord] = field(default_factory=dict)
     incomplete: frozenset[str] = frozenset()
 
     def has_all_clips_of(self, name: str) -> bool:
@@ -115,18 +105,12 @@ def folder_state(
     left_out
         Paths that are no recordings, but stand in the list of skipped ones.
     states
-        File -> size and time of its last modification, of files that need not be looked at again.
+        See `asd.recordings.state.state_of_files`.
     """
     listed = _read_lists(clip_list, skipped_list)
     odd = names_under(root, left_out)
     names = names_under(root, (recording.file for recording in recordings))
-    known = [[states[file] for file in recording.files if file in states] for recording in recordings]
-    found = [
-        ("+".join(str(size) for size, _ in one), "+".join(str(date) for _, date in one))
-        if len(one) == len(recording.files)
-        else state_of_files(recording.files)
-        for one, recording in zip(known, recordings, strict=True)
-    ]
+    found = [state_of_files(recording.files, states) for recording in recordings]
     checker = _Checker(listed, dates)
     same = [checker.is_same(*one) for one in zip(names, recordings, found, strict=True)]
     taken_over = (
@@ -160,16 +144,15 @@ def _read_lists(clip_list: str, skipped_list: str) -> _Listed:
         clips, skipped = read_clip_list(clip_list), read_skipped(skipped_list)
     except UserError:
         return _Listed()
-    known = {clip.file: _known(clip) for clip in clips}
-    left_out = {row["file"]: _Known(row["size"], row["modified_ns"], row["content"]) for row in skipped}
+    known = {clip.file: clip for clip in clips}
+    left_out = {
+        row["file"]: ClipRecord(row["file"], size=row["size"], modified_ns=row["modified_ns"], content=row["content"])
+        for row in skipped
+    }
     incomplete = frozenset(known.keys() & left_out.keys())
     left_out = {file: about for file, about in left_out.items() if file not in incomplete}
     state, extraction = (clips[0].recordings, clips[0].extraction) if clips else ("", "")
     return _Listed(state, extraction, known, left_out, incomplete)
-
-
-def _known(clip: ClipRecord) -> _Known:
-    return _Known(clip.size, clip.modified_ns, clip.content, (clip.condition, clip.split, clip.attributes))
 
 
 class _Checker:
@@ -182,9 +165,10 @@ class _Checker:
     def is_same(self, name: str, recording: Recording, state: tuple[str, str]) -> bool:
         """Whether the list has this recording with the same content, and nothing else is known of it by now."""
         known = self._listed.clips.get(name)
-        if known is not None and known.about != _about(recording):
+        if known is None:
+            known = self._listed.skipped.get(name)
+        elif (known.condition, known.split, known.attributes) != _about(recording):
             return False
-        known = known or self._listed.skipped.get(name)
         size, modified_ns = state
         if known is None or known.size != size or not size:
             return False

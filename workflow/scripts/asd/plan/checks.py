@@ -26,9 +26,7 @@ def data_problems(plan: Plan, shown: int | None = _SHOWN) -> list[str]:
     problems = [*_problems_of_the_demo(plan), *_problems_of_the_splits(plan)]
     problems += _hidden_recordings(plan)
     if plan.cache is None and not plan.is_demo:
-        there = _listings(plan)
-        identities = {name: one for listed in there.values() for name, one in listed.identities.items()}
-        twice = doubly_used({folder: listed.recordings for folder, listed in there.items()}, identities)
+        twice = doubly_used(_listings(plan))
         problems += [twice] if twice else []
         problems = problems or list(_texts_without_recordings(plan))
     if problems:

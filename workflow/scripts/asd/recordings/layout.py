@@ -9,10 +9,10 @@ import posixpath
 import re
 import string
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from ..errors import UserError
 from .listing import Finding, Hit, Identity, Oddity, Tree, expression_of_glob, identity_of, sentences_about
@@ -47,8 +47,7 @@ class Folder:
         return f"machine {self.machine}, SNR {self.snr}, ID {self.machine_id}, {self.kind}"
 
 
-@dataclass(frozen=True)
-class Recording:
+class Recording(NamedTuple):
     """One recording, and what is known of it beside its folder.
 
     Attributes
@@ -256,7 +255,7 @@ class Recordings:
                 f"no recordings for {folder}: nothing matches {' or '.join(map(repr, readable))}. {odd}"
                 f"{self._how_far(readable[0])}{_no_abnormal_clips(folder)}"
             )
-        require_usable_names(recording.file for _, recording in found.values())
+        require_usable_names(found)
         single = without_other_names(
             [(recording, identity_of(recording.file, hit.status), hit.by_link) for hit, recording in found.values()],
             folder,
@@ -290,6 +289,12 @@ class Recordings:
         texts = {name: texts[name] for name in texts if name in names}
         split_of = {same_name(text): split for split, text in self.splits.items()}
         has_conditions = "kind" in names and self._has_conditions(folder.kind)
+
+        def known_of(groups: Mapping[str, str]) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+            condition = groups.get("condition") or (groups["kind"] if has_conditions else "")
+            attributes = tuple((key, groups[key]) for key in self.attributes if key in groups)
+            return condition, split_of.get(groups.get("split", ""), ""), attributes
+
         found: dict[str, tuple[Hit, Recording]] = {}
         for combination in itertools.product(*texts.values()):
             captured = dict(zip(texts, map(same_name, combination), strict=True))
@@ -300,20 +305,21 @@ class Recordings:
             )
             values = {name: glob.escape(text) for name, text in fixed.items()} | captured
             # with nothing left open, the walk has compared it all
-            literal = None if any(map(glob.has_magic, combination)) else captured
+            literal = None if any(map(glob.has_magic, combination)) else known_of(captured)
             for hit in self._tree.hits(fill(pattern, values), report):
-                groups = literal
-                if groups is None:
+                known = literal
+                if known is None:
                     match = expression.fullmatch(hit.canonical)
                     if match is None:
                         continue
-                    groups = match.groupdict()
-                split = split_of.get(groups.get("split", ""), "")
-                about = tuple((key, groups[key]) for key in self.attributes if key in groups)
-                condition = groups.get("condition") or (groups["kind"] if has_conditions else "")
-                found[hit.path] = (hit, Recording((hit.path,), condition, split, about))
-        # in the same order wherever the files lie, whatever form of Unicode their names have there
-        return sorted(found.values(), key=lambda one: (one[1].split == "test", one[0].canonical, one[0].path))
+                    known = known_of(match.groupdict())
+                found[hit.path] = (hit, Recording((hit.path,), *known))
+        # In the same order wherever the files lie, whatever form of Unicode their names have there: by split, canonical
+        # name and path, the last one first, since texts are compared faster than tuples of them.
+        ordered = [found[path] for path in sorted(found)]
+        ordered.sort(key=lambda one: one[0].canonical)
+        ordered.sort(key=lambda one: one[1].split == "test")
+        return ordered
 
     def _has_conditions(self, kind: str) -> bool:
         """Whether the text of ``{kind}`` says more than the kind: one of several, or of those that a glob takes."""
@@ -370,21 +376,22 @@ def without_other_names(
     UserError
         If what is known of a recording differs with its name.
     """
-    kept: dict[Identity, tuple[Recording, bool]] = {}
-    for recording, identity, by_link in recordings:
-        first, first_by_link = kept.setdefault(identity, (recording, by_link))
+    kept: dict[Identity, tuple[Recording, Identity, bool]] = {}
+    for one in recordings:
+        recording, identity, by_link = one
+        first, _, first_by_link = kept.setdefault(identity, one)
         if first is recording:
             continue
-        if replace(recording, files=first.files) != first:
+        if recording._replace(files=first.files) != first:
             raise UserError(
                 f"{where}: {first.file!r} and {recording.file!r} are one recording, but differ in condition, split or "
                 f"attributes ({_about(first)}; {_about(recording)}). Remove or correct one of them."
             )
         if first_by_link and not by_link:
-            kept[identity] = (recording, by_link)
+            kept[identity] = one
             first, recording = recording, first
         report(Finding(Oddity.TWICE, recording.file, first.file))
-    return {identity: recording for identity, (recording, _) in kept.items()}
+    return {identity: recording for identity, (recording, _, _) in kept.items()}
 
 
 def _about(recording: Recording) -> str:
@@ -393,30 +400,22 @@ def _about(recording: Recording) -> str:
     return ", ".join(f"{name} {text!r}" for name, text in known.items() if text) or "nothing known"
 
 
-def doubly_used(
-    recordings: Mapping[Folder, Sequence[Recording]], identities: Mapping[str, Identity] | None = None
-) -> str | None:
+def doubly_used(found: Mapping[Folder, Listing]) -> str | None:
     """A sentence about recordings that belong to two folders, such as normal and abnormal, or None.
 
     A pattern may be too wide: ``*{kind}*`` takes ``abnormal_0.wav`` for a normal clip as well; and a recording may have
     several names.
-
-    Parameters
-    ----------
-    identities
-        File -> what it has in common with its other names; by its path where that is not known.
     """
-    known = identities or {}
+    of_folders = [set(listing.identities.values()) for listing in found.values()]
+    if len(set().union(*of_folders)) == sum(map(len, of_folders)):
+        return None
     owners: dict[Identity, tuple[str, Folder]] = {}
     twice: dict[Identity, tuple[str, str, Folder, Folder]] = {}
-    for folder, listed in recordings.items():
-        for name in files_of(listed):
-            identity = known.get(name) or (0, 0, name)
+    for folder, listing in found.items():
+        for name, identity in listing.identities.items():
             first, owner = owners.setdefault(identity, (name, folder))
             if owner != folder:
                 twice[identity] = (first, name, owner, folder)
-    if not twice:
-        return None
     first, second, owner, other = next(iter(twice.values()))
     also = "" if first == second else f", being the same file as {second!r}"
     return (
@@ -478,9 +477,9 @@ def joined_channels(recordings: Sequence[Recording], mark: str | None, where: ob
                 f"{where}: the recording of {first.file!r} has no file of channel {', '.join(missing)}, which others "
                 "have. Add it, or leave the recording out."
             )
-        if any(replace(other, files=first.files) != first for other in channels.values()):
+        if any(other._replace(files=first.files) != first for other in channels.values()):
             raise UserError(f"{where}: the files of the channels of {first.file!r} differ in condition or attributes.")
     return [
-        replace(channels[every[0]], files=tuple(channels[number].file for number in every))
+        channels[every[0]]._replace(files=tuple(channels[number].file for number in every))
         for channels in groups.values()
     ]

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 _AT_ONCE = 2**20  # bytes
 
 
-def state_of_files(files: Sequence[str]) -> tuple[str, str]:
+_State = tuple[int, int]
+
+
+def state_of_files(files: Sequence[str], known: Mapping[str, _State] = MappingProxyType({})) -> tuple[str, str]:
     """Sizes in bytes and times of the last modification in nanoseconds, each joined by ``+``; empty if one is missing.
+
+    Parameters
+    ----------
+    known
+        File -> its size and time, of files that need not be looked at again.
 
     Examples
     --------
@@ -18,10 +27,15 @@ def state_of_files(files: Sequence[str]) -> tuple[str, str]:
     ('', '')
     """
     try:
-        states = [os.stat(file) for file in files]
+        states = [known.get(file) or _state(file) for file in files]
     except OSError:
         return "", ""
-    return "+".join(str(one.st_size) for one in states), "+".join(str(one.st_mtime_ns) for one in states)
+    return "+".join([str(size) for size, _ in states]), "+".join([str(date) for _, date in states])
+
+
+def _state(file: str) -> _State:
+    status = os.stat(file)
+    return status.st_size, status.st_mtime_ns
 
 
 def content_checksum(files: Sequence[str]) -> str:
