@@ -23,7 +23,7 @@ STARTED = time.time()
 # A plan of thousands of jobs is millions of objects that stay, which Python would search for garbage over and over: a
 # sixth of the time of planning. There is next to none to find.
 if workflow.is_main_process:
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
 
 
 def stop(headline, problems):

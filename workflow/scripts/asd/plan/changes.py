@@ -23,7 +23,7 @@ from ..files.origin import digest
 from ..recordings.layout import Folder, Recording
 from ..recordings.listing import left_out
 from ..recordings.names import names_under
-from ..recordings.state import content_checksum, state_of_files
+from ..recordings.state import State, content_checksum, state_of_files
 from . import parameters, paths
 from .run import Plan, listing, recordings
 
@@ -86,7 +86,7 @@ def folder_state(
     dates: Dates,
     extraction: str = "",
     left_out: Iterable[str] = (),
-    states: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    states: Mapping[str, State] = MappingProxyType({}),
 ) -> FolderState:
     """Compare the recordings of a folder with those that its feature cache was made from.
 

@@ -6,6 +6,7 @@ The wildcard ``protocol`` is what stands in names for a protocol: nothing for th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache as memoized
 from itertools import product
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def cache(folder: Folder, suffix: str) -> str:
     return f"{filled(FEATURES, values)}.{suffix}"
 
 
+@memoized
 def caches(plan: Plan, machine: str, kind: str, suffix: str) -> list[str]:
     """Feature caches or clip lists of a machine, in the order of `Plan.units`; none of a kind that nothing is of."""
     if kind not in plan.kinds:

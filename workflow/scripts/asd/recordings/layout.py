@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple, Protocol
 from ..errors import UserError
 from .listing import Finding, Hit, Identity, Oddity, Tree, expression_of_glob, identity_of, sentences_about
 from .names import require_usable_names, same_name
+from .state import State
 
 Kind = Literal["normal", "abnormal", "unlabelled"]
 LABELLED: tuple[Kind, ...] = ("normal", "abnormal")
@@ -91,13 +92,13 @@ class Listing:
     identities
         File -> what its other names have in common with it.
     states
-        File -> its size in bytes and the time of its last modification in nanoseconds, as far as they are known.
+        Of the files.
     """
 
     recordings: Sequence[Recording]
     findings: Sequence[Finding] = ()
     identities: Mapping[str, Identity] = field(default_factory=dict)
-    states: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    states: Mapping[str, State] = field(default_factory=dict)
 
 
 # ------------------------------------------------------------------------------------------------------- patterns
@@ -261,9 +262,9 @@ class Recordings:
             folder,
             findings.append,
         )
-        findings += _same_names((hit for hit, _ in found.values()), {one.file for one in single.values()})
-        recordings = joined_channels(list(single.values()), self.channel_mark, folder)
         identities = {recording.file: identity for identity, recording in single.items()}
+        findings += _same_names((hit for hit, _ in found.values()), identities)
+        recordings = joined_channels(list(single.values()), self.channel_mark, folder)
         states = {path: (hit.status.st_size, hit.status.st_mtime_ns) for path, (hit, _) in found.items()}
         return Listing(recordings, list(dict.fromkeys(findings)), identities, states)
 

@@ -210,15 +210,17 @@ class _Leaf:
         self.ending = ending if ending and not glob.has_magic(ending) else ""
         self.is_audio = self.ending.lower() in AUDIO_ENDINGS
         stem = stem if self.ending else part
+        self._takes_any_stem = stem == "*"
         self._takes = re.compile(expression_of_glob(stem) + f"(?i:{re.escape(self.ending)})", re.DOTALL).fullmatch
 
     def canonical(self, name: str) -> tuple[str, bool] | None:
         """`name` with the ending in the letters of the glob, and whether it is as written; None if it does not fit."""
         if not name.isascii():
             name = same_name(name)
-        if not self._takes(name):
+        as_written = name.endswith(self.ending)
+        if not (as_written and self._takes_any_stem) and not self._takes(name):
             return None
-        if name.endswith(self.ending):
+        if as_written:
             return name, True
         return name[: len(name) - len(self.ending)] + self.ending, False
 

@@ -19,6 +19,7 @@ from ..schema import schema_problems
 from .layout import KINDS, Folder, Kind, Listing, Recording, clean_path, joined_channels, without_other_names
 from .listing import Finding, Identity, existing_path, identity_of, status_of
 from .names import require_usable_names, same_name
+from .state import State
 
 REQUIRED = ("file", "machine", "id")
 OPTIONAL = ("snr", "label", "condition", "split")
@@ -239,6 +240,7 @@ class SampleSheet:
             raise UserError(f"{self.path}: no line for {folder}. Correct the sheet, or machines and snrs.")
         findings: list[Finding] = []
         found: list[tuple[Recording, Identity, bool]] = []
+        states: dict[str, State] = {}
         lost: list[tuple[Sample, str]] = []
         for sample in samples:
             path = existing_path(clean_path(posixpath.join(self.root, os.path.expanduser(sample.file))))
@@ -246,6 +248,7 @@ class SampleSheet:
             if status is not None:
                 recording = Recording((path,), sample.condition, sample.split, sample.attributes)
                 found.append((recording, identity_of(path, status), False))
+                states[path] = (status.st_size, status.st_mtime_ns)
             elif not findings or findings[-1].path != path:
                 lost.append((sample, path))
         if lost:
@@ -260,7 +263,7 @@ class SampleSheet:
         single = without_other_names(found, where, findings.append)
         recordings = joined_channels(list(single.values()), self.channel_mark, where)
         identities = {recording.file: identity for identity, recording in single.items()}
-        return Listing(recordings, list(dict.fromkeys(findings)), identities)
+        return Listing(recordings, list(dict.fromkeys(findings)), identities, states)
 
 
 def _named(folder: Folder) -> Folder:

@@ -10,16 +10,17 @@ from types import MappingProxyType
 _AT_ONCE = 2**20  # bytes
 
 
-_State = tuple[int, int]
+State = tuple[int, int]
+"""Size of a file in bytes, and the time of its last modification in nanoseconds."""
 
 
-def state_of_files(files: Sequence[str], known: Mapping[str, _State] = MappingProxyType({})) -> tuple[str, str]:
+def state_of_files(files: Sequence[str], known: Mapping[str, State] = MappingProxyType({})) -> tuple[str, str]:
     """Sizes in bytes and times of the last modification in nanoseconds, each joined by ``+``; empty if one is missing.
 
     Parameters
     ----------
     known
-        File -> its size and time, of files that need not be looked at again.
+        Of files that need not be looked at again.
 
     Examples
     --------
@@ -33,7 +34,7 @@ def state_of_files(files: Sequence[str], known: Mapping[str, _State] = MappingPr
     return "+".join([str(size) for size, _ in states]), "+".join([str(date) for _, date in states])
 
 
-def _state(file: str) -> _State:
+def _state(file: str) -> State:
     status = os.stat(file)
     return status.st_size, status.st_mtime_ns
 
