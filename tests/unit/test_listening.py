@@ -220,7 +220,7 @@ def test_what_cannot_be_heard_any_more_is_shown_without_sound_and_counted(tmp_pa
     (tmp_path / "r" / broken).write_bytes(b"RIFF")
     # of this one nobody knows what its content was
     clips = units[0].clips
-    records = [replace(record, content="") if record.file == broken else record for record in clips.abnormal.clips]
+    records = [record._replace(content="") if record.file == broken else record for record in clips.abnormal.clips]
     abnormal = Cache(clips.abnormal.features, records)
     units[0] = replace(units[0], clips=replace(clips, abnormal=abnormal))
     counts, content = write(tmp_path / "page.html", units, tmp_path / "r")
@@ -256,7 +256,7 @@ def test_clips_that_were_cut_from_recordings_and_channels_with_a_file_each(tmp_p
             soundfile.write(path, factor * mono[kind], 16_000, subtype="FLOAT")
         recordings[f"{kind}_0.wav"] = tuple(map(os.fspath, channels))
         records = [
-            replace(record, file=f"{kind}_0.wav", start=f"{0.3 * row:.10g}", content="")
+            record._replace(file=f"{kind}_0.wav", start=f"{0.3 * row:.10g}", content="")
             for row, record in enumerate(cache.clips)
         ]
         cut[kind] = Cache(cache.features, records)
@@ -285,7 +285,7 @@ def test_names_of_others_do_nothing(tmp_path: Path) -> None:
     units = small_run(tmp_path / "r", ("id_00",), suffix=HOSTILE)
     hostile = []
     for unit in units:
-        records = [replace(record, condition=HOSTILE) for record in unit.clips.abnormal.clips]
+        records = [record._replace(condition=HOSTILE) for record in unit.clips.abnormal.clips]
         clips = replace(unit.clips, machine_id=HOSTILE, abnormal=Cache(unit.clips.abnormal.features, records))
         scores = replace(unit.scores, clips=clips.names(), scores={HOSTILE: unit.scores.scores[DETECTOR]})
         hostile.append(ListedUnit(HOSTILE, HOSTILE, scores, clips))

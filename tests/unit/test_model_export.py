@@ -221,7 +221,7 @@ def test_the_typical_clip_is_the_one_nearest_to_the_mean() -> None:
 def test_lengths_and_formats_that_differ_are_not_known() -> None:
     of_unit = unit()
     lists = [
-        replace(clip, duration=str(5 + row % 7), channels=str(1 + row % 2))
+        clip._replace(duration=str(5 + row % 7), channels=str(1 + row % 2))
         for row, clip in enumerate(of_unit.normal.clips)
     ]
     about = built(trained(["KNN"], clips=replace(of_unit, normal=of_unit.normal._replace(clips=lists)))).about
