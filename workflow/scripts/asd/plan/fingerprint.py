@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_NESTED = (ast.AST, list)
 
 
 class UnresolvedImportError(ImportError):
@@ -19,25 +22,34 @@ def _is_text(node: Any) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _meaning(node: Any, imports: list[ast.Import | ast.ImportFrom]) -> Any:
-    """Nested tuples that hold what the code does, without positions, comments, docstrings and empty fields; its import
-    statements, at any depth, go to `imports`.
+@lru_cache(maxsize=None, typed=True)
+def _quoted(value: object) -> str:
+    return repr(repr(value))
+
+
+def _tuple(items: list[str]) -> str:
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def _meaning(node: Any, imports: list[ast.Import | ast.ImportFrom]) -> str:
+    """What the code does, without positions, comments, docstrings and empty fields: the text of nested tuples, which to
+    make first would take twice as long.  Its import statements, at any depth, go to `imports`.
 
     Empty fields are left out because newer Python versions add some to old node types; so one and the same
     code has one and the same hash under all of them.
     """
     if isinstance(node, list):
-        return tuple([_meaning(item, imports) for item in node if not _is_text(item)])
+        return _tuple([_meaning(item, imports) for item in node if not _is_text(item)])
     if not isinstance(node, ast.AST):
-        return repr(node)
-    if isinstance(node, ast.Import | ast.ImportFrom):
+        return _quoted(node)
+    if isinstance(node, _IMPORTS):
         imports.append(node)
-    fields: list[Any] = [type(node).__name__]
+    fields = [repr(type(node).__name__)]
     for name in node._fields:
         value = getattr(node, name, None)
         if value is not None and value != []:
-            fields.append((name, _meaning(value, imports)))
-    return tuple(fields)
+            fields.append(f"({name!r}, {_meaning(value, imports) if isinstance(value, _NESTED) else _quoted(value)})")
+    return _tuple(fields)
 
 
 def _imported_names(
@@ -126,7 +138,7 @@ def _imported_files(file: Path, imports: Iterable[ast.Import | ast.ImportFrom], 
 def _read(file: Path, package: Path) -> tuple[str, frozenset[Path]]:
     """What a file does, as text, and the files it imports; read once a run for all scripts that need it."""
     imports: list[ast.Import | ast.ImportFrom] = []
-    meaning = repr(_meaning(_parsed(file), imports))
+    meaning = _meaning(_parsed(file), imports)
     return meaning, frozenset(_imported_files(file, imports, package))
 
 
