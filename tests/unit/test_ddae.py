@@ -701,12 +701,20 @@ def test_flipped_bytes_in_a_weights_file_are_found_or_harmless(archive, trained,
     assert not wrong, f"{len(wrong)} flips, for example: " + "; ".join(wrong[:: max(1, len(wrong) // 6)])
 
 
-# --- what detection need not import ---
+# --- what jobs need not import ---
 
 
-@pytest.mark.parametrize("module", ["asd.ddae.denoiser", "asd.detection.scoring"])
-def test_module_does_not_import_torch(module):
-    code = f"import sys, {module}; print('torch' in sys.modules)"
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [
+        ("asd.ddae.denoiser", "torch"),
+        ("asd.detection.scoring", "torch"),
+        ("asd.ddae.model", "scipy"),
+        ("asd.classification.training", "scipy"),
+    ],
+)
+def test_module_does_not_import_package(module, package):
+    code = f"import sys, {module}; print({package!r} in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(Path(asd.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -14,6 +14,9 @@ from places import REPOSITORY
 PAIRS = {
     "README.md": "README.ko.md",
     "docs/faq.md": "docs/ko/faq.md",
+    "docs/installation.md": "docs/ko/installation.md",
+    "docs/mimii.md": "docs/ko/mimii.md",
+    "docs/own_recordings.md": "docs/ko/own_recordings.md",
     "docs/use.md": "docs/ko/use.md",
     "examples/onnx/README.md": "examples/onnx/README.ko.md",
 }

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from asd.detection.scores import Scores, UnitScores
 from asd.figures.scores import (
     ZOOM,
     RocBand,
@@ -21,6 +22,7 @@ from asd.figures.scores import (
     score_strips,
 )
 from asd.figures.style import ABNORMAL, NORMAL
+from named_clips import scored_clips
 from plain_figures import hard_to_read
 from plain_method import plain_auc
 
@@ -139,6 +141,17 @@ RNG = np.random.default_rng(0)
 PANEL = ScorePanel(RNG.normal(1.0, 0.1, 90), RNG.normal(1.0, 0.1, 40), RNG.normal(1.3, 0.1, 30), 1.15)
 HEAVY = ScorePanel(PANEL.train, PANEL.normal, np.concatenate([PANEL.abnormal, [40.0, 1e6, -30.0]]), 1.15)
 LARGE = ScorePanel(RNG.normal(1.0, 0.1, 3000), PANEL.normal, PANEL.abnormal, 1.15)
+
+
+def test_a_panel_has_the_scores_of_each_class_of_clips():
+    clips = scored_clips(("t1", "t2"), ("n1",), ("a1", "a2"))
+    scores = {
+        "LOF": Scores(np.array([0.1, 0.2]), np.array([0.3, 1.0, 2.0]), 0.5),
+        "IF": Scores(np.zeros(2), np.ones(3), 1),
+    }
+    panel = ScorePanel.of(UnitScores(clips, scores, "paper"), "LOF")
+    assert [list(of) for of in panel.kinds.values()] == [[0.1, 0.2], [0.3], [1.0, 2.0]]
+    assert panel.threshold == 0.5
 
 
 @pytest.mark.parametrize("shift", [0.0, -7.0])

@@ -13,7 +13,6 @@ with job_log(snakemake.log[0]):
 
     settings, origins, files = snakemake.params.settings, snakemake.params.origins, snakemake.input
     folders, lists, weights = iter(files.scores), iter(files.clips), iter(files.weights)
-    units = []
     of_machine = {}
     for name, about in origins.items():
         of_clips, of_weights = (len(about[key]) for key in ("clips", "weights"))

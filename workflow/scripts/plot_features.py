@@ -8,14 +8,11 @@ with job_log(snakemake.log[0]):
 
     from asd.detection.networks import read_networks
     from asd.detection.origins import expected_scores
-    from asd.detection.representations import Represented
-    from asd.detection.seen import as_seen
     from asd.detection.units import read_unit_clips, split_again
-    from asd.detection.views import ID_EMBEDDING, WITHOUT_DDAE
     from asd.evaluation.best import auc_of, best_view, standings
     from asd.evaluation.machine import read_unit_scores
-    from asd.features.columns import N_FEATURES
-    from asd.figures.features import DenoisingFigures, FeaturePanel, ProjectionFigures, ProjectionPanel, project_2d
+    from asd.figures.denoising import DenoisingFigures, FeaturePanel
+    from asd.figures.projections import ProjectionFigures, ProjectionPanel
     from asd.files.origin import origins_of
 
     settings, wildcards, files = snakemake.params.settings, snakemake.wildcards, snakemake.input
@@ -33,27 +30,16 @@ with job_log(snakemake.log[0]):
         contents = read_unit_scores(list(islice(scores, len(run["runs"]))), run["runs"], run["units"], expected)
         ordered = standings(contents, settings["ensembles"], settings["false_alarms"], settings["confidence"])
         best = best_view(ordered, settings["ensembles"], settings["default"])
-        representation, kind = settings["views"][best.detector]
+        view = settings["views"][best.detector]  # representation and projection
         every = split_again(every, of) if every else read_unit_clips(*caches, of, expected=origins_of(origins, "clips"))
         for machine_id in settings["ids"]:
-            features, projections = {}, {}
-            for clips in every:
-                if clips.machine_id != machine_id:
-                    continue
-                label = labels[clips.snr]
-                normal, abnormal = (part[:, :N_FEATURES] for part in clips.test())
-                after = (networks.denoiser.denoise_unscaled(part) for part in (normal, abnormal))
-                features[label] = FeaturePanel(normal, abnormal, *after)
-                train = clips.train_without_ddae() if representation in WITHOUT_DDAE else clips.train()
-                of_snr = networks.of_snr.get(clips.snr, ())[:1] if representation == ID_EMBEDDING else ()
-                represented = (
-                    Represented.of(part, networks.denoiser, of_snr).get(representation)
-                    for part in (train, *clips.test())
-                )
-                shown, explained = project_2d(*as_seen(representation, kind, *represented))
+            here = {labels[clips.snr]: clips for clips in every if clips.machine_id == machine_id}
+            features = {label: FeaturePanel.of(clips, networks.denoiser) for label, clips in here.items()}
+            projections = {}
+            for label, clips in here.items():
                 auc = auc_of(contents, best.detector, clips.snr, machine_id)
-                projections[label, machine_id] = ProjectionPanel(*shown, explained, auc)
+                projections[label, machine_id] = ProjectionPanel.of(clips, networks, *view, auc)
             about = f"noise factor {wildcards.nf}, seed {of['seed']}, {protocol} protocol"
             title = f"{wildcards.machine} {machine_id}, {about}"
             denoising.save(features, f"{title}: test clips before and after denoising", next(denoised))
-            projection.save(projections, f"{title}: {best.words(representation, kind)}", next(projected))
+            projection.save(projections, f"{title}: {best.words(*view)}", next(projected))

@@ -5,7 +5,7 @@ from asd.joblog import job_log
 with job_log(snakemake.log[0]):
     from asd.ddae.loss import read_loss
     from asd.ddae.origins import expected_weights
-    from asd.figures.features import loss_curves
+    from asd.figures.losses import loss_curves
     from asd.figures.style import save
 
     settings, files = snakemake.params.settings, snakemake.input

@@ -21,14 +21,11 @@ with job_log(snakemake.log[0]):
 
     def panels_of(protocol, detector):
         """(SNR's label, ID) -> scores of a detector."""
-        panels = {}
-        for unit, content in contents.items():
-            if unit.run.protocol == protocol:
-                scores, abnormal = content.scores[detector], content.clips.labels
-                panels[labels[unit.snr], unit.machine_id] = ScorePanel(
-                    scores.train, scores.test[~abnormal], scores.test[abnormal], scores.threshold
-                )
-        return panels
+        return {
+            (labels[unit.snr], unit.machine_id): ScorePanel.of(content, detector)
+            for unit, content in contents.items()
+            if unit.run.protocol == protocol
+        }
 
     every = product(settings["protocols"], settings["detectors"])
     about = f"{wildcards.machine}, {factor}"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.special
 from numpy.typing import NDArray
 
 from ..errors import UserError
@@ -88,11 +87,13 @@ def _hidden(
     shift: NDArray[np.float32],
 ) -> NDArray[np.float64]:
     """A layer with normalised outputs and SiLU, [networks, clips, in] to [networks, clips, out]."""
+    from scipy.special import expit  # a sixth of a second, which training does not need
+
     x = x @ weight + bias
     x -= x.mean(axis=-1, keepdims=True)
     x /= np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + EPSILON)
     x = x * gain + shift
-    return np.asarray(x * scipy.special.expit(x), np.float64)
+    return np.asarray(x * expit(x), np.float64)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.special
 from numpy.typing import NDArray
 
 from ..errors import UserError
@@ -31,10 +30,21 @@ LEAKY_SLOPE = 0.01  # as torch has it by default
 NETWORKS = {"mfcc": MFCC_COLUMNS, "basic": BASIC_COLUMNS}
 """The columns that each of the two networks sees."""
 
+
+def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-x)) of each value, float64.
+
+    Whoever only writes networks or reads them has no need of SciPy, which takes a sixth of a second to import.
+    """
+    from scipy.special import expit
+
+    return np.asarray(expit(x))
+
+
 ACTIVATIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "relu": lambda x: np.maximum(x, 0.0),
     "leaky_relu": lambda x: np.maximum(x, np.float32(LEAKY_SLOPE) * x),
-    "silu": lambda x: x * scipy.special.expit(x),
+    "silu": lambda x: x * _sigmoid(x),
     "tanh": np.tanh,
 }
 """What may follow a layer: those that are known here as well as in `asd.ddae.training`."""
@@ -67,7 +77,7 @@ def forward(layers: Layers, x: NDArray[np.float32], activation: str = "relu") ->
         y = y @ weight.T + bias
         if number not in (code, len(layers) - 1):
             y = ACTIVATIONS[activation](y)
-    return np.asarray(scipy.special.expit(y), np.float32)
+    return np.asarray(_sigmoid(y), np.float32)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from ..detection.scores import UnitScores
 from ..evaluation.statistics import weighted_aucs
 from ..files import StrPath
 from .style import (
@@ -207,6 +208,12 @@ class ScorePanel:
     normal: NDArray[np.float64]
     abnormal: NDArray[np.float64]
     threshold: float
+
+    @classmethod
+    def of(cls, content: UnitScores, detector: str) -> ScorePanel:
+        """Of a detector, by its name."""
+        scores, abnormal = content.scores[detector], content.clips.labels
+        return cls(scores.train, scores.test[~abnormal], scores.test[abnormal], scores.threshold)
 
     @property
     def kinds(self) -> dict[str, NDArray[np.float64]]:

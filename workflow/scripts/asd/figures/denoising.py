@@ -1,4 +1,4 @@
-"""Figures of features: losses of the networks, clips before and after denoising, and their principal components."""
+"""Figures of clips before and after denoising, and what it does to the distance between their classes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from ..ddae.loss import Curve
+from ..ddae.denoiser import Denoiser
+from ..detection.units import UnitClips
 from ..features.bands import log_mel
-from ..features.columns import BASIC_COLUMNS, BASIC_NAMES, HIGHEST_FREQUENCY, hertz_to_mel, mel_centres, mel_to_hertz
+from ..features.columns import (
+    BASIC_COLUMNS,
+    BASIC_NAMES,
+    HIGHEST_FREQUENCY,
+    N_FEATURES,
+    hertz_to_mel,
+    mel_centres,
+    mel_to_hertz,
+)
 from ..files import StrPath
 from .style import (
     ABNORMAL,
@@ -30,210 +37,17 @@ from .style import (
     PAGE_WIDTH,
     SMALL,
     Series,
-    clip_grid,
     fitted,
-    label_ends,
     legend_below,
     line_key,
     new_figure,
     show_range,
-    title_above,
 )
 
 _DECIBEL = 10.0 / np.log(10.0)  # from the natural logarithm of a power
 _QUANTILES = (0.1, 0.5, 0.9)
 _MEL_SCALE = tuple(np.vectorize(scale, otypes=[np.float64]) for scale in (hertz_to_mel, mel_to_hertz))
 _BASIC_UNITS = dict.fromkeys(("rms", "ptp", "mean", "std"), "amplitude")
-_NETWORKS = {"mfcc": "MFCC network", "basic": "basic network"}
-
-
-# --- data ---
-
-
-def project_2d(
-    train: NDArray[np.floating], *others: NDArray[np.floating]
-) -> tuple[tuple[NDArray[np.float64], ...], tuple[float, float]]:
-    """The two directions in which clips lie apart from the typical training clip, and all clips in their plane.
-
-    They are the first two principal components of all rows' directions, seen from the median training row (spherical
-    principal components): each clip counts once, however far out it is, and whether it is normal does not count.
-    Components of the training rows alone would show nothing of what whitening sees: these vary alike in all directions.
-
-    Parameters
-    ----------
-    train
-        float [clips, columns], at least one clip.
-    others
-        float [clips, columns] each.
-
-    Returns
-    -------
-    tuple
-        The projections float64 [clips, 2] of `train` and of each of `others`, and for the two components the share of
-        the squared distance to the median training row that is along them, mean over the clips.  The largest loading
-        of a component is positive.  A component that there are too few clips for is zero.
-
-    References
-    ----------
-    Locantore, N. et al. (1999). Robust principal component analysis for functional data. *Test* 8, 1-73.
-    """
-    blocks = [np.asarray(block, np.float64) for block in (train, *others)]
-    middle = np.median(blocks[0], axis=0)
-    rows = np.concatenate(blocks) - middle
-    # what rounding leaves of a distance that is not there
-    tiny = np.finfo(np.float64).eps * max(rows.shape) * (float(np.abs(blocks[0]).max()) + 1e-300)
-    lengths = np.linalg.norm(rows, axis=1)
-    directions = rows[lengths > tiny] / lengths[lengths > tiny, None]
-    axes = np.zeros((2, rows.shape[1]))
-    shares = np.zeros(2)
-    if len(directions):
-        values, vectors = np.linalg.eigh(directions.T @ directions)
-        for number, place in enumerate(range(len(values) - 1, max(len(values) - 3, -1), -1)):
-            if values[place] > 1e-9 * len(directions):
-                vector = vectors[:, place]
-                axes[number] = vector * np.sign(vector[np.argmax(np.abs(vector))])
-                shares[number] = values[place] / len(directions)
-    return tuple((block - middle) @ axes.T for block in blocks), (float(shares[0]), float(shares[1]))
-
-
-# --- losses ---
-
-
-def loss_curves(curves: Mapping[str, Mapping[float, Sequence[Curve]]], title: str) -> Figure:
-    """Losses against the epoch or step, on a logarithmic axis: a panel for each network.
-
-    The line is the mean over the seeds, the band their range; dashed lines are the losses of held-out clips, with a dot
-    where each seed's weights were kept.  Noise factors are darker the smaller they are, and named at the ends of the
-    lines.  Above a panel stands whether its network has learned.
-
-    Parameters
-    ----------
-    curves
-        Network (``mfcc``, ``basic``) -> noise factor -> the training of each seed.
-    title
-        Above all panels.
-    """
-    factors = sorted({factor for of in curves.values() for factor in of})
-    # the lightest third of the map is too light for lines on white
-    places = np.linspace(0.0, 0.72, len(factors)) if len(factors) > 1 else [0.0]
-    styles = {
-        factor: {"color": matplotlib.colormaps["viridis"](float(place))}
-        for factor, place in zip(factors, places, strict=True)
-    }
-    figure = new_figure(PAGE_WIDTH, 3.5)
-    grid = figure.subplots(1, max(len(curves), 1), squeeze=False)
-    ends: dict[Axes, list[tuple[float, float, str, Mapping[str, Any]]]] = {}
-    every = [curve for of in curves.values() for trained in of.values() for curve in trained]
-    unit = every[0].unit if every else "epoch"
-    for axes, (network, of) in zip(grid.flat, curves.items(), strict=False):
-        ends[axes] = []
-        longest = 1
-        for factor in sorted(of):
-            style = styles[factor]
-            end = _draw_training(axes, of[factor], f"{factor:g}", style)
-            _draw_validation(axes, of[factor], style)
-            if end is not None:
-                longest = max(longest, int(end[0]))
-                ends[axes].append((*end, f"{factor:g}", style))
-        axes.set_yscale("log")
-        _plain_log_axis(axes)
-        start = 0 if unit == "step" else 1
-        axes.set_xlim(start - 0.01 * longest, longest + 0.01 * longest)
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_xlabel(_PLACES[unit])
-        said, fine = verdict_on_training(of)
-        said = fitted(figure, said, MEDIUM, 0.8 * figure.get_figwidth() / len(curves))
-        axes.set_title(f"{_NETWORKS.get(network, network)}\n{said}", color="black" if fine else ABNORMAL)
-        axes.grid()
-    grid[0, 0].set_ylabel("loss: mean squared error\nof features scaled to 0–1")
-    seeds = max((len(trained) for of in curves.values() for trained in of.values()), default=1)
-    notes = ["numbers at the lines: noise factor"]
-    notes += [f"mean and range over {seeds} seeds"] if seeds > 1 else []
-    keys: list[Artist] = [line_key("clips that train", color="black")]
-    if any(curve.validation for curve in every):
-        keys.append(line_key("clips held out", color="black", **_HELD_OUT))
-        keys.append(line_key("weights that were kept", color="black", linestyle="", marker="o", markersize=3.5))
-    legend_below(figure, keys, "; ".join(notes))
-    title_above(figure, title)
-    label_ends(figure, ends)
-    return figure
-
-
-_PLACES = {"epoch": "epoch (all training clips once)", "step": "step (one batch of clips)"}
-_HELD_OUT: dict[str, Any] = {"linestyle": (0, (4, 1.8)), "linewidth": 1.0}
-
-
-def verdict_on_training(of: Mapping[float, Sequence[Curve]]) -> tuple[str, bool]:
-    """Whether a network has learned, in a few words, and whether all is well.
-
-    Parameters
-    ----------
-    of
-        Noise factor -> the training of each seed.
-
-    Examples
-    --------
-    >>> verdict_on_training({0.7: [Curve([0.08, 0.02], [], 0, 1, spread=0.5)]})
-    ('has learned: its loss fell by 75 %', True)
-    >>> verdict_on_training({0.2: [Curve([0.08, 0.02], [], 0, 1)], 0.7: [Curve([0.08, 0.079], [], 0, 1)]})
-    ('has hardly learned anything at noise factor 0.7', False)
-    """
-    untrained = [f"{factor:g}" for factor in sorted(of) if any(curve.complaints() for curve in of[factor])]
-    if untrained:
-        return f"has hardly learned anything at noise factor {', '.join(untrained)}", False
-    pairs = [curve.first_and_kept for trained in of.values() for curve in trained]
-    falls = sorted(100.0 * (1.0 - kept / first) for first, kept in pairs)
-    if not falls:
-        return "no training", True
-    low, high = f"{falls[0]:.0f}", f"{falls[-1]:.0f}"
-    return f"has learned: its loss fell by {low if low == high else f'{low} to {high}'} %", True
-
-
-def _stacked(trained: Sequence[Curve], values: Sequence[Sequence[float]]) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Places where some of the seeds have a value, [places], and the values there, [seeds, places]; NaN where a seed
-    has none."""
-    longest = max(trained, key=lambda curve: len(curve.training)).places if trained else []
-    stacked = np.full((len(trained), len(longest)), np.nan)
-    for row, of_seed in zip(stacked, values, strict=True):
-        row[: len(of_seed)] = of_seed
-    known = np.isfinite(stacked).any(axis=0)
-    return np.asarray(longest)[known], stacked[:, known]
-
-
-def _draw_training(
-    axes: Axes, trained: Sequence[Curve], label: str, style: Mapping[str, Any]
-) -> tuple[float, float] | None:
-    """Mean and range of the training losses of all seeds; where the line ends, if there is one."""
-    places, losses = _stacked(trained, [curve.training for curve in trained])
-    if not len(places):
-        return None
-    mean, low, high = np.nanmean(losses, axis=0), np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
-    axes.fill_between(places, low, high, color=style["color"], alpha=0.15, linewidth=0)
-    axes.plot(places, mean, marker="o" if len(places) == 1 else "", label=label, **style)
-    return float(places[-1]), float(mean[-1])
-
-
-def _draw_validation(axes: Axes, trained: Sequence[Curve], style: Mapping[str, Any]) -> None:
-    """Mean of the losses of held-out clips over all seeds, and where each seed's weights were kept."""
-    places, losses = _stacked(trained, [curve.validation for curve in trained])
-    if not len(places):
-        return
-    axes.plot(places, np.nanmean(losses, axis=0), **{**style, **_HELD_OUT})
-    kept = [(curve.places[curve.kept], curve.validation[curve.kept]) for curve in trained if curve.validation]
-    axes.plot(*zip(*kept, strict=True), linestyle="", marker="o", markersize=3.5, color=style["color"])
-
-
-def _plain_log_axis(axes: Axes) -> None:
-    """Ticks of a logarithmic y axis as plain numbers: at each power of ten, and between where there are few."""
-    low, high = axes.get_ylim()
-    decades = np.log10(high / low)
-    steps = (1.0,) if decades > 2.5 else (1.0, 2.0, 5.0) if decades > 1.0 else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
-    axes.yaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-# --- denoising ---
 
 
 @dataclass(frozen=True)
@@ -250,6 +64,12 @@ class FeaturePanel:
     before_abnormal: NDArray[np.float32]
     after_normal: NDArray[np.float32]
     after_abnormal: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, clips: UnitClips, denoiser: Denoiser) -> FeaturePanel:
+        """Of the test clips of an ID."""
+        before = [part[:, :N_FEATURES] for part in clips.test()]
+        return cls(*before, *(denoiser.denoise_unscaled(part) for part in before))
 
     @property
     def pairs(self) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
@@ -609,164 +429,3 @@ class _Boxes:
         self.medians.set_segments(medians)
         show_range(self.axes, [*shown, np.empty(0)])
         self.axes.autoscale_view(scalex=False)
-
-
-# --- projection ---
-
-
-@dataclass(frozen=True)
-class ProjectionPanel:
-    """Two components of the clips of one ID at one SNR.
-
-    Attributes
-    ----------
-    train, normal, abnormal
-        float64 [clips, 2]: the training clips, and the test clips of either class.
-    explained
-        The components' shares of the squared distance to the typical training clip (see `project_2d`).
-    auc
-        Of the detector whose view this is; NaN where it is not known.
-    """
-
-    train: NDArray[np.float64]
-    normal: NDArray[np.float64]
-    abnormal: NDArray[np.float64]
-    explained: tuple[float, float]
-    auc: float = float("nan")
-
-
-def projection_limits(panel: ProjectionPanel) -> NDArray[np.float64]:
-    """Lower and upper limit of both axes, float64 [2 limits, 2 axes].
-
-    They hold 98 % of each class along each axis, but reach no further from the normal clips than three times the
-    range of those.
-    """
-    normal = np.concatenate([panel.train, panel.normal])
-    normal = normal[np.isfinite(normal).all(axis=1)]
-    abnormal = panel.abnormal[np.isfinite(panel.abnormal).all(axis=1)]
-    if not len(normal):
-        normal = abnormal if len(abnormal) else np.array([[0.0, 0.0], [1.0, 1.0]])
-    low, high = np.quantile(normal, (0.01, 0.99), axis=0)
-    span = np.maximum(high - low, 1e-9)
-    if len(abnormal):
-        low_too, high_too = np.quantile(abnormal, (0.01, 0.99), axis=0)
-        low, high = (
-            np.minimum(low, np.maximum(low_too, low - 3.0 * span)),
-            np.maximum(high, np.minimum(high_too, high + 3.0 * span)),
-        )
-    margin = 0.06 * (high - low) + 1e-9
-    return np.asarray([low - margin, high + margin], np.float64)
-
-
-def projection(panels: Mapping[tuple[str, str], ProjectionPanel], title: str) -> Figure:
-    """Clips in the plane of two components, a panel for each SNR and ID.
-
-    Clips outside of the axes stand at their edge, as marks of half the size, and are counted above the panel.
-
-    Parameters
-    ----------
-    panels
-        (SNR's label, ID) -> clips.  SNRs go down and IDs across, or the other way round for one ID or more than four.
-    title
-        Above all panels.
-    """
-    planes = _Planes(list(panels), _has_abnormal_clips(panels))
-    planes.show(panels, title)
-    return planes.figure
-
-
-def _has_abnormal_clips(panels: Mapping[tuple[str, str], ProjectionPanel]) -> bool:
-    return any(len(panel.abnormal) for panel in panels.values())
-
-
-class ProjectionFigures:
-    """Figures like those of `projection`, each of which costs a fifth of the first."""
-
-    def __init__(self) -> None:
-        self._pages: dict[tuple[tuple[tuple[str, str], ...], bool], tuple[_Planes, Series]] = {}
-
-    def save(self, panels: Mapping[tuple[str, str], ProjectionPanel], title: str, path: StrPath) -> None:
-        """Write one as a PNG; clips and title as `projection` takes them."""
-        shape = tuple(panels), _has_abnormal_clips(panels)
-        if shape not in self._pages:
-            planes = _Planes(*shape)
-            self._pages[shape] = planes, Series(planes.figure, planes.varying)
-        planes, series = self._pages[shape]
-        planes.show(panels, title)
-        series.save(path, planes.title)
-
-
-_CLOUDS: dict[str, dict[str, Any]] = {
-    "train": {"marker": ".", "color": "0.5", "linewidths": 0},
-    "abnormal": {"marker": "x", "color": ABNORMAL, "linewidths": 0.8},
-    "normal": {"marker": "o", "facecolors": "none", "edgecolors": NORMAL, "linewidths": 0.8},
-}
-_LETTERS = {"train": "T", "normal": "N", "abnormal": "A"}
-
-
-class _Planes:
-    """A figure of projections whose clips and title can be replaced.
-
-    Attributes
-    ----------
-    varying
-        What differs from one figure to the next, from the back to the front.
-    """
-
-    def __init__(self, keys: Sequence[tuple[str, str]], abnormal: bool) -> None:
-        self.figure, self.grid = clip_grid(keys, above=0.3, below=0.2)
-        self.clouds: dict[tuple[str, str], dict[str, tuple[PathCollection, PathCollection]]] = {}
-        self.title = self.figure.suptitle(" ")
-        self.varying: list[Artist] = [self.title]
-        for key, axes in self.grid.items():
-            of = self.clouds[key] = {
-                name: (
-                    axes.scatter([], [], label=name, **style),
-                    axes.scatter([], [], clip_on=False, zorder=3, **style),
-                )
-                for name, style in _CLOUDS.items()
-            }
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(True)
-            axes.spines[:].set_color("0.6")
-            axes.set_title(" \n ", fontsize=SMALL, loc="left", pad=3.0, linespacing=1.1, y=1.0)
-            axes.set_xlabel(" ", fontsize=SMALL, labelpad=2.0)
-            inside, outside = zip(*of.values(), strict=True)
-            self.varying += [*inside, *axes.spines.values(), *outside, axes._left_title, axes.xaxis]  # type: ignore[attr-defined]
-        marks = {
-            "train": {"marker": ".", "color": "0.5"},
-            "normal": {"marker": "o", "markerfacecolor": "none", "color": NORMAL},
-            "abnormal": {"marker": "x", "color": ABNORMAL},
-        }
-        names = {"train": "normal, training (T)", "normal": "normal, test (N)"}
-        names |= {"abnormal": "abnormal, test (A)"} if abnormal else {}
-        handles: list[Artist] = [line_key(text, linestyle="", **marks[name]) for name, text in names.items()]
-        note = "first component across, second upwards, no unit; below: their shares of squared distances"
-        legend_below(self.figure, handles, note)
-
-    def show(self, panels: Mapping[tuple[str, str], ProjectionPanel], title: str) -> None:
-        """Replace what the figure shows."""
-        self.title.set_text(fitted(self.figure, title, LARGE, 0.96 * self.figure.get_figwidth()))
-        for key, axes in self.grid.items():
-            panel = panels[key]
-            limits = projection_limits(panel)
-            counts = {}
-            for name, (inner, outer) in self.clouds[key].items():
-                clips = np.asarray(getattr(panel, name), np.float64)
-                clips = clips[np.isfinite(clips).all(axis=1)]
-                shown = np.clip(clips, *limits)
-                outside = (shown != clips).any(axis=1)
-                size, alpha = (11.0, 0.8) if len(clips) <= 100 else (8.0, 0.6) if len(clips) <= 1000 else (5.0, 0.4)
-                for cloud, which, of_size in ((inner, ~outside, size), (outer, outside, size / 2.0)):
-                    cloud.set_offsets(shown[which])
-                    cloud.set_sizes([of_size])
-                    cloud.set(alpha=alpha, rasterized=len(clips) > 2000)
-                counts[name] = int(outside.sum())
-            axes.set(xlim=limits[:, 0], ylim=limits[:, 1])
-            beyond = ", ".join(f"{counts[name]} {letter}" for name, letter in _LETTERS.items() if counts[name])
-            about = f"AUC {panel.auc:.3f}" if np.isfinite(panel.auc) else " "
-            axes.set_title(
-                f"{about}\n{f'outside: {beyond}' if beyond else ' '}", loc="left", fontsize=SMALL, pad=3.0, y=1.0
-            )
-            shares = " and ".join(f"{share:.0%}".replace("%", " %") for share in panel.explained)
-            axes.set_xlabel(shares)
