@@ -84,6 +84,22 @@ def code(tmp_path: Path) -> Code:
     return Code(tmp_path)
 
 
+KINDS_OF_NODES = """from kit import other as one
+
+
+async def f(a, /, b=-1.5, *c, d: "it's" = None, **e):
+    global g, h
+    g, h = (1,), [*c, {"x": b"y", **e}]
+    return f"{a!r} {b}" if g[0:1] else lambda: (yield 2j) or ... or True
+"""
+
+
+def test_a_fingerprint_is_that_of_earlier_versions(code: Code) -> None:
+    # with another one, all that users have made so far would be made again
+    code.write("script.py", KINDS_OF_NODES)
+    assert code.fingerprint() == "056a3f676f681b40"
+
+
 def test_a_fingerprint_is_16_hexadecimal_digits(code: Code) -> None:
     assert re.fullmatch("[0-9a-f]{16}", code.fingerprint())
     assert code.fingerprint() == code.fingerprint()

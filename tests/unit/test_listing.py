@@ -348,6 +348,19 @@ def sheet(root: Path, *lines: tuple[str, str], machine_id: str = "a") -> SampleS
     return SampleSheet("sheet.tsv", str(root), samples, ["snr"])
 
 
+def test_trees_and_sheets_say_size_and_date_of_each_file_behind_links_too(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/1.wav", "a/normal/2.wav")
+    (tmp_path / "a/normal/1.wav").symlink_to(tmp_path / "elsewhere/1.wav")
+    (tmp_path / "elsewhere/1.wav").write_bytes(b"longer than the other one")
+    os.utime(tmp_path / "a/normal/2.wav", ns=(1, 2_000_000_001))
+    files = [f"{tmp_path}/a/normal/{number}.wav" for number in (1, 2)]
+    of_sheet = sheet(tmp_path, *((file, "normal") for file in files)).listing(ID)
+    for found in (listed(tmp_path), of_sheet):
+        assert found.states == {file: (os.stat(file).st_size, os.stat(file).st_mtime_ns) for file in files}
+        assert found.states[files[0]][0] == 25
+        assert found.states[files[1]][1] == 2_000_000_001
+
+
 @pytest.mark.parametrize("again", ["1.wav", "./x/../1.wav", "{root}/1.wav", "link.wav", "hard.wav"])
 def test_a_sheet_may_name_a_recording_twice_with_one_label(tmp_path: Path, again: str) -> None:
     touch(tmp_path, "1.wav", "2.wav", "x/3.wav")
