@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from asd.features.cliplist import (
@@ -177,3 +179,14 @@ def test_any_other_change_gives_another_name_each_time_the_same(work: Work, chan
     assert state.name not in ("its name", "ATS name")
     assert state.redated == ()
     assert work.state() == state
+
+
+def test_the_checksum_is_that_of_all_bytes_of_all_files_whatever_their_length(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    lengths = (0, 1, 2**18 - 1, 2**18, 2**18 + 1, 3 * 2**18 + 5)
+    contents = [random.bytes(length) for length in lengths]
+    files = [str(tmp_path / f"{number}.wav") for number in range(len(contents))]
+    for file, content in zip(files, contents, strict=True):
+        Path(file).write_bytes(content)
+        assert content_checksum([file]) == f"{zlib.crc32(content):08x}"
+    assert content_checksum(files) == f"{zlib.crc32(b''.join(contents)):08x}"
