@@ -128,11 +128,12 @@ def _log_mel(frames: NDArray[np.float32], precision: type[np.floating]) -> NDArr
     """
     # that of scipy.fft takes room for another array, and some time to find out which library is to do it
     spectrum = scipy.fftpack.rfft(_windowed(frames, precision), overwrite_x=True)
-    squares = spectrum.astype(np.float32, copy=False)
-    np.multiply(squares, squares, out=squares)
     mel = np.empty((MEL_BANDS, len(frames)), np.float32)
-    for columns, bands, weights in filter_blocks():
-        np.matmul(weights, squares[:, columns].T, out=mel[bands])
+    with np.errstate(all="ignore"):  # samples so large that their power is not finite are named later
+        squares = spectrum.astype(np.float32, copy=False)
+        np.multiply(squares, squares, out=squares)
+        for columns, bands, weights in filter_blocks():
+            np.matmul(weights, squares[:, columns].T, out=mel[bands])
     mel += np.float32(LOG_FLOOR)
     return np.log(mel, out=mel)
 
