@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 
+import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+from PIL import Image
+
+
+def pixels(path: Path) -> np.ndarray:
+    """Of a figure's file, uint8 [rows, columns, channels]."""
+    return np.asarray(Image.open(path))
 
 
 def _luminance(colour) -> float:

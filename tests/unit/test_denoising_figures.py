@@ -10,7 +10,6 @@ import scipy.fft
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from PIL import Image
 
 from asd.features.acoustic import clip_features, mean_log_mel
 from asd.features.bands import log_mel
@@ -23,7 +22,7 @@ from asd.figures.denoising import (
     separation,
     verdict_on_denoising,
 )
-from plain_figures import hard_to_read
+from plain_figures import hard_to_read, pixels
 from trained_models import denoiser, unit
 
 pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
@@ -177,10 +176,6 @@ def test_the_verdict_names_the_noise_levels_together_and_stands_above_the_figure
     assert verdict_on_denoising(panels) == verdict
     words = [" ".join(text.get_text().split()) for text in denoising(panels, "fan").findobj(Text)]
     assert verdict in words
-
-
-def pixels(path) -> np.ndarray:
-    return np.asarray(Image.open(path))
 
 
 def test_a_page_about_denoising_shows_nothing_of_the_one_before(tmp_path):

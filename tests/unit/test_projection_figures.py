@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
-from PIL import Image
 
 from asd.detection.networks import TrainedNetworks
 from asd.detection.representations import Represented
 from asd.detection.seen import as_seen
 from asd.figures.projections import ProjectionFigures, ProjectionPanel, project_2d, projection, projection_limits
-from plain_figures import hard_to_read
+from plain_figures import hard_to_read, pixels
 from trained_models import denoiser, networks, unit
 
 pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
@@ -66,10 +65,6 @@ def test_projection_of_too_few_clips_leaves_components_at_zero(train, explained)
     assert shown.shape == (len(train), 2)
     assert not shown[:, 1].any()
     assert other.shape == (0, 2)
-
-
-def pixels(path) -> np.ndarray:
-    return np.asarray(Image.open(path))
 
 
 def projection_panel(outlier: float = 0.0) -> ProjectionPanel:

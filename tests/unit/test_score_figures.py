@@ -9,7 +9,6 @@ import pytest
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from PIL import Image
 
 from asd.detection.scores import Scores, UnitScores
 from asd.figures.scores import (
@@ -23,7 +22,7 @@ from asd.figures.scores import (
 )
 from asd.figures.style import ABNORMAL, NORMAL
 from named_clips import scored_clips
-from plain_figures import hard_to_read
+from plain_figures import hard_to_read, pixels
 from plain_method import plain_auc
 
 pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.filterwarnings("ignore:Glyph")]
@@ -272,13 +271,10 @@ def test_strips_nothing_overlaps(panel):
 
 
 def test_strips_show_nothing_of_those_before_and_have_room_for_all(tmp_path):
-    def pixels(name):
-        return np.asarray(Image.open(tmp_path / name))
-
     first, second = {("6 dB", "id_00"): LARGE}, {("6 dB", "id_00"): replace(LARGE, abnormal=HEAVY.abnormal)}
     save_score_strips([(first, "fan", tmp_path / "1.png"), (second, "pump", tmp_path / "2.png")])
     # the other way round
     save_score_strips([(second, "pump", tmp_path / "3.png"), (first, "fan", tmp_path / "4.png")])
-    assert np.array_equal(pixels("1.png"), pixels("4.png"))
-    assert np.array_equal(pixels("2.png"), pixels("3.png"))
-    assert not np.array_equal(pixels("1.png"), pixels("2.png"))
+    assert np.array_equal(pixels(tmp_path / "1.png"), pixels(tmp_path / "4.png"))
+    assert np.array_equal(pixels(tmp_path / "2.png"), pixels(tmp_path / "3.png"))
+    assert not np.array_equal(pixels(tmp_path / "1.png"), pixels(tmp_path / "2.png"))

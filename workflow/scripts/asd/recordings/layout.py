@@ -92,7 +92,7 @@ class Listing:
     identities
         File -> what its other names have in common with it.
     states
-        Of the files.
+        File -> size and date.
     """
 
     recordings: Sequence[Recording]
